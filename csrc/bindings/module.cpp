@@ -1,0 +1,11 @@
+#include <pybind11/pybind11.h>
+
+#include "bindings/bindings.h"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "edgert's C++ runtime; use the package `edgert`, not this module";
+  edgert::register_errors(m);
+  edgert::register_schema(m);
+  edgert::register_cpu(m);
+  edgert::register_session(m);
+}

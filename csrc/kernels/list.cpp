@@ -1,0 +1,14 @@
+#include "kernels/list.h"
+
+namespace edgert {
+
+std::vector<KernelInfo> kernel_list() {
+  std::vector<KernelInfo> list;
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  const char* family;
+  family = "gemm_f32";
+#include "kernels/gemm_f32/kernels.inc"
+  return list;
+}
+
+}  // namespace edgert

@@ -1,0 +1,28 @@
+// The memory planner: a pure function from lifetimes to offsets, and its verifier.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace edgert {
+
+// A buffer that must exist from step `first` to step `last`, both inclusive.
+struct Lifetime {
+  int first;
+  int last;
+  size_t bytes;
+};
+
+struct ArenaPlan {
+  std::vector<size_t> offsets;  // one per lifetime, multiples of kAlignment
+  size_t bytes = 0;
+};
+
+// Greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference",
+// 2020): largest first, each into the tightest gap between the buffers that live at the same time.
+ArenaPlan plan_arena(const std::vector<Lifetime>& lifetimes);
+
+// Whether every buffer lies inside the arena and no two that live at the same time overlap.
+bool verify_arena(const std::vector<Lifetime>& lifetimes, const ArenaPlan& plan);
+
+}  // namespace edgert

@@ -1,0 +1,42 @@
+// A model in memory: what is left of a file once every rule has been checked.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/memory.h"
+#include "runtime/tensor.h"
+
+namespace edgert {
+
+struct Tensor {
+  std::string name;
+  TensorType type;
+  Layout layout = Layout::row;
+  const std::byte* data = nullptr;  // a constant's elements, in the mapped file; null for activations
+  size_t data_bytes = 0;
+};
+
+struct Node {
+  std::string name;
+  Op op;
+  std::vector<uint32_t> inputs;  // tensor indices, kNone for an absent optional one
+  uint32_t output;
+  const void* attrs;  // the operator's attribute record, in Model::metadata_bytes
+};
+
+struct Model {
+  std::vector<Tensor> tensors;
+  std::vector<Node> nodes;  // in topological order
+  std::vector<uint32_t> inputs;
+  std::vector<uint32_t> outputs;
+  std::vector<std::pair<std::string, std::string>> metadata;
+
+  std::unique_ptr<MappedFile> file;     // keeps the constants alive
+  std::vector<uint64_t> metadata_bytes;  // private copy of everything in the file but the payloads
+};
+
+}  // namespace edgert

@@ -1,0 +1,111 @@
+#include "runtime/op.h"
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+
+namespace edgert {
+namespace {
+
+[[noreturn]] void fail_node(Op op, const std::string& name, const char* rule, const char* text,
+                            va_list args) {
+  char message[1536];
+  std::vsnprintf(message, sizeof message, text, args);
+  throw Error(ErrorCode::kFormat, rule,
+              format("%s '%.256s': %s", op_name(op), name.c_str(), message));
+}
+
+}  // namespace
+
+const OpDef& op_def(Op op) {
+  switch (op) {
+#define X(name, id, attrs, min_inputs, max_inputs) \
+  case Op::name: {                                 \
+    extern const OpDef name##_op;                  \
+    return name##_op;                              \
+  }
+#include "schema/ops.def"
+#undef X
+  }
+  throw Error(ErrorCode::kUnsupported, "OP", format("operator %d", static_cast<int>(op)));
+}
+
+size_t attrs_bytes(Op op) {
+  switch (op) {
+#define X(name, id, attrs, min_inputs, max_inputs) \
+  case Op::name:                                   \
+    return sizeof(attrs);
+#include "schema/ops.def"
+#undef X
+  }
+  return 0;
+}
+
+void NodeTypes::fail(const char* rule, const char* text, ...) const {
+  va_list args;
+  va_start(args, text);
+  fail_node(op_, name_, rule, text, args);
+}
+
+void NodeTypes::require_dtype(int i, DType dtype) const {
+  if (input(i).dtype != dtype)
+    fail("DTYPE", "input %d is %s, expected %s", i, dtype_name(input(i).dtype), dtype_name(dtype));
+}
+
+void NodeTypes::require_rank(int i, int rank) const {
+  if (shape(i).rank != rank)
+    fail("SHAPE", "input %d has shape %s, expected rank %d", i, to_string(shape(i)).c_str(), rank);
+}
+
+void NodeTypes::require_shape(int i, std::initializer_list<int32_t> dims) const {
+  Shape expected;
+  for (int32_t dim : dims) expected[expected.rank++] = dim;
+  if (shape(i) != expected)
+    fail("SHAPE", "input %d has shape %s, expected %s", i, to_string(shape(i)).c_str(),
+         to_string(expected).c_str());
+}
+
+void NodeTypes::require_activation(const Activation& activation) const {
+  switch (static_cast<UnaryFn>(activation.fn)) {
+#define UNARY(name, id) case UnaryFn::name:
+#include "schema/functions.def"
+    if (std::isnan(activation.alpha))
+      fail("ATTR", "alpha is not a number");
+    if (std::isnan(activation.beta))
+      fail("ATTR", "beta is not a number");
+    return;
+  }
+  fail("ATTR", "unknown function %d", activation.fn);
+}
+
+Shape NodeTypes::target_shape(const ShapeAttrs& attrs) const {
+  if (attrs.rank < 0 || attrs.rank > kMaxRank) fail("ATTR", "rank is %d", attrs.rank);
+  Shape shape;
+  shape.rank = attrs.rank;
+  uint64_t elements = 1;
+  for (int i = 0; i < kMaxRank; ++i) {
+    const int32_t dim = attrs.dims[i];
+    if (i < attrs.rank ? dim < 0 : dim != 0) fail("ATTR", "dimension %d is %d", i, dim);
+    shape[i] = dim;
+    if (i < attrs.rank && __builtin_mul_overflow(elements, static_cast<uint64_t>(dim), &elements))
+      fail("SHAPE", "shape %s has too many elements", to_string(shape).c_str());
+  }
+  return shape;
+}
+
+void BindContext::fail(const char* rule, const char* text, ...) const {
+  va_list args;
+  va_start(args, text);
+  fail_node(node.op, node.name, rule, text, args);
+}
+
+const std::byte* BindContext::constant(size_t i, Layout layout) const {
+  const Tensor* tensor = input(i);
+  if (tensor->data == nullptr) fail("LAYOUT", "input %zu must be a constant", i);
+  if (tensor->layout != layout)
+    fail("LAYOUT", "input %zu has layout %s, expected %s", i, layout_name(tensor->layout),
+         layout_name(layout));
+  return tensor->data;
+}
+
+}  // namespace edgert

@@ -1,0 +1,120 @@
+// What an operator consists of. One file per operator, ops/<op>.cpp, defines `const OpDef <op>_op`;
+// ops/registry.cpp expands ops.def, so that a forgotten one is a link error.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "runtime/model.h"
+#include "runtime/tensor.h"
+#include "schema/format.h"
+
+namespace edgert {
+
+// The node as infer() sees it: types only, so that the converter can ask before there is a file.
+class NodeTypes {
+ public:
+  NodeTypes(Op op, const std::string& name, std::vector<const TensorType*> inputs,
+            const void* attrs)
+      : op_(op), name_(name), inputs_(std::move(inputs)), attrs_(attrs) {}
+
+  int inputs() const { return static_cast<int>(inputs_.size()); }
+  bool has(int i) const { return i < inputs() && inputs_[i] != nullptr; }
+  const TensorType& input(int i) const { return *inputs_[i]; }
+  const Shape& shape(int i) const { return inputs_[i]->shape; }
+  template <typename Attrs>
+  const Attrs& attrs() const {
+    return *static_cast<const Attrs*>(attrs_);
+  }
+
+  // Throws Error(kFormat, rule) with the operator and the node's name before the message.
+  [[noreturn]] __attribute__((format(printf, 3, 4))) void fail(const char* rule, const char* text,
+                                                               ...) const;
+  void require_dtype(int i, DType dtype) const;
+  void require_rank(int i, int rank) const;
+  void require_shape(int i, std::initializer_list<int32_t> dims) const;
+  void require_activation(const Activation& activation) const;
+  Shape target_shape(const ShapeAttrs& attrs) const;  // checked: rank, dims, number of elements
+
+ private:
+  Op op_;
+  const std::string& name_;
+  std::vector<const TensorType*> inputs_;  // null for an absent optional input
+  const void* attrs_;
+};
+
+// What a step sees while it runs.
+class RunContext {
+ public:
+  RunContext(std::byte* const* tensors, std::byte* scratch, ThreadPool& pool)
+      : tensors_(tensors), scratch_(scratch), pool_(pool) {}
+  template <typename T>
+  T* tensor(uint32_t index) const {  // kNone gives null
+    return index == kNone ? nullptr : reinterpret_cast<T*>(tensors_[index]);
+  }
+  std::byte* scratch() const { return scratch_; }  // aligned; as many bytes as the step asked for
+  ThreadPool& pool() const { return pool_; }
+
+ private:
+  std::byte* const* tensors_;
+  std::byte* scratch_;
+  ThreadPool& pool_;
+};
+
+// A node bound to a kernel.
+struct Step {
+  std::string kernel;        // the kernel's symbol, as `edgert isa` lists it
+  size_t scratch_bytes = 0;  // shared between steps: contents do not survive the step
+  size_t weight_bytes = 0;   // private memory held for repacked weights
+  std::function<void(const RunContext&)> run;
+};
+
+// What bind() may use: the whole model, the CPU and the number of threads that will run.
+struct BindContext {
+  const Model& model;
+  const Node& node;
+  IsaSet isa;
+  int threads;
+
+  const Tensor* input(size_t i) const {
+    return i < node.inputs.size() && node.inputs[i] != kNone ? &model.tensors[node.inputs[i]]
+                                                             : nullptr;
+  }
+  uint32_t input_index(size_t i) const { return i < node.inputs.size() ? node.inputs[i] : kNone; }
+  const Tensor& output() const { return model.tensors[node.output]; }
+  template <typename Attrs>
+  const Attrs& attrs() const {
+    return *static_cast<const Attrs*>(node.attrs);
+  }
+  [[noreturn]] __attribute__((format(printf, 3, 4))) void fail(const char* rule, const char* text,
+                                                               ...) const;
+  // The data of a constant input in the given layout, or Error(kFormat, "LAYOUT").
+  const std::byte* constant(size_t i, Layout layout) const;
+};
+
+struct OpDef {
+  // Type of the output. Checks inputs and attributes completely: what passes here can be bound and
+  // run without reading or writing outside of the tensors. Throws Error(kFormat).
+  TensorType (*infer)(const NodeTypes&);
+  Step (*bind)(const BindContext&);
+  // Bit i: the output may take the memory of input i if that has as many bytes and nobody reads it
+  // later. The step must cope with an exact overlap of the two.
+  uint32_t reusable_inputs = 0;
+  // The output is input 0 under another shape: the step does nothing.
+  bool alias = false;
+};
+
+const OpDef& op_def(Op op);
+size_t attrs_bytes(Op op);
+
+// Whether `activation` does nothing.
+inline bool is_identity(const Activation& activation) {
+  return activation.fn == static_cast<int32_t>(UnaryFn::identity);
+}
+
+}  // namespace edgert

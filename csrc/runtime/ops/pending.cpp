@@ -1,0 +1,35 @@
+// Operators that are declared but not written yet; a line goes when its file comes.
+#include "runtime/op.h"
+
+namespace edgert {
+namespace {
+
+TensorType infer(const NodeTypes&) { throw Error(ErrorCode::kUnsupported, "OP", "not written yet"); }
+Step bind(const BindContext&) { throw Error(ErrorCode::kUnsupported, "OP", "not written yet"); }
+
+}  // namespace
+
+extern const OpDef conv_op = {infer, bind};
+extern const OpDef conv_transpose_op = {infer, bind};
+extern const OpDef gemm_op = {infer, bind};
+extern const OpDef matmul_op = {infer, bind};
+extern const OpDef max_pool_op = {infer, bind};
+extern const OpDef average_pool_op = {infer, bind};
+extern const OpDef reduce_op = {infer, bind};
+extern const OpDef unary_op = {infer, bind};
+extern const OpDef binary_op = {infer, bind};
+extern const OpDef batch_norm_op = {infer, bind};
+extern const OpDef layer_norm_op = {infer, bind};
+extern const OpDef softmax_op = {infer, bind};
+extern const OpDef lrn_op = {infer, bind};
+extern const OpDef transpose_op = {infer, bind};
+extern const OpDef concat_op = {infer, bind};
+extern const OpDef slice_op = {infer, bind};
+extern const OpDef gather_op = {infer, bind};
+extern const OpDef expand_op = {infer, bind};
+extern const OpDef tile_op = {infer, bind};
+extern const OpDef pad_op = {infer, bind};
+extern const OpDef resize_op = {infer, bind};
+extern const OpDef cast_op = {infer, bind};
+
+}  // namespace edgert

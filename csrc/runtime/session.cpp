@@ -1,0 +1,167 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "runtime/arena.h"
+#include "schema/format.h"
+
+namespace edgert {
+
+Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
+    : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
+  steps_.reserve(model_->nodes.size());
+  for (const Node& node : model_->nodes) {
+    steps_.push_back(op_def(node.op).bind(BindContext{*model_, node, isa, threads}));
+    memory_.repacked += steps_.back().weight_bytes;
+    memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
+  }
+  plan_memory(memory_limit);
+  // The first workspace is made now, so that a run allocates nothing.
+  idle_.push_back(make_workspace());
+}
+
+// Groups the tensors that share memory (aliases and in-place results), gives each group the lifetime
+// of its members, and lets the planner place the groups that are neither constants nor the caller's.
+void Session::plan_memory(size_t memory_limit) {
+  const Model& model = *model_;
+  const size_t count = model.tensors.size();
+  const int end = static_cast<int>(model.nodes.size());
+
+  std::vector<int> last_use(count, -1);
+  for (int i = 0; i < end; ++i)
+    for (uint32_t t : model.nodes[i].inputs)
+      if (t != kNone) last_use[t] = i;
+  for (uint32_t t : model.outputs) last_use[t] = end;
+
+  // owner[t]: the first tensor of t's group; place, lifetime and size are those of the owner.
+  std::vector<uint32_t> owner(count);
+  for (uint32_t t = 0; t < count; ++t) owner[t] = t;
+  std::vector<int> group_last = last_use;
+  std::vector<bool> writable(count, false);  // groups that live in the arena or in an output
+  for (int i = 0; i < end; ++i) {
+    const Node& node = model.nodes[i];
+    const uint32_t out = node.output;
+    const OpDef& def = op_def(node.op);
+    writable[out] = true;
+    if (def.alias) {
+      owner[out] = owner[node.inputs[0]];
+    } else {
+      for (size_t k = 0; k < node.inputs.size(); ++k) {
+        const uint32_t in = node.inputs[k];
+        if (in == kNone || !(def.reusable_inputs >> k & 1)) continue;
+        if (!writable[owner[in]] || group_last[owner[in]] != i) continue;
+        if (model.tensors[in].type.bytes() != model.tensors[out].type.bytes()) continue;
+        // An input that is read in another order must not lie in the same memory.
+        const bool shared = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const uint32_t& other) {
+          const size_t j = &other - node.inputs.data();
+          return other != kNone && owner[other] == owner[in] && !(def.reusable_inputs >> j & 1);
+        });
+        if (shared) continue;
+        owner[out] = owner[in];
+        break;
+      }
+    }
+    group_last[owner[out]] = std::max(group_last[owner[out]], last_use[out]);
+  }
+
+  places_.assign(count, Place{Place::kArena, 0});
+  for (uint32_t t = 0; t < count; ++t)
+    if (model.tensors[t].data != nullptr) places_[t] = Place{Place::kConstant, 0};
+  for (size_t i = 0; i < model.inputs.size(); ++i)
+    places_[model.inputs[i]] = Place{Place::kInput, i};
+  // An output's group is written straight into the caller's array, if no other output claimed it.
+  for (size_t i = 0; i < model.outputs.size(); ++i) {
+    Place& place = places_[owner[model.outputs[i]]];
+    if (place.kind == Place::kArena)
+      place = Place{Place::kOutput, i};
+    else
+      copies_.emplace_back(model.outputs[i], i);
+  }
+
+  std::vector<Lifetime> lifetimes;
+  std::vector<uint32_t> tensors;
+  for (int i = 0; i < end; ++i) {
+    const uint32_t t = model.nodes[i].output;
+    if (owner[t] != t || places_[t].kind != Place::kArena) continue;
+    lifetimes.push_back({i, std::max(i, group_last[t]), model.tensors[t].type.bytes()});
+    tensors.push_back(t);
+  }
+  const ArenaPlan plan = plan_arena(lifetimes);
+  for (size_t i = 0; i < tensors.size(); ++i) places_[tensors[i]].offset = plan.offsets[i];
+  for (uint32_t t = 0; t < count; ++t) places_[t] = places_[owner[t]];
+
+  scratch_offset_ = plan.bytes;
+  memory_.arena = plan.bytes + memory_.scratch;
+  for (const Tensor& tensor : model.tensors) memory_.mapped += tensor.data_bytes;
+  if (memory_.arena > memory_limit || memory_.repacked > memory_limit - memory_.arena)
+    throw Error(ErrorCode::kLimit, "MEMORY",
+                format("the model needs %zu bytes for activations and %zu for repacked weights; the "
+                       "limit is %zu",
+                       memory_.arena, memory_.repacked, memory_limit));
+}
+
+std::unique_ptr<Session::Workspace> Session::make_workspace() const {
+  auto workspace = std::make_unique<Workspace>();
+  workspace->arena = Buffer(memory_.arena);
+  workspace->tensors.resize(model_->tensors.size());
+  for (size_t t = 0; t < places_.size(); ++t) {
+    if (places_[t].kind == Place::kConstant)
+      workspace->tensors[t] = const_cast<std::byte*>(model_->tensors[t].data);
+    else if (places_[t].kind == Place::kArena)
+      workspace->tensors[t] = workspace->arena.data() + places_[t].offset;
+  }
+  return workspace;
+}
+
+// A workspace for the duration of one run.
+class Session::WorkspaceLease {
+ public:
+  explicit WorkspaceLease(const Session& session) : session_(session) {
+    {
+      std::lock_guard<std::mutex> lock(session.mutex_);
+      if (!session.idle_.empty()) {
+        workspace_ = std::move(session.idle_.back());
+        session.idle_.pop_back();
+      }
+    }
+    if (workspace_ == nullptr) workspace_ = session.make_workspace();
+  }
+  ~WorkspaceLease() {
+    std::lock_guard<std::mutex> lock(session_.mutex_);
+    session_.idle_.push_back(std::move(workspace_));
+  }
+  Workspace* operator->() const { return workspace_.get(); }
+
+ private:
+  const Session& session_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+void Session::run(const void* const* inputs, void* const* outputs, double* step_ms) const {
+  const WorkspaceLease workspace(*this);
+  std::vector<std::byte*>& tensors = workspace->tensors;
+  for (size_t t = 0; t < places_.size(); ++t) {
+    if (places_[t].kind == Place::kInput)
+      tensors[t] = static_cast<std::byte*>(const_cast<void*>(inputs[places_[t].offset]));
+    else if (places_[t].kind == Place::kOutput)
+      tensors[t] = static_cast<std::byte*>(outputs[places_[t].offset]);
+  }
+  const RunContext context(tensors.data(), workspace->arena.data() + scratch_offset_, *pool_);
+  if (step_ms == nullptr) {
+    for (const Step& step : steps_) step.run(context);
+  } else {
+    using Clock = std::chrono::steady_clock;
+    for (const Step& step : steps_) {
+      const Clock::time_point start = Clock::now();
+      step.run(context);
+      *step_ms++ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    }
+  }
+  for (const auto& [tensor, output] : copies_)
+    std::memcpy(outputs[output], tensors[tensor], model_->tensors[tensor].type.bytes());
+}
+
+}  // namespace edgert

@@ -1,0 +1,71 @@
+// A model bound to this CPU: kernels chosen, memory planned, ready to run.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "core/memory.h"
+#include "core/threads.h"
+#include "runtime/model.h"
+#include "runtime/op.h"
+
+namespace edgert {
+
+struct MemoryUse {   // bytes
+  size_t mapped;     // weights used in place, in the file
+  size_t repacked;   // private copies of weights in another layout
+  size_t arena;      // activations, once per run() under way
+  size_t scratch;    // inside the arena
+};
+
+class Session {
+ public:
+  // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of repacked
+  // weights and arena, cannot run.
+  Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit);
+
+  // Runs the model once; may be called from several threads at a time. `inputs` and `outputs` point
+  // to C-order arrays of the declared types, aligned to their elements, in the model's order; no
+  // output overlaps another array. If `step_ms` is not null it receives each step's milliseconds.
+  void run(const void* const* inputs, void* const* outputs, double* step_ms = nullptr) const;
+
+  const Model& model() const { return *model_; }
+  const std::vector<Step>& steps() const { return steps_; }  // one per node
+  int threads() const { return pool_->threads(); }
+  IsaSet isa() const { return isa_; }
+  MemoryUse memory() const { return memory_; }
+
+ private:
+  struct Workspace {
+    Buffer arena;
+    std::vector<std::byte*> tensors;  // address of each tensor
+  };
+  class WorkspaceLease;
+
+  // Where a tensor's elements are.
+  struct Place {
+    enum { kConstant, kArena, kInput, kOutput } kind;
+    size_t offset;  // in the arena, or index of the input or output
+  };
+
+  void plan_memory(size_t memory_limit);
+  std::unique_ptr<Workspace> make_workspace() const;
+
+  std::shared_ptr<const Model> model_;
+  IsaSet isa_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::vector<Step> steps_;
+  std::vector<Place> places_;  // one per tensor
+  std::vector<std::pair<uint32_t, size_t>> copies_;  // tensor -> output, after the last step
+  size_t scratch_offset_ = 0;
+  MemoryUse memory_ = {};
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+}  // namespace edgert

@@ -1,0 +1,131 @@
+// Attribute records of the operators, stored as they are here. Members are i32 or f32 only, so that
+// no record has padding and every byte of it has a meaning. Axes are never negative, pads never are.
+#pragma once
+
+#include <cstdint>
+
+namespace edgert {
+
+constexpr int32_t kMaxRank = 8;
+
+struct Activation {
+  int32_t fn;  // UnaryFn; identity: none
+  float alpha;
+  float beta;
+};
+
+struct EmptyAttrs {
+  int32_t reserved;  // zero
+};
+
+struct ConvAttrs {
+  int32_t strides[2];    // height, width
+  int32_t dilations[2];  // height, width
+  int32_t pads[4];       // top, left, bottom, right
+  int32_t groups;
+  Activation activation;
+};
+
+struct ConvTransposeAttrs {
+  int32_t kernel[2];
+  int32_t strides[2];
+  int32_t dilations[2];
+  int32_t pads[4];            // what is cut from top, left, bottom, right
+  int32_t output_padding[2];  // rows and columns added at the bottom and at the right
+  int32_t groups;
+  Activation activation;
+};
+
+struct GemmAttrs {
+  Activation activation;
+};
+
+struct PoolAttrs {
+  int32_t kernel[2];
+  int32_t strides[2];
+  int32_t dilations[2];
+  int32_t pads[4];            // top, left, bottom, right
+  int32_t ceil_mode;          // 0, 1: a window may hang over the bottom and right pads
+  int32_t count_include_pad;  // 0, 1; average_pool only: pads count in the divisor, overhang does not
+};
+
+struct ReduceAttrs {
+  int32_t fn;         // ReduceFn
+  int32_t axes;       // bit i: axis i is reduced
+  int32_t keep_dims;  // 0, 1
+};
+
+struct UnaryAttrs {
+  Activation function;
+};
+
+struct BinaryAttrs {
+  int32_t fn;  // BinaryFn
+  Activation activation;
+};
+
+struct BatchNormAttrs {
+  Activation activation;
+};
+
+struct LayerNormAttrs {
+  float epsilon;
+};
+
+struct SoftmaxAttrs {
+  int32_t axis;
+  int32_t log;  // 0, 1: the logarithm of the softmax
+};
+
+struct LrnAttrs {  // over the last axis
+  int32_t size;
+  float alpha;
+  float beta;
+  float bias;
+};
+
+struct TransposeAttrs {
+  int32_t perm[kMaxRank];  // unused entries are zero
+};
+
+struct ShapeAttrs {
+  int32_t rank;
+  int32_t dims[kMaxRank];  // unused entries are zero
+};
+
+struct AxisAttrs {
+  int32_t axis;
+};
+
+struct SliceAttrs {
+  int32_t starts[kMaxRank];  // first element taken, in range
+  int32_t steps[kMaxRank];   // not zero; negative walks backwards
+  int32_t sizes[kMaxRank];   // elements taken along the axis
+};
+
+struct TileAttrs {
+  int32_t repeats[kMaxRank];
+};
+
+struct PadAttrs {
+  int32_t mode;  // PadMode
+  int32_t before[kMaxRank];
+  int32_t after[kMaxRank];
+  float value;
+};
+
+struct ResizeAttrs {  // of the height and the width of an image
+  int32_t mode;        // ResizeMode
+  int32_t coordinate;  // ResizeCoordinate
+  int32_t nearest;     // ResizeNearest
+  int32_t size[2];     // height, width of the output
+  float scale[2];      // output / input as the model states it
+  float cubic_coefficient;
+  int32_t exclude_outside;  // 0, 1
+};
+
+struct CastAttrs {
+  int32_t dtype;  // DType of the output
+};
+
+}  // namespace edgert

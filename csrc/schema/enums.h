@@ -1,0 +1,61 @@
+// The enumerations of the file, expanded from the .def lists.
+#pragma once
+
+#include <cstdint>
+
+namespace edgert {
+
+enum class DType : uint8_t {
+#define X(name, id, bits, numpy) name = id,
+#include "schema/dtypes.def"
+#undef X
+};
+
+enum class Layout : uint8_t {
+#define X(name, id) name = id,
+#include "schema/layouts.def"
+#undef X
+};
+
+enum class Op : uint16_t {
+#define X(name, id, attrs, min_inputs, max_inputs) name = id,
+#include "schema/ops.def"
+#undef X
+};
+
+enum class UnaryFn : int32_t {
+#define UNARY(name, id) name = id,
+#include "schema/functions.def"
+};
+
+enum class BinaryFn : int32_t {
+#define BINARY(name, id) name = id,
+#include "schema/functions.def"
+};
+
+enum class ReduceFn : int32_t {
+#define REDUCTION(name, id) name = id,
+#include "schema/functions.def"
+};
+
+enum class PadMode : int32_t {
+#define PAD_MODE(name, id) name = id,
+#include "schema/modes.def"
+};
+
+enum class ResizeMode : int32_t {
+#define RESIZE_MODE(name, id) name = id,
+#include "schema/modes.def"
+};
+
+enum class ResizeCoordinate : int32_t {
+#define RESIZE_COORDINATE(name, id) name = id,
+#include "schema/modes.def"
+};
+
+enum class ResizeNearest : int32_t {
+#define RESIZE_NEAREST(name, id) name = id,
+#include "schema/modes.def"
+};
+
+}  // namespace edgert

@@ -1,0 +1,44 @@
+"""The errors of edgert: each names what is wrong, what was expected and what was found."""
+
+
+class EdgertError(Exception):
+    """Base of all errors that edgert raises.
+
+    ``rule`` is a short stable name of the broken rule ("TRUNCATED", "SHAPE", ...), for programs.
+    """
+
+    def __init__(self, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class FormatError(EdgertError, ValueError):
+    """The file, or the ONNX model, is not well-formed."""
+
+
+class VersionError(FormatError):
+    """The file was written for another version of the format."""
+
+
+class IntegrityError(FormatError):
+    """A checksum does not match: the file was damaged."""
+
+
+class LimitError(EdgertError, ValueError):
+    """A limit on size, memory or count is exceeded."""
+
+
+class UnsupportedError(EdgertError, NotImplementedError):
+    """Well-formed, but this version of edgert cannot do it."""
+
+
+class ModelIOError(EdgertError, OSError):
+    """The operating system refused to read or write a file."""
+
+
+class InputError(EdgertError, ValueError):
+    """The tensors given to ``run`` do not fit the model."""
+
+
+class ResourceError(EdgertError, MemoryError):
+    """Out of memory or threads."""

@@ -1,0 +1,201 @@
+"""The graph between the importer and the file: the operators of ``schema.OPS``, static shapes.
+
+Every node has one output. Activations are row-major; images are [batch, height, width, channels].
+Types are never typed in: ``Graph.add`` asks the runtime's own inference for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edgert import _core
+from edgert.errors import EdgertError, FormatError
+from edgert.schema import MAX_RANK, OPS, DType
+
+
+@dataclass
+class Value:
+    """A tensor: a graph input, a constant (``data`` is set) or the output of a node."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    data: np.ndarray | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+@dataclass
+class Node:
+    """One operation. ``inputs`` holds value names, "" for an absent optional input.
+
+    ``attrs`` has the fields of the operator's attribute record; see :func:`encode_attrs`.
+    """
+
+    op: str
+    inputs: list[str]
+    output: str
+    attrs: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+
+class Graph:
+    """Values by name, nodes in topological order, and the names of the inputs and outputs."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.nodes: list[Node] = []
+        self.inputs: list[str] = []
+        self.outputs: list[str] = []
+        self.metadata: dict[str, str] = {}
+
+    def unique_name(self, hint: str) -> str:
+        """A value name that is not taken: ``hint``, or ``hint`` with a number behind it."""
+        name, i = hint, 1
+        while name in self.values or not name:
+            name, i = f"{hint}_{i}", i + 1
+        return name
+
+    def add_input(self, name: str, dtype: np.dtype, shape: Iterable[int]) -> str:
+        """Declares a graph input and returns its name."""
+        self._declare(Value(name, np.dtype(dtype), tuple(map(int, shape))))
+        self.inputs.append(name)
+        return name
+
+    def add_constant(self, hint: str, data: np.ndarray) -> str:
+        """Adds a constant and returns its name."""
+        data = np.ascontiguousarray(data).reshape(np.shape(data))
+        name = self.unique_name(hint)
+        self._declare(Value(name, data.dtype, data.shape, data))
+        return name
+
+    def add(
+        self,
+        op: str,
+        inputs: Iterable[str],
+        attrs: Mapping[str, Any] | None = None,
+        *,
+        name: str = "",
+        output: str = "",
+    ) -> str:
+        """Appends a node and returns the name of its output, whose type is inferred."""
+        node = Node(op, list(inputs), "", dict(attrs or {}), name or output or op)
+        dtype, shape = infer(self, node)
+        node.output = self.unique_name(output or node.name)
+        self._declare(Value(node.output, dtype, shape))
+        self.nodes.append(node)
+        return node.output
+
+    def producers(self) -> dict[str, Node]:
+        """The node that writes each value which a node writes."""
+        return {node.output: node for node in self.nodes}
+
+    def consumers(self) -> dict[str, list[Node]]:
+        """The nodes that read each value, once per reading; graph outputs do not count."""
+        readers: dict[str, list[Node]] = {name: [] for name in self.values}
+        for node in self.nodes:
+            for name in node.inputs:
+                if name:
+                    readers[name].append(node)
+        return readers
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """The data of a constant, or None if ``name`` is absent or no constant."""
+        return self.values[name].data if name else None
+
+    def prune(self) -> int:
+        """Removes nodes and values that no output needs; returns how many nodes went."""
+        needed, kept = set(self.outputs), []
+        for node in reversed(self.nodes):
+            if node.output in needed:
+                needed.update(filter(None, node.inputs))
+                kept.append(node)
+        removed = len(self.nodes) - len(kept)
+        self.nodes = kept[::-1]
+        needed.update(self.inputs)
+        self.values = {name: value for name, value in self.values.items() if name in needed}
+        return removed
+
+    def _declare(self, value: Value) -> None:
+        if value.name in self.values:
+            raise FormatError(f"value '{value.name}' is defined twice", "DUPLICATE")
+        if len(value.shape) > MAX_RANK:
+            raise FormatError(f"value '{value.name}' has rank {len(value.shape)}", "RANK")
+        self.values[value.name] = value
+
+
+def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
+    """The attribute record of a node as it stands in the file.
+
+    Every field must be given, but for ``activation``, ``function`` sub-fields and ``reserved``,
+    which default to zero. Lists shorter than their field are filled up with zeros. An activation
+    is a dict of ``fn``, ``alpha`` and ``beta``. Raises FormatError for a field that is unknown,
+    missing or too long.
+    """
+    dtype = OPS[op].attrs
+    record = np.zeros((), dtype)
+    unknown = set(attrs) - set(dtype.names)
+    if unknown:
+        raise FormatError(f"{op} has no attribute {sorted(unknown)}", "ATTR")
+    for name in dtype.names:
+        if name in attrs:
+            _set_field(record, name, attrs[name], op)
+        elif name not in ("activation", "reserved"):
+            raise FormatError(f"{op} lacks the attribute '{name}'", "ATTR")
+    return record.tobytes()
+
+
+def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            record[name][key] = item
+    elif np.ndim(value) == 0:
+        record[name] = value
+    elif len(value) > record[name].size:
+        raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
+    else:
+        record[name][: len(value)] = value
+
+
+def infer(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...]]:
+    """The dtype and shape of a node's output, as the runtime infers them."""
+    types = [_type(graph.values[name]) if name else None for name in node.inputs]
+    schema = OPS[node.op]
+    if not schema.min_inputs <= len(types) <= schema.max_inputs:
+        raise FormatError(f"{node.op} '{node.name}' has {len(types)} inputs", "ARITY")
+    record = encode_attrs(node.op, node.attrs)
+    dtype, shape = _core.infer(node.name, schema.id, types, record)
+    return np.dtype(DType(dtype).name), tuple(shape)
+
+
+def verify(graph: Graph) -> None:
+    """Checks the whole graph: names, order, and that every type is what the runtime infers."""
+    known = set(graph.inputs) | {n for n, v in graph.values.items() if v.data is not None}
+    for node in graph.nodes:
+        missing = [name for name in node.inputs if name and name not in known]
+        if missing:
+            raise FormatError(f"{node.op} '{node.name}' reads {missing} too early", "ORDER")
+        if node.output in known:
+            raise FormatError(f"'{node.output}' is written twice", "WRITER")
+        value = graph.values[node.output]
+        found = infer(graph, node)
+        if found != (value.dtype, value.shape):
+            raise EdgertError(f"{node.op} '{node.name}': declared {value}, inferred {found}")
+        known.add(node.output)
+    missing = [name for name in graph.outputs if name not in known]
+    if missing:
+        raise FormatError(f"outputs {missing} are never written", "IO")
+
+
+def _type(value: Value) -> tuple[int, tuple[int, ...]]:
+    try:
+        return int(DType[value.dtype.name]), value.shape
+    except KeyError:
+        raise FormatError(f"'{value.name}' has dtype {value.dtype}", "DTYPE") from None

@@ -1,0 +1,53 @@
+"""The schema of the file, as the C++ runtime defines it. Nothing here is a literal."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from edgert import _core
+
+
+class OpSchema(NamedTuple):
+    """One operator: its id in files, its attribute record and its number of inputs."""
+
+    id: int
+    attrs: np.dtype
+    min_inputs: int
+    max_inputs: int
+
+
+def _enum(name: str) -> type[IntEnum]:
+    return IntEnum(name, _core.ENUMS[name])
+
+
+DType = _enum("DType")
+Layout = _enum("Layout")
+Section = _enum("Section")
+UnaryFn = _enum("UnaryFn")
+BinaryFn = _enum("BinaryFn")
+ReduceFn = _enum("ReduceFn")
+PadMode = _enum("PadMode")
+ResizeMode = _enum("ResizeMode")
+ResizeCoordinate = _enum("ResizeCoordinate")
+ResizeNearest = _enum("ResizeNearest")
+
+OPS: dict[str, OpSchema] = {name: OpSchema(*row) for name, row in _core.OPS.items()}
+
+FileHeader: np.dtype = _core.RECORDS["FileHeader"]
+SectionRecord: np.dtype = _core.RECORDS["SectionRecord"]
+MetadataRecord: np.dtype = _core.RECORDS["MetadataRecord"]
+TensorRecord: np.dtype = _core.RECORDS["TensorRecord"]
+PayloadRecord: np.dtype = _core.RECORDS["PayloadRecord"]
+NodeRecord: np.dtype = _core.RECORDS["NodeRecord"]
+
+MAGIC: bytes = _core.MAGIC
+VERSION: int = _core.VERSION
+ENDIAN_TAG: int = _core.ENDIAN_TAG
+RECORD_ALIGNMENT: int = _core.RECORD_ALIGNMENT
+PAYLOAD_ALIGNMENT: int = _core.PAYLOAD_ALIGNMENT
+NONE: int = _core.NONE
+MAX_RANK: int = _core.MAX_RANK
+MAX_NAME_BYTES: int = _core.MAX_NAME_BYTES
