@@ -69,15 +69,24 @@ inline void tail_rows(const GemmF32& g, size_t i, size_t j, int columns) {
   }
 }
 
+// All rows of the columns j ... ; a tile whose last vector has no column would read a panel that is
+// not there, so it is narrowed first.
+template <int kRows, int kVectors>
+inline void column_block(const GemmF32& g, size_t j, int columns) {
+  if constexpr (kVectors > 1) {
+    if (columns <= (kVectors - 1) * F32::kLanes)
+      return column_block<kRows, kVectors - 1>(g, j, columns);
+  }
+  size_t i = 0;
+  for (; i + kRows <= g.m; i += kRows) tile<kRows, kVectors>(g, i, j, columns);
+  tail_rows<kRows - 1, kVectors>(g, i, j, columns);
+}
+
 template <int kRows, int kVectors>
 inline void gemm(const GemmF32& g) {
   constexpr int kColumns = kVectors * F32::kLanes;
-  for (size_t j = 0; j < g.n; j += kColumns) {
-    const int columns = g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns;
-    size_t i = 0;
-    for (; i + kRows <= g.m; i += kRows) tile<kRows, kVectors>(g, i, j, columns);
-    tail_rows<kRows - 1, kVectors>(g, i, j, columns);
-  }
+  for (size_t j = 0; j < g.n; j += kColumns)
+    column_block<kRows, kVectors>(g, j, g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
 }
 
 }  // namespace
