@@ -206,7 +206,8 @@ class PySession {
   std::unique_ptr<Session> session_;
 };
 
-// The type of an operator's output: (dtype id, shape). `inputs` holds (dtype id, shape) or None.
+// The type of an operator's output and the layout of its weight: (dtype id, shape, layout id).
+// `inputs` holds (dtype id, shape) or None.
 py::tuple infer(const std::string& name, int op, const py::list& inputs, const py::bytes& attrs) {
   std::vector<TensorType> types(inputs.size());
   std::vector<const TensorType*> pointers;
@@ -230,8 +231,15 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
   if (bytes.size() != attrs_bytes(static_cast<Op>(op)))
     throw Error(ErrorCode::kFormat, "ATTR", format("'%.256s': wrong attributes", name.c_str()));
   const NodeTypes node(static_cast<Op>(op), name, pointers, record.data());
-  const TensorType out = op_def(static_cast<Op>(op)).infer(node);
-  return py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape));
+  const OpDef& def = op_def(static_cast<Op>(op));
+  const TensorType out = def.infer(node);
+  if (!in_bounds(out))
+    throw Error(ErrorCode::kLimit, "OVERFLOW",
+                format("%s '%.256s': the output %s is too large", op_name(static_cast<Op>(op)),
+                       name.c_str(), to_string(out.shape).c_str()));
+  const Layout layout = def.weight_layout == nullptr ? Layout::row : def.weight_layout(node);
+  return py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape),
+                        static_cast<int>(layout));
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "runtime/tensor.h"
 
+#include <algorithm>
+
+#include "schema/format.h"
+
 namespace edgert {
 
 std::string to_string(const Shape& shape) {
@@ -7,6 +11,34 @@ std::string to_string(const Shape& shape) {
   for (int i = 0; i < shape.rank; ++i)
     text += (i == 0 ? "" : ", ") + std::to_string(shape.dims[i]);
   return text + "]";
+}
+
+bool in_bounds(const TensorType& type) {
+  constexpr uint64_t kMaxBytes = std::min(kMaxTensorBytes, uint64_t{PTRDIFF_MAX});
+  uint64_t bytes = dtype_bytes(type.dtype);
+  for (int i = 0; i < type.shape.rank; ++i) {
+    if (type.shape[i] < 0) return false;
+    const uint64_t dim = static_cast<uint64_t>(std::max(type.shape[i], 1));
+    if (bytes > kMaxBytes / dim) return false;
+    bytes *= dim;
+  }
+  return true;
+}
+
+std::optional<uint64_t> stored_bytes(const TensorType& type, Layout layout) {
+  const Shape& shape = type.shape;
+  switch (layout) {
+    case Layout::row:
+      return type.bytes();
+    case Layout::kn:
+      if (shape.rank == 0) return std::nullopt;
+      return type.bytes();
+    case Layout::k1n16:
+      if (shape.rank == 0) return std::nullopt;
+      return (uint64_t{static_cast<uint32_t>(shape[0])} + 15) / 16 * 16 *
+             shape.elements(1, shape.rank) * dtype_bytes(type.dtype);
+  }
+  return std::nullopt;
 }
 
 const char* dtype_name(DType dtype) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "schema/attrs.h"
@@ -42,6 +43,15 @@ struct TensorType {
   Shape shape;
 
   size_t bytes() const { return shape.elements() * dtype_bytes(dtype); }
+  bool operator==(const TensorType& o) const { return dtype == o.dtype && shape == o.shape; }
+  bool operator!=(const TensorType& o) const { return !(*this == o); }
 };
+
+// Whether no dimension is negative and no product of dimensions, in bytes, exceeds kMaxTensorBytes or
+// what this machine can address. Dimensions of zero count as one, so that partial products are safe.
+bool in_bounds(const TensorType& type);
+
+// Bytes that a constant of a type in bounds takes in `layout`; nothing if it cannot have that layout.
+std::optional<uint64_t> stored_bytes(const TensorType& type, Layout layout);
 
 }  // namespace edgert

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgert import _core
 from edgert.errors import EdgertError, FormatError
-from edgert.schema import MAX_RANK, OPS, DType
+from edgert.schema import MAX_RANK, OPS, DType, Layout
 
 
 @dataclass
@@ -166,13 +166,23 @@ def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
 
 def infer(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...]]:
     """The dtype and shape of a node's output, as the runtime infers them."""
+    dtype, shape, _ = _ask_runtime(graph, node)
+    return dtype, shape
+
+
+def weight_layout(graph: Graph, node: Node) -> Layout:
+    """The layout in which the file holds a node's input 1 if that is a constant."""
+    return _ask_runtime(graph, node)[2]
+
+
+def _ask_runtime(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...], Layout]:
     types = [_type(graph.values[name]) if name else None for name in node.inputs]
     schema = OPS[node.op]
     if not schema.min_inputs <= len(types) <= schema.max_inputs:
         raise FormatError(f"{node.op} '{node.name}' has {len(types)} inputs", "ARITY")
     record = encode_attrs(node.op, node.attrs)
-    dtype, shape = _core.infer(node.name, schema.id, types, record)
-    return np.dtype(DType(dtype).name), tuple(shape)
+    dtype, shape, layout = _core.infer(node.name, schema.id, types, record)
+    return np.dtype(DType(dtype).name), tuple(shape), Layout(layout)
 
 
 def verify(graph: Graph) -> None:
