@@ -1,0 +1,443 @@
+"""What every operator means: a slow interpreter of ir.Graph in numpy, the oracle of the tests.
+
+Float operators are evaluated in float64 and rounded once, to float32, at their end. Nothing here is
+optimised: the converter uses it to fold constants, the tests to judge passes and kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Optional
+
+import numpy as np
+
+from edgert.errors import EdgertError, InputError
+from edgert.ir import Graph, Node, encode_attrs
+from edgert.schema import (
+    OPS,
+    BinaryFn,
+    DType,
+    PadMode,
+    ReduceFn,
+    ResizeCoordinate,
+    ResizeMode,
+    ResizeNearest,
+    UnaryFn,
+)
+
+Inputs = Sequence[Optional[np.ndarray]]
+Operator = Callable[[np.void, Inputs], np.ndarray]
+
+
+def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Runs the graph once: one array per graph input in, one per graph output out.
+
+    Raises InputError for inputs that do not fit and EdgertError if a node's result does not have
+    the type that the graph declares for it.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for name in graph.inputs:
+        value = graph.values[name]
+        array = np.asarray(inputs[name])
+        if (array.dtype, array.shape) != (value.dtype, value.shape):
+            raise InputError(
+                f"input '{name}': expected {value.dtype} {value.shape}, "
+                f"found {array.dtype} {array.shape}"
+            )
+        arrays[name] = array
+    arrays.update((name, v.data) for name, v in graph.values.items() if v.data is not None)
+    last_reader = {name: node for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        value = graph.values[node.output]
+        result = run_node(node, [arrays[name] if name else None for name in node.inputs])
+        if (result.dtype, result.shape) != (value.dtype, value.shape):
+            raise EdgertError(
+                f"{node.op} '{node.name}': declared {value.dtype} {value.shape}, "
+                f"computed {result.dtype} {result.shape}"
+            )
+        arrays[node.output] = result
+        for name in set(node.inputs):
+            if name and last_reader[name] is node and name not in graph.outputs:
+                arrays.pop(name)
+    return {name: arrays[name] for name in graph.outputs}
+
+
+def run_node(node: Node, arrays: Inputs) -> np.ndarray:
+    """The output of one node for the given inputs (None for an absent one)."""
+    attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(_OPERATORS[node.op](attrs, arrays))
+
+
+def _f32(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x, np.float32)
+
+
+def _f64(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x, np.float64)
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    """Floats as float64, integers as they are."""
+    return _f64(x) if x.dtype == np.float32 else x
+
+
+def _narrow(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return np.asarray(x).astype(dtype)
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+_UNARY: dict[UnaryFn, Callable[[np.ndarray, float, float], np.ndarray]] = {
+    UnaryFn.identity: lambda x, a, b: x,
+    UnaryFn.relu: lambda x, a, b: np.maximum(x, 0),
+    UnaryFn.clip: _clip,
+    UnaryFn.leaky_relu: lambda x, a, b: np.where(x < 0, a * x, x),
+    UnaryFn.hard_sigmoid: lambda x, a, b: _clip(a * x + b, 0, 1),
+    UnaryFn.hard_swish: lambda x, a, b: x * _clip(x / 6 + 0.5, 0, 1),
+    UnaryFn.sigmoid: lambda x, a, b: _sigmoid(x),
+    UnaryFn.silu: lambda x, a, b: x * _sigmoid(x),
+    UnaryFn.tanh: lambda x, a, b: np.tanh(x),
+    UnaryFn.gelu: lambda x, a, b: x * (1 + _erf(x / math.sqrt(2))) / 2,
+    UnaryFn.gelu_tanh: lambda x, a, b: (
+        x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+    ),
+    UnaryFn.erf: lambda x, a, b: _erf(x),
+    UnaryFn.exp: lambda x, a, b: np.exp(x),
+    UnaryFn.log: lambda x, a, b: np.log(x),
+    UnaryFn.sqrt: lambda x, a, b: np.sqrt(x),
+    UnaryFn.reciprocal: lambda x, a, b: 1 / x,
+    UnaryFn.neg: lambda x, a, b: -x,
+    UnaryFn.abs: lambda x, a, b: np.abs(x),
+    UnaryFn.floor: lambda x, a, b: np.floor(x),
+    UnaryFn.ceil: lambda x, a, b: np.ceil(x),
+    UnaryFn.round: lambda x, a, b: np.rint(x),
+    UnaryFn.elu: lambda x, a, b: np.where(x < 0, a * np.expm1(np.minimum(x, 0)), x),
+    UnaryFn.softplus: lambda x, a, b: np.logaddexp(x, 0),
+}
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if a.dtype.kind == "f":
+        return a / b
+    quotient = np.abs(a) // np.abs(b)
+    return np.where((a < 0) != (b < 0), -quotient, quotient)  # integers round towards zero
+
+
+_BINARY: dict[BinaryFn, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    BinaryFn.add: np.add,
+    BinaryFn.sub: np.subtract,
+    BinaryFn.mul: np.multiply,
+    BinaryFn.div: _divide,
+    BinaryFn.pow: np.power,
+    BinaryFn.max: np.maximum,
+    BinaryFn.min: np.minimum,
+    BinaryFn.prelu: lambda x, slope: np.where(x < 0, slope * x, x),
+}
+
+_REDUCE: dict[ReduceFn, Callable[..., np.ndarray]] = {
+    ReduceFn.mean: np.mean,
+    ReduceFn.sum: np.sum,
+    ReduceFn.max: np.max,
+    ReduceFn.min: np.min,
+    ReduceFn.prod: np.prod,
+}
+
+
+def _activate(x: np.ndarray, activation: np.void) -> np.ndarray:
+    alpha, beta = float(activation["alpha"]), float(activation["beta"])
+    return _UNARY[UnaryFn(activation["fn"])](x, alpha, beta)
+
+
+def _epilogue(y: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
+    """Adds the optional inputs 2 (bias) and 3 (residual), applies the activation and rounds."""
+    for extra in inputs[2:]:
+        if extra is not None:
+            y = y + _f64(extra)
+    return _f32(_activate(y, attrs["activation"]))
+
+
+def _taps(x: np.ndarray, kernel: Sequence[int], attrs: np.void, out: Sequence[int]):
+    """For every tap (i, j) of a window over the padded image x, what it sees: [B, *out, C]."""
+    (sh, sw), (dh, dw) = attrs["strides"], attrs["dilations"]
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            rows = slice(i * dh, i * dh + (out[0] - 1) * sh + 1, sh)
+            columns = slice(j * dw, j * dw + (out[1] - 1) * sw + 1, sw)
+            yield i, j, x[:, rows, columns]
+
+
+def _window_counts(image: Sequence[int], kernel: Sequence[int], attrs: np.void, ceil: bool):
+    """Rows and columns of the output of a window; ceil: a last window may hang over the pads."""
+    pads, out = attrs["pads"], []
+    for axis in range(2):
+        stride, extent = attrs["strides"][axis], (kernel[axis] - 1) * attrs["dilations"][axis] + 1
+        room = image[axis] + pads[axis] + pads[axis + 2] - extent
+        count = (-(-room // stride) if ceil else room // stride) + 1
+        if ceil and (count - 1) * stride >= image[axis] + pads[axis]:
+            count -= 1  # a window must begin inside of the image or its first pads
+        out.append(int(count))
+    return out
+
+
+def _conv(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, w = _f64(inputs[0]), _f64(inputs[1])
+    groups, kernel = int(attrs["groups"]), w.shape[1:3]
+    top, left, bottom, right = attrs["pads"]
+    out = _window_counts(x.shape[1:3], kernel, attrs, ceil=False)
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    w = w.reshape(groups, -1, *w.shape[1:])  # [g, O/g, kh, kw, I/g]
+    y = np.zeros((groups, x.shape[0] * out[0] * out[1], w.shape[1]))
+    for i, j, seen in _taps(x, kernel, attrs, out):
+        seen = np.moveaxis(seen.reshape(y.shape[1], groups, -1), 1, 0)
+        y += seen @ np.swapaxes(w[:, :, i, j], 1, 2)
+    y = np.moveaxis(y, 0, 1).reshape(x.shape[0], *out, -1)
+    return _epilogue(y, attrs, inputs)
+
+
+def _conv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, w = _f64(inputs[0]), _f64(inputs[1])
+    groups = int(attrs["groups"])
+    (kh, kw), (sh, sw), (dh, dw) = attrs["kernel"], attrs["strides"], attrs["dilations"]
+    top, left, bottom, right = attrs["pads"]
+    batch, rows, columns, _ = x.shape
+    w = w.reshape(groups, kh, kw, -1, w.shape[1])  # [g, kh, kw, O/g, I/g]
+    height = (rows - 1) * sh + (kh - 1) * dh + 1 + attrs["output_padding"][0]
+    width = (columns - 1) * sw + (kw - 1) * dw + 1 + attrs["output_padding"][1]
+    y = np.zeros((batch, height, width, groups, w.shape[3]))
+    x = x.reshape(batch, rows, columns, groups, -1)
+    for i in range(kh):
+        for j in range(kw):
+            spread = np.einsum("bhwgi,goi->bhwgo", x, w[:, i, j])
+            y[:, i * dh :: sh, j * dw :: sw][:, :rows, :columns] += spread
+    y = y[:, top : height - bottom, left : width - right]
+    return _epilogue(y.reshape(*y.shape[:3], -1), attrs, inputs)
+
+
+def _gemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return _epilogue(_f64(inputs[0]) @ _f64(inputs[1]).T, attrs, inputs)
+
+
+def _pool(attrs: np.void, x: np.ndarray, fill: float, combine: Callable) -> np.ndarray:
+    """Combines the taps over x [B,H,W,C], which is surrounded by `fill`."""
+    kernel = attrs["kernel"]
+    out = _window_counts(x.shape[1:3], kernel, attrs, bool(attrs["ceil_mode"]))
+    top, left, bottom, right = attrs["pads"]
+    overhang = [
+        int(k * d + o * s) for k, d, o, s in zip(kernel, attrs["dilations"], out, attrs["strides"])
+    ]
+    around = ((0, 0), (top, bottom + overhang[0]), (left, right + overhang[1]), (0, 0))
+    x = np.pad(x, around, constant_values=fill)
+    y = np.full((x.shape[0], *out, x.shape[3]), fill)
+    for _, _, seen in _taps(x, kernel, attrs, out):
+        y = combine(y, seen)
+    return y
+
+
+def _max_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    lowest = -np.inf if x.dtype == np.float32 else np.iinfo(x.dtype).min
+    return _narrow(_pool(attrs, x, lowest, np.maximum), x.dtype)
+
+
+def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = _f64(inputs[0])
+    counted = np.ones((1, *x.shape[1:3], 1))
+    total = _pool(attrs, x, 0.0, np.add)
+    if attrs["count_include_pad"]:
+        top, left, bottom, right = attrs["pads"]
+        counted = np.pad(counted, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=1)
+        unpadded = attrs.copy()
+        # The windows are where they were: the pads became part of the image.
+        unpadded["pads"] = 0
+        return _f32(
+            total / _pool(unpadded, counted, 0.0, np.add)[:, : total.shape[1], : total.shape[2]]
+        )
+    return _f32(total / _pool(attrs, counted, 0.0, np.add))
+
+
+def _reduce(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    axes = tuple(i for i in range(x.ndim) if attrs["axes"] >> i & 1)
+    reduce = _REDUCE[ReduceFn(attrs["fn"])]
+    return _narrow(reduce(_wide(x), axis=axes, keepdims=bool(attrs["keep_dims"])), x.dtype)
+
+
+def _unary(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return _narrow(_activate(_wide(inputs[0]), attrs["function"]), inputs[0].dtype)
+
+
+def _binary(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    a, b = inputs
+    y = _BINARY[BinaryFn(attrs["fn"])](_wide(a), _wide(b))
+    return _narrow(_activate(y, attrs["activation"]), a.dtype)
+
+
+def _batch_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, scale, shift = map(_f64, inputs)
+    return _f32(_activate(x * scale + shift, attrs["activation"]))
+
+
+def _layer_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, scale, shift = map(_f64, inputs)
+    centred = x - x.mean(-1, keepdims=True)
+    variance = np.square(centred).mean(-1, keepdims=True)
+    return _f32(centred / np.sqrt(variance + float(attrs["epsilon"])) * scale + shift)
+
+
+def _softmax(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    axis = int(attrs["axis"])
+    x = _f64(inputs[0])
+    x = x - x.max(axis, keepdims=True, initial=-np.inf)
+    total = np.exp(x).sum(axis, keepdims=True)
+    return _f32(x - np.log(total) if attrs["log"] else np.exp(x) / total)
+
+
+def _lrn(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = _f64(inputs[0])
+    size, channels = int(attrs["size"]), x.shape[-1]
+    squares = np.zeros_like(x)
+    for c in range(channels):
+        first = max(c - (size - 1) // 2, 0)
+        squares[..., c] = np.square(x[..., first : c + size // 2 + 1]).sum(-1)
+    scale = float(attrs["bias"]) + float(attrs["alpha"]) / size * squares
+    return _f32(x / scale ** float(attrs["beta"]))
+
+
+def _matmul(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return _f32(_f64(inputs[0]) @ _f64(inputs[1]))
+
+
+def _shape(attrs: np.void) -> list[int]:
+    return attrs["dims"][: attrs["rank"]].tolist()
+
+
+def _transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return inputs[0].transpose(attrs["perm"][: inputs[0].ndim])
+
+
+def _slice(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    for axis in range(x.ndim):
+        start, step, size = (int(attrs[key][axis]) for key in ("starts", "steps", "sizes"))
+        x = x.take(start + step * np.arange(size), axis)
+    return x
+
+
+def _gather(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    data, indices = inputs
+    axis = int(attrs["axis"])
+    size = data.shape[axis]
+    if np.any((indices < -size) | (indices >= size)):
+        raise InputError(f"gather: an index is outside of [-{size}, {size})", "INDEX")
+    return data.take(np.where(indices < 0, indices + size, indices), axis)
+
+
+def _tile(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return np.tile(inputs[0], attrs["repeats"][: inputs[0].ndim])
+
+
+def _pad(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    around = [(int(attrs["before"][i]), int(attrs["after"][i])) for i in range(x.ndim)]
+    mode = PadMode(attrs["mode"])
+    if mode is PadMode.constant:
+        return np.pad(x, around, constant_values=_narrow(attrs["value"], x.dtype))
+    return np.pad(x, around, mode=mode.name)
+
+
+def _source_positions(out: int, size: int, scale: np.float32, mode: ResizeCoordinate) -> np.ndarray:
+    """Where in an axis of `size` elements each of `out` elements comes from, in float32."""
+    x = np.arange(out, dtype=np.float32)
+    half, one = np.float32(0.5), np.float32(1)
+    if mode is ResizeCoordinate.asymmetric:
+        return x / scale
+    if mode is ResizeCoordinate.align_corners:
+        return x * np.float32(size - 1) / np.float32(out - 1) if out > 1 else 0 * x
+    if mode is ResizeCoordinate.pytorch_half_pixel and out == one:
+        return 0 * x
+    return (x + half) / scale - half
+
+
+def _nearest(x: np.ndarray, mode: ResizeNearest) -> np.ndarray:
+    half = np.float32(0.5)
+    return {
+        ResizeNearest.round_prefer_floor: lambda: np.ceil(x - half),
+        ResizeNearest.round_prefer_ceil: lambda: np.floor(x + half),
+        ResizeNearest.floor: lambda: np.floor(x),
+        ResizeNearest.ceil: lambda: np.ceil(x),
+    }[mode]()
+
+
+def _resize_taps(x: np.ndarray, attrs: np.void, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The elements that the positions x read, before clamping to the axis, and their weights."""
+    mode = ResizeMode(attrs["mode"])
+    if mode is ResizeMode.nearest:
+        return [(_nearest(x, ResizeNearest(attrs["nearest"])), np.ones(len(x)))]
+    if mode is ResizeMode.linear:
+        x = _clip(x, 0, size - 1)
+        first = np.floor(x)
+        return [(first, 1 - _f64(x - first)), (first + 1, _f64(x - first))]
+    a, first = float(attrs["cubic_coefficient"]), np.floor(x)
+    taps = []
+    for k in range(-1, 3):
+        d = np.abs(_f64(x - first) - k)
+        near = ((a + 2) * d - (a + 3)) * d * d + 1
+        far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+        taps.append((first + k, np.where(d <= 1, near, np.where(d < 2, far, 0))))
+    if attrs["exclude_outside"]:
+        taps = [(at, np.where((at < 0) | (at >= size), 0, weight)) for at, weight in taps]
+        total = sum(weight for _, weight in taps)
+        taps = [(at, weight / total) for at, weight in taps]
+    return taps
+
+
+def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    y = _wide(inputs[0])
+    for axis in (1, 2):
+        size, out = y.shape[axis], int(attrs["size"][axis - 1])
+        coordinate = ResizeCoordinate(attrs["coordinate"])
+        x = _source_positions(out, size, attrs["scale"][axis - 1], coordinate)
+        column = [-1 if i == axis else 1 for i in range(y.ndim)]
+        y = sum(
+            y.take(_clip(at, 0, size - 1).astype(int), axis) * weight.reshape(column)
+            for at, weight in _resize_taps(x, attrs, size)
+        )
+    return _narrow(y, inputs[0].dtype)
+
+
+_OPERATORS: dict[str, Operator] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "gemm": _gemm,
+    "matmul": _matmul,
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+    "reduce": _reduce,
+    "unary": _unary,
+    "binary": _binary,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "softmax": _softmax,
+    "lrn": _lrn,
+    "transpose": _transpose,
+    "reshape": lambda attrs, inputs: inputs[0].reshape(_shape(attrs)),
+    "concat": lambda attrs, inputs: np.concatenate(inputs, attrs["axis"]),
+    "slice": _slice,
+    "gather": _gather,
+    "expand": lambda attrs, inputs: np.broadcast_to(inputs[0], _shape(attrs)),
+    "tile": _tile,
+    "pad": _pad,
+    "resize": _resize,
+    "cast": lambda attrs, inputs: inputs[0].astype(DType(attrs["dtype"]).name),
+}
