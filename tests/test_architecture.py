@@ -1,0 +1,204 @@
+"""The architecture, as a test: who may import whom, and what every operator must have."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgert import _core, schema
+
+ROOT = Path(__file__).resolve().parent.parent
+CSRC = ROOT / "csrc"
+PACKAGE = ROOT / "python" / "edgert"
+MAX_LINES = 600
+
+# A layer includes itself and those to its left.
+CPP_LAYERS = ["schema", "core", "kernels", "runtime", "bindings"]
+
+# A module imports those above it. "device": all that a board loads; "host": needs the converter's
+# dependencies; "tool": the command line, which imports the host side only when it is asked to.
+PYTHON_LAYERS = [
+    ("device", ["errors", "_core"]),
+    ("device", ["schema"]),
+    ("device", ["model"]),
+    ("host", ["ir"]),
+    ("host", ["interp", "importer", "passes"]),
+    ("host", ["pack"]),
+    ("host", ["convert"]),
+    ("tool", ["inputs", "parity", "report"]),
+    ("tool", ["cli"]),
+    ("tool", ["demo"]),
+    ("tool", ["__main__"]),
+]
+DEVICE_ENTRY = "__init__"
+MODULES = {name: (i, side) for i, (side, names) in enumerate(PYTHON_LAYERS) for name in names}
+
+CPP_FILES = sorted(p for p in CSRC.rglob("*") if p.suffix in (".cpp", ".h", ".inc", ".def"))
+PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
+ISA_LEVELS = re.findall(r"^X\((\w+),", (CSRC / "core/isa.def").read_text(), re.MULTILINE)
+ISA_FILES = [p for p in CPP_FILES if p.stem in ISA_LEVELS and p.parts[-3] == "kernels"]
+C_HEADERS = {"cstdint", "cstddef", "cstring"}
+
+
+def relative(path: Path) -> str:
+    """The name of a file in test ids and messages."""
+    return str(path.relative_to(ROOT))
+
+
+def includes(path: Path) -> list[tuple[str, str]]:
+    """The includes of a file: (quote or bracket, name)."""
+    return re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]', path.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", CPP_FILES, ids=relative)
+def test_cpp_includes_point_left(path: Path) -> None:
+    """schema <- core <- kernels <- runtime <- bindings, and no family of kernels knows another."""
+    layer = path.relative_to(CSRC).parts[0]
+    allowed = CPP_LAYERS[: CPP_LAYERS.index(layer) + 1]
+    for quote, name in includes(path):
+        if quote == "<":
+            continue
+        target = name.split("/")
+        assert (CSRC / name).is_file(), f"{name}: includes are relative to csrc/"
+        assert target[0] in allowed, f"{layer} must not include {name}"
+        if layer == "kernels" and target[0] == "kernels" and path.parent.name != "kernels":
+            own = {path.parent.name, "simd"}
+            assert target[1] in own, f"family {path.parent.name} must not include {name}"
+
+
+@pytest.mark.parametrize("path", ISA_FILES, ids=relative)
+def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
+    """What a file compiled with wide instructions sees, through its family's headers too."""
+    seen, todo = set(), [path]
+    while todo:
+        for quote, name in includes(todo.pop()):
+            if quote == '"':
+                header = CSRC / name
+                if name.startswith("kernels/") and header not in seen:
+                    seen.add(header)
+                    todo.append(header)
+            else:
+                known = name in C_HEADERS or re.fullmatch(r"\w*intrin\.h|arm_neon\.h", name)
+                assert known, f"<{name}> may leak inline functions"
+
+
+def test_a_kernel_row_for_every_isa_file() -> None:
+    """Each <family>/<level>.cpp has rows of that level, and each row's symbol names its file."""
+    for family in sorted(p for p in (CSRC / "kernels").iterdir() if p.is_dir()):
+        table = family / "kernels.inc"
+        if not table.exists():
+            continue
+        rows = re.findall(r"^KERNEL\((\w+),\s*(\w+)", table.read_text(), re.MULTILINE)
+        assert {level for _, level in rows} == {
+            p.stem for p in family.glob("*.cpp") if p.stem in ISA_LEVELS
+        }, f"{family.name}: kernels.inc and the files of the levels differ"
+        for symbol, level in rows:
+            assert symbol.startswith(f"{family.name}_{level}"), symbol
+            assert symbol in (family / f"{level}.cpp").read_text(), symbol
+
+
+def imported(path: Path, everywhere: bool) -> set[str]:
+    """The modules of edgert that a file imports; without ``everywhere``, at module level only."""
+    tree = ast.parse(path.read_text())
+    found: set[str] = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found.update(a.name.split(".")[1] for a in node.names if a.name.startswith("edgert."))
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "edgert" and len(parts) > 1:
+                found.add(parts[1])
+            elif parts == ["edgert"]:
+                found.update(a.name for a in node.names if a.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            raise AssertionError(f"{relative(path)}: imports are absolute")
+    return found
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=relative)
+def test_python_imports_point_left(path: Path) -> None:
+    """A module imports only modules above it in PYTHON_LAYERS."""
+    module = Path(path.relative_to(PACKAGE).parts[0]).stem
+    if module in (DEVICE_ENTRY, "examples"):
+        sides = {MODULES[name][1] for name in imported(path, everywhere=False)}
+        assert sides <= {"device"}, "import edgert loads the device side only"
+        return
+    assert module in MODULES, f"give {module} a place in PYTHON_LAYERS"
+    layer, side = MODULES[module]
+    for name in imported(path, everywhere=True) - {module}:
+        assert name in MODULES, name
+        assert MODULES[name][0] < layer, f"{module} must not import {name}"
+    if side == "tool":
+        eager = {MODULES[name][1] for name in imported(path, everywhere=False)}
+        assert "host" not in eager, f"{module} imports the host side inside of functions"
+
+
+def test_import_needs_numpy_alone() -> None:
+    """``import edgert`` loads no module beyond the standard library, numpy and itself."""
+    code = """
+import sys, numpy
+before = set(sys.modules)
+import edgert
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - set(sys.stdlib_module_names if hasattr(sys, "stdlib_module_names") else ())))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    third_party = set(done.stdout.split())
+    if sys.version_info >= (3, 10):
+        assert third_party <= {"edgert", "numpy"}
+    assert not third_party & {"onnx", "tqdm", "PIL", "google", "onnxruntime"}
+
+
+@pytest.mark.parametrize("op", schema.OPS)
+def test_every_operator_is_complete(op: str) -> None:
+    """An operator of the schema has its file in the runtime and is no pending one."""
+    source = CSRC / "runtime" / "ops" / f"{op}.cpp"
+    assert source.is_file(), "the runtime lacks it"
+    assert f"const OpDef {op}_op" in source.read_text()
+
+
+@pytest.mark.parametrize("name", _core.RECORDS)
+def test_records_have_no_padding(name: str) -> None:
+    """Every byte of a file record belongs to a member."""
+    assert_no_padding(_core.RECORDS[name])
+
+
+@pytest.mark.parametrize("op", schema.OPS)
+def test_attribute_records_have_no_padding(op: str) -> None:
+    """Every byte of an attribute record belongs to a member."""
+    assert_no_padding(schema.OPS[op].attrs)
+
+
+def assert_no_padding(dtype: np.dtype) -> None:
+    """Fails if the fields of ``dtype``, or of a record in it, leave bytes out."""
+    if dtype.subdtype is not None:
+        dtype = dtype.subdtype[0]
+    if dtype.names is None:
+        return
+    end = 0
+    for field in dtype.names:
+        kind, offset = dtype.fields[field][:2]
+        assert offset == end, f"{field} starts at {offset}, expected {end}"
+        end += kind.itemsize
+        assert_no_padding(kind)
+    assert dtype.itemsize == end
+
+
+TEXTS = [
+    *CPP_FILES,
+    *PYTHON_FILES,
+    *(ROOT / "tests").rglob("*.py"),
+    *(ROOT / "tools").rglob("*.py"),
+]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=relative)
+def test_files_are_short(path: Path) -> None:
+    """One file, one subject."""
+    assert len(path.read_text().splitlines()) <= MAX_LINES

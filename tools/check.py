@@ -1,0 +1,215 @@
+"""The checks of the project: everything that continuous integration runs, in one command.
+
+    pip install ".[test]" -r tools/requirements.txt
+    python tools/check.py
+
+runs every section below, reports the time each took and exits with 0 if all passed; ``--only`` and
+``--skip`` choose among them. A section stops at its first failure, the others still run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import venv
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "check"
+MAX_WHEEL_BYTES = 1_500_000
+HOSTILE_TESTS = ["tests/test_format.py", "tests/test_model.py"]
+
+
+class CheckError(Exception):
+    """A check failed; the message says which."""
+
+
+def run(*command: object, env: dict[str, str] | None = None, capture: bool = False) -> str:
+    """Runs a command in the project's folder, shows it, and fails with it."""
+    words = [str(word) for word in command]
+    settings = [f"{key}={value}" for key, value in (env or {}).items()]
+    print("$", *settings, *words, flush=True)
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if capture else None,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise CheckError(f"exit code {done.returncode}: {' '.join(words)}")
+    return done.stdout or ""
+
+
+def tool(name: str) -> Path:
+    """A program of the Python environment that runs this script."""
+    return Path(sys.executable).parent / name
+
+
+def sources(*patterns: str) -> list[str]:
+    """The project's files that match, sorted."""
+    folders = ["csrc", "tests", "benchmarks", "tools", "python"]
+    return sorted(
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for pattern in patterns
+        for path in (ROOT / folder).rglob(pattern)
+    )
+
+
+def check_format() -> None:
+    """clang-format, ruff format, ruff check."""
+    run(tool("clang-format"), "--dry-run", "--Werror", *sources("*.cpp", "*.h"))
+    run(tool("ruff"), "format", "--check", ".")
+    run(tool("ruff"), "check", ".")
+
+
+def build(folder: Path, *options: str) -> Path:
+    """Builds runtime, Python module and kernel tests; returns a folder to import edgert from."""
+    cmakedir = run(sys.executable, "-m", "pybind11", "--cmakedir", capture=True).strip()
+    run(
+        tool("cmake"),
+        *("-S", ROOT, "-B", folder, "-G", "Ninja"),
+        f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}",
+        f"-Dpybind11_DIR={cmakedir}",
+        f"-DPython_EXECUTABLE={sys.executable}",
+        "-DSKBUILD_PROJECT_VERSION=0.0.0",
+        "-DEDGERT_PYTHON=ON",
+        "-DEDGERT_TESTS=ON",
+        *options,
+    )
+    run(tool("cmake"), "--build", folder)
+    package = folder / "package"
+    run(tool("cmake"), "--install", folder, "--prefix", package, "--component", "python")
+    for path in (ROOT / "python" / "edgert").iterdir():
+        link = package / "edgert" / path.name
+        if not link.exists() and path.suffix != ".so":
+            link.symlink_to(path)
+    return package
+
+
+def release_build() -> Path:
+    """The build without sanitizers."""
+    return build(BUILD / "release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")
+
+
+def check_kernels() -> None:
+    """C++ tests, capped at every instruction set level of this machine."""
+    package = release_build()
+    code = "from edgert import _core; print(*_core.detected_isa())"
+    levels = run(sys.executable, "-c", code, env={"PYTHONPATH": str(package)}, capture=True).split()
+    print("levels of this machine:", *levels)
+    for level in levels:
+        ctest = [tool("ctest"), "--test-dir", BUILD / "release", "--output-on-failure"]
+        run(*ctest, "--no-tests=error", env={"EDGERT_ISA": level})
+
+
+def check_isa_leak() -> None:
+    """No symbol leaks out of the files compiled with wide instructions."""
+    release_build()
+    run(sys.executable, "tools/check_isa_leak.py", BUILD / "release")
+
+
+def check_sanitizers() -> None:
+    """C++ tests and the tests with hostile files and inputs, under ASan and UBSan."""
+    folder = BUILD / "sanitize"
+    package = build(folder, "-DEDGERT_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
+    run(tool("ctest"), "--test-dir", folder, "--output-on-failure", "--no-tests=error")
+    compiler = os.environ.get("CXX", "c++")
+    libraries = [
+        run(compiler, f"-print-file-name={name}", capture=True).strip()
+        for name in ("libasan.so", "libubsan.so", "libstdc++.so.6")
+    ]
+    env = {
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps what it allocates
+        "PYTHONPATH": str(package),
+        "PYTHONMALLOC": "malloc",
+    }
+    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HOSTILE_TESTS, env=env)
+
+
+def check_python() -> None:
+    """The Python tests, architecture and README included."""
+    package = release_build()
+    run(sys.executable, "-m", "pytest", "-q", "--durations=10", env={"PYTHONPATH": str(package)})
+
+
+def check_wheel() -> None:
+    """A wheel made from the source distribution: its size, and an import with numpy alone."""
+    dist = BUILD / "dist"
+    for old in dist.glob("*"):
+        old.unlink()
+    run(sys.executable, "-m", "build", "--outdir", dist, ROOT)
+    (wheel,) = dist.glob("*.whl")
+    size = wheel.stat().st_size
+    for item in sorted(zipfile.ZipFile(wheel).infolist(), key=lambda item: -item.file_size):
+        print(f"{item.file_size:9} {item.filename}")
+    print(f"{wheel.name}: {size} bytes, at most {MAX_WHEEL_BYTES}")
+    if size > MAX_WHEEL_BYTES:
+        raise CheckError(f"the wheel has {size} bytes")
+
+    empty = BUILD / "empty-venv"
+    venv.create(empty, clear=True, with_pip=True)
+    python = empty / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", wheel)
+    installed = run(python, "-m", "pip", "list", "--format=freeze", capture=True)
+    names = {line.split("==")[0] for line in installed.splitlines()}
+    if names - {"edgert", "numpy", "pip", "setuptools"}:
+        raise CheckError(f"edgert alone installs {sorted(names)}")
+    run(python, "-P" if sys.version_info >= (3, 11) else "-s", "-c", "import edgert")
+    run(empty / "bin" / "edgert", "isa")
+
+
+def check_readme() -> None:
+    """The first command of the README, in a copy of the project without what git ignores."""
+    run(sys.executable, "-m", "pytest", "-q", "tests/test_readme.py", "--fresh-clone")
+
+
+SECTIONS: dict[str, Callable[[], None]] = {
+    "format": check_format,
+    "kernels": check_kernels,
+    "isa-leak": check_isa_leak,
+    "python": check_python,
+    "sanitizers": check_sanitizers,
+    "wheel": check_wheel,
+    "readme": check_readme,
+}
+
+
+def main() -> int:
+    """Runs the chosen sections; returns 1 if one failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--skip", nargs="+", choices=SECTIONS, default=[])
+    args = parser.parse_args()
+    results = []
+    for name in SECTIONS:
+        if name not in args.only or name in args.skip:
+            continue
+        print(f"\n=== {name}: {SECTIONS[name].__doc__}", flush=True)
+        start = time.monotonic()
+        try:
+            SECTIONS[name]()
+            verdict = "passed"
+        except CheckError as error:
+            verdict = f"FAILED: {error}"
+        results.append((name, verdict, time.monotonic() - start))
+        print(f"--- {name} {verdict}", flush=True)
+    print()
+    for name, verdict, seconds in results:
+        print(f"{name:12} {seconds:6.0f} s  {verdict}")
+    return int(any(verdict != "passed" for _, verdict, _ in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
