@@ -1,6 +1,7 @@
 // C++ errors become the classes of edgert.errors.
 #include <pybind11/pybind11.h>
 
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -36,7 +37,10 @@ const char* class_name(ErrorCode code) {
 
 void raise(ErrorCode code, const char* rule, const char* what) {
   const py::object type = py::module_::import("edgert.errors").attr(class_name(code));
-  const py::object error = type(py::str(what), py::str(rule));
+  // A long name may have been cut in the middle of a character.
+  const py::object text = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(what, static_cast<py::ssize_t>(std::strlen(what)), "replace"));
+  const py::object error = type(text, py::str(rule));
   PyErr_SetObject(type.ptr(), error.ptr());
 }
 

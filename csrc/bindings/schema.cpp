@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/bindings.h"
+#include "core/text.h"
 #include "schema/enums.h"
 #include "schema/format.h"
 
@@ -117,6 +118,9 @@ void register_schema(py::module_& m) {
   m.attr("NONE") = kNone;
   m.attr("MAX_RANK") = kMaxRank;
   m.attr("MAX_NAME_BYTES") = kMaxNameBytes;
+  m.def(
+      "is_clean_text", [](const std::string& utf8) { return is_clean_text(utf8); },
+      "Whether bytes may stand in a file as a name");
 }
 
 }  // namespace edgert

@@ -41,6 +41,17 @@ size_t attrs_bytes(Op op) {
   return 0;
 }
 
+Arity op_arity(Op op) {
+  switch (op) {
+#define X(name, id, attrs, min_inputs, max_inputs) \
+  case Op::name:                                   \
+    return {min_inputs, max_inputs};
+#include "schema/ops.def"
+#undef X
+  }
+  return {0, 0};
+}
+
 void NodeTypes::fail(const char* rule, const char* text, ...) const {
   va_list args;
   va_start(args, text);

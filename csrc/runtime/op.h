@@ -114,7 +114,12 @@ struct OpDef {
 };
 
 const OpDef& op_def(Op op);
-size_t attrs_bytes(Op op);
+size_t attrs_bytes(Op op);  // of the attribute record; 0 if there is no such operator
+
+struct Arity {
+  int min, max;
+};
+Arity op_arity(Op op);
 
 // Whether `activation` does nothing.
 inline bool is_identity(const Activation& activation) {
