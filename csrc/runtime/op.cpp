@@ -104,6 +104,20 @@ Shape NodeTypes::target_shape(const ShapeAttrs& attrs) const {
   return shape;
 }
 
+int32_t NodeTypes::output_dim(int64_t size) const {
+  if (size < 0 || size > INT32_MAX)
+    fail("SHAPE", "a dimension of the output would be %lld", static_cast<long long>(size));
+  return static_cast<int32_t>(size);
+}
+
+void NodeTypes::require_unused_zero(const int32_t (&values)[kMaxRank],
+                                    const char* attribute) const {
+  for (int i = shape(0).rank; i < kMaxRank; ++i)
+    if (values[i] != 0)
+      fail("ATTR", "%s[%d] is %d, but the input has %d axes", attribute, i, values[i],
+           shape(0).rank);
+}
+
 void BindContext::fail(const char* rule, const char* text, ...) const {
   va_list args;
   va_start(args, text);

@@ -40,6 +40,10 @@ class NodeTypes {
   void require_shape(int i, std::initializer_list<int32_t> dims) const;
   void require_activation(const Activation& activation) const;
   Shape target_shape(const ShapeAttrs& attrs) const;  // checked: rank, dims, number of elements
+  // `size` as a dimension of the output, or Error(kFormat, "SHAPE") if it is none.
+  int32_t output_dim(int64_t size) const;
+  // Per-axis attributes have a value for each axis of input 0; the others must be zero.
+  void require_unused_zero(const int32_t (&values)[kMaxRank], const char* attribute) const;
 
  private:
   Op op_;

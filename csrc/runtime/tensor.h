@@ -28,6 +28,8 @@ struct Shape {
     return n;
   }
   size_t elements() const { return elements(0, rank); }
+  // Elements between neighbours along `axis`, in C order.
+  ptrdiff_t stride(int axis) const { return static_cast<ptrdiff_t>(elements(axis + 1, rank)); }
 };
 
 std::string to_string(const Shape& shape);  // "[1, 3, 224, 224]"

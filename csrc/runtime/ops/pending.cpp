@@ -22,13 +22,6 @@ extern const OpDef batch_norm_op = {infer, bind};
 extern const OpDef layer_norm_op = {infer, bind};
 extern const OpDef softmax_op = {infer, bind};
 extern const OpDef lrn_op = {infer, bind};
-extern const OpDef transpose_op = {infer, bind};
-extern const OpDef concat_op = {infer, bind};
-extern const OpDef slice_op = {infer, bind};
-extern const OpDef gather_op = {infer, bind};
-extern const OpDef expand_op = {infer, bind};
-extern const OpDef tile_op = {infer, bind};
-extern const OpDef pad_op = {infer, bind};
 extern const OpDef resize_op = {infer, bind};
 extern const OpDef cast_op = {infer, bind};
 
