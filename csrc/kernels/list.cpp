@@ -8,6 +8,9 @@ std::vector<KernelInfo> kernel_list() {
   const char* family;
   family = "gemm_f32";
 #include "kernels/gemm_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "pool_f32";
+#include "kernels/pool_f32/kernels.inc"
   return list;
 }
 

@@ -247,7 +247,7 @@ def _pool(attrs: np.void, x: np.ndarray, fill: float, combine: Callable) -> np.n
 def _max_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x = inputs[0]
     lowest = -np.inf if x.dtype == np.float32 else np.iinfo(x.dtype).min
-    return _narrow(_pool(attrs, x, lowest, np.maximum), x.dtype)
+    return _narrow(_pool(attrs, x, lowest, np.fmax), x.dtype)  # NaNs are passed over
 
 
 def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:

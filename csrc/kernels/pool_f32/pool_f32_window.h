@@ -1,0 +1,71 @@
+// The loops of every pool_f32 kernel, over the vector type F32 of the including file.
+#pragma once
+
+#include "kernels/pool_f32/pool_f32.h"
+
+namespace edgert {
+namespace {
+
+// kVectors vectors of channels of one window; `channels` of the last one exist.
+template <bool average, int kVectors>
+inline void pool_window(const PoolF32& p, const PoolWindow& row, const PoolWindow& column,
+                        const float* x, float* y, int channels) {
+  constexpr int kLanes = F32::kLanes;
+  const size_t row_step = static_cast<size_t>(p.row_dilation) * p.width * p.channels;
+  const size_t column_step = static_cast<size_t>(p.column_dilation) * p.channels;
+  const F32 lowest = F32::broadcast(-__builtin_inff());
+  F32 acc[kVectors];
+  for (int v = 0; v < kVectors; ++v) acc[v] = average ? F32::zero() : lowest;
+  for (int32_t i = 0; i < row.taps; ++i) {
+    const float* tap = x + static_cast<size_t>(i) * row_step;
+    for (int32_t j = 0; j < column.taps; ++j, tap += column_step) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const float* const from = tap + v * kLanes;
+        const F32 value = kVectors == 1 ? F32::load(from, channels) : F32::load(from);
+        acc[v] = average ? acc[v] + value : max(value, acc[v]);
+      }
+    }
+  }
+  const F32 count =
+      F32::broadcast(static_cast<float>(row.counted) * static_cast<float>(column.counted));
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const F32 result = average ? acc[v] / count : acc[v];
+    if (kVectors == 1)
+      result.store(y + v * kLanes, channels);
+    else
+      result.store(y + v * kLanes);
+  }
+}
+
+template <bool average>
+inline void pool_all(const PoolF32& p) {
+  constexpr size_t kLanes = F32::kLanes, kBlock = 4 * kLanes;
+  float* y = p.y;
+  for (size_t r = 0; r < p.row_count; ++r)
+    for (size_t c = 0; c < p.column_count; ++c, y += p.channels) {
+      const PoolWindow &row = p.rows[r], &column = p.columns[c];
+      const float* const x =
+          p.x + (static_cast<size_t>(row.first) * p.width + static_cast<size_t>(column.first)) *
+                    p.channels;
+      size_t k = 0;
+      for (; k + kBlock <= p.channels; k += kBlock)
+        pool_window<average, 4>(p, row, column, x + k, y + k, kLanes);
+      for (; k < p.channels; k += kLanes) {
+        const size_t left = p.channels - k;
+        pool_window<average, 1>(p, row, column, x + k, y + k,
+                                static_cast<int>(left < kLanes ? left : kLanes));
+      }
+    }
+}
+
+inline void pool(const PoolF32& p) {
+  if (p.average)
+    pool_all<true>(p);
+  else
+    pool_all<false>(p);
+}
+
+}  // namespace
+}  // namespace edgert

@@ -1,0 +1,137 @@
+#include "runtime/pool.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/pool_f32/pool_f32.h"
+#include "runtime/split.h"
+
+namespace edgert {
+namespace {
+
+// The windows along the height (axis 0) or the width (axis 1) of an image.
+struct Windows {
+  int64_t size;  // of the input
+  int64_t kernel, stride, dilation, before, after;
+  bool ceil_mode;
+
+  int64_t padded() const { return size + before + after; }
+  int64_t extent() const { return (kernel - 1) * dilation + 1; }
+  int64_t count() const {
+    const int64_t room = padded() - extent();
+    if (!ceil_mode) return room / stride + 1;
+    const int64_t count = (room + stride - 1) / stride + 1;
+    // A window must begin inside of the input or of the pads before it.
+    return (count - 1) * stride < size + before ? count : count - 1;
+  }
+  // `counted` are the taps inside of the input, or of the padded input; never the overhang.
+  PoolWindow window(int64_t index, bool count_pads) const {
+    const int64_t start = index * stride - before;
+    const int64_t skipped = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    const auto taps_below = [&](int64_t end) {
+      return start >= end ? 0 : std::min(kernel, (end - start - 1) / dilation + 1);
+    };
+    const int64_t taps = std::max<int64_t>(0, taps_below(size) - skipped);
+    return {static_cast<int32_t>(start + skipped * dilation), static_cast<int32_t>(taps),
+            static_cast<int32_t>(count_pads ? taps_below(size + after) : taps)};
+  }
+};
+
+Windows windows(const PoolAttrs& attrs, const Shape& image, int axis) {
+  return {image[1 + axis],  attrs.kernel[axis],   attrs.strides[axis], attrs.dilations[axis],
+          attrs.pads[axis], attrs.pads[2 + axis], attrs.ceil_mode != 0};
+}
+
+std::vector<PoolWindow> window_table(const PoolAttrs& attrs, const Shape& image, int axis) {
+  const Windows w = windows(attrs, image, axis);
+  std::vector<PoolWindow> table;
+  for (int64_t i = 0; i < w.count(); ++i)
+    table.push_back(w.window(i, attrs.count_include_pad != 0));
+  return table;
+}
+
+struct Pool {
+  PoolF32Fn kernel;
+  PoolF32 image;  // all but its pointers
+  std::vector<PoolWindow> rows, columns;
+  size_t images, image_elements;
+  uint32_t input, output;
+
+  void operator()(const RunContext& context) const {
+    const float* const x = context.tensor<float>(input);
+    float* const y = context.tensor<float>(output);
+    const size_t row_elements = columns.size() * image.channels;
+    const size_t row_reads = row_elements * rows[0].taps * columns[0].taps;
+    split(context.pool(), images * rows.size(), row_reads * sizeof(float),
+          [&](size_t first, size_t last) {
+            PoolF32 part = image;
+            part.columns = columns.data();
+            for (size_t row = first; row < last; row += part.row_count) {
+              const size_t index = row / rows.size(), r = row % rows.size();
+              part.rows = rows.data() + r;
+              part.row_count = std::min(last - row, rows.size() - r);
+              part.x = x + index * image_elements;
+              part.y = y + row * row_elements;
+              kernel(part);
+            }
+          });
+  }
+};
+
+}  // namespace
+
+TensorType infer_pool(const NodeTypes& node) {
+  const PoolAttrs& attrs = node.attrs<PoolAttrs>();
+  node.require_dtype(0, DType::f32);
+  node.require_rank(0, 4);
+  const Shape& in = node.shape(0);
+  if (attrs.ceil_mode < 0 || attrs.ceil_mode > 1)
+    node.fail("ATTR", "ceil_mode is %d, expected 0 or 1", attrs.ceil_mode);
+  if (attrs.count_include_pad < 0 || attrs.count_include_pad > 1)
+    node.fail("ATTR", "count_include_pad is %d, expected 0 or 1", attrs.count_include_pad);
+  Shape out = in;
+  for (int axis = 0; axis < 2; ++axis) {
+    const Windows w = windows(attrs, in, axis);
+    const char* const name = axis == 0 ? "height" : "width";
+    if (w.kernel < 1 || w.stride < 1 || w.dilation < 1)
+      node.fail("ATTR", "%s: kernel %d, stride %d and dilation %d must be positive", name,
+                attrs.kernel[axis], attrs.strides[axis], attrs.dilations[axis]);
+    if (w.before < 0 || w.before >= w.kernel || w.after < 0 || w.after >= w.kernel)
+      node.fail("ATTR", "%s: pads %d and %d, expected 0 to %d, less than the kernel", name,
+                attrs.pads[axis], attrs.pads[2 + axis], attrs.kernel[axis] - 1);
+    if (w.extent() > w.padded())
+      node.fail("ATTR", "%s: the window spans %lld, the padded input has %lld", name,
+                static_cast<long long>(w.extent()), static_cast<long long>(w.padded()));
+    const int64_t count = w.count();
+    // The others begin inside of the input.
+    for (int64_t i = 0; i < count;
+         i = i * w.stride < w.before || i == count - 1 ? i + 1 : count - 1)
+      if (w.window(i, false).taps == 0)
+        node.fail("ATTR", "%s: window %lld lies in the padding", name, static_cast<long long>(i));
+    out[1 + axis] = node.output_dim(count);
+  }
+  return {DType::f32, out};
+}
+
+Step bind_pool(const BindContext& context, bool average) {
+  const PoolAttrs& attrs = context.attrs<PoolAttrs>();
+  const Shape& in = context.input(0)->type.shape;
+  const PoolF32Kernel& kernel = select_pool_f32(context.isa);
+  Pool pool{kernel.run,
+            {},
+            window_table(attrs, in, 0),
+            window_table(attrs, in, 1),
+            in.elements(0, 1),
+            in.elements(1, 4),
+            context.input_index(0),
+            context.node.output};
+  pool.image.average = average;
+  pool.image.channels = in.elements(3, 4);
+  pool.image.width = in.elements(2, 3);
+  pool.image.row_dilation = attrs.dilations[0];
+  pool.image.column_dilation = attrs.dilations[1];
+  pool.image.column_count = pool.columns.size();
+  return {kernel.name, 0, 0, std::move(pool)};
+}
+
+}  // namespace edgert
