@@ -11,6 +11,9 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "pool_f32";
 #include "kernels/pool_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "unary_f32";
+#include "kernels/unary_f32/kernels.inc"
   return list;
 }
 

@@ -9,6 +9,15 @@
 namespace edgert {
 namespace {
 
+struct Mask {  // a truth value per lane
+  __m256 v;
+};
+
+struct I32 {
+  __m256i v;
+  static I32 broadcast(int32_t x) { return {_mm256_set1_epi32(x)}; }
+};
+
 struct F32 {
   static constexpr int kLanes = 8;
   __m256 v;
@@ -21,6 +30,9 @@ struct F32 {
   static F32 load(const float* p, int n) { return {_mm256_maskload_ps(p, mask(n))}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void store(float* p, int n) const { _mm256_maskstore_ps(p, mask(n), v); }
+  float first() const { return _mm256_cvtss_f32(v); }
+  // True for the first n (0 .. kLanes) lanes.
+  static Mask first_lanes(int n) { return {_mm256_castsi256_ps(mask(n))}; }
 
  private:
   static __m256i mask(int n) {
@@ -38,6 +50,42 @@ inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 // The second operand if either is NaN, as in `a > b ? a : b`.
 inline F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+inline F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+inline F32 floor(F32 a) { return {_mm256_floor_ps(a.v)}; }
+inline F32 ceil(F32 a) { return {_mm256_ceil_ps(a.v)}; }
+inline F32 round(F32 a) {  // half to even
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline Mask operator<(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator==(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+inline Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+inline F32 select(Mask m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+
+inline I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }  // modulo 2^32
+inline I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+inline I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
+inline I32 operator|(I32 a, I32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+inline I32 operator^(I32 a, I32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {_mm256_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right(I32 a) {  // the sign fills
+  return {_mm256_srai_epi32(a.v, kBits)};
+}
+inline I32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
+inline F32 from_bits(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
+inline F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+
+// Lane i gets lane i ^ kDistance.
+template <int kDistance>
+inline F32 exchange(F32 a) {
+  if constexpr (kDistance == 4) return {_mm256_permute2f128_ps(a.v, a.v, 1)};
+  if constexpr (kDistance == 2) return {_mm256_permute_ps(a.v, 0x4e)};
+  return {_mm256_permute_ps(a.v, 0xb1)};
+}
 
 }  // namespace
 }  // namespace edgert

@@ -1,4 +1,5 @@
-// Vectors of sixteen floats. Local to the file that includes it: it is compiled with AVX-512 F, BW, DQ and VL.
+// Vectors of sixteen floats. Local to the file that includes it: it is compiled with AVX-512 F, BW,
+// DQ and VL.
 #pragma once
 
 #include <immintrin.h>
@@ -9,6 +10,15 @@
 namespace edgert {
 namespace {
 
+struct Mask {  // a truth value per lane
+  __mmask16 v;
+};
+
+struct I32 {
+  __m512i v;
+  static I32 broadcast(int32_t x) { return {_mm512_set1_epi32(x)}; }
+};
+
 struct F32 {
   static constexpr int kLanes = 16;
   __m512 v;
@@ -18,12 +28,12 @@ struct F32 {
   static F32 broadcast(const float* p) { return {_mm512_set1_ps(*p)}; }
   static F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
   // The first n (0 .. kLanes) elements; the other lanes are zero and their memory is not touched.
-  static F32 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
+  static F32 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n).v, p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
-  void store(float* p, int n) const { _mm512_mask_storeu_ps(p, mask(n), v); }
-
- private:
-  static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+  void store(float* p, int n) const { _mm512_mask_storeu_ps(p, first_lanes(n).v, v); }
+  float first() const { return _mm512_cvtss_f32(v); }
+  // True for the first n (0 .. kLanes) lanes.
+  static Mask first_lanes(int n) { return {static_cast<__mmask16>((1u << n) - 1)}; }
 };
 
 inline F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -35,6 +45,43 @@ inline F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 // The second operand if either is NaN, as in `a > b ? a : b`.
 inline F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+inline F32 floor(F32 a) { return {_mm512_floor_ps(a.v)}; }
+inline F32 ceil(F32 a) { return {_mm512_ceil_ps(a.v)}; }
+inline F32 round(F32 a) {  // half to even
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline Mask operator<(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator==(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+inline Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+inline F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+
+inline I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }  // modulo 2^32
+inline I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+inline I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
+inline I32 operator|(I32 a, I32 b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline I32 operator^(I32 a, I32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right(I32 a) {  // the sign fills
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
+inline I32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
+inline F32 from_bits(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
+inline F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+
+// Lane i gets lane i ^ kDistance.
+template <int kDistance>
+inline F32 exchange(F32 a) {
+  if constexpr (kDistance == 8) return {_mm512_shuffle_f32x4(a.v, a.v, 0x4e)};
+  if constexpr (kDistance == 4) return {_mm512_shuffle_f32x4(a.v, a.v, 0xb1)};
+  if constexpr (kDistance == 2) return {_mm512_permute_ps(a.v, 0x4e)};
+  return {_mm512_permute_ps(a.v, 0xb1)};
+}
 
 }  // namespace
 }  // namespace edgert

@@ -1,5 +1,5 @@
-// Vectors of four floats in the compiler's own vector type: every architecture's baseline has them or
-// the compiler splits them. Local to the file that includes it.
+// Vectors of four floats in the compiler's own vector type: every architecture's baseline has them
+// or the compiler splits them. Local to the file that includes it.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,20 @@
 
 namespace edgert {
 namespace {
+
+struct Mask {  // all bits of a lane, or none
+  typedef int32_t Vector __attribute__((vector_size(16)));
+  Vector v;
+};
+
+struct I32 {
+  typedef uint32_t Vector __attribute__((vector_size(16)));  // unsigned: overflow is defined
+  Vector v;
+  static I32 broadcast(int32_t x) {
+    const uint32_t u = static_cast<uint32_t>(x);
+    return {Vector{u, u, u, u}};
+  }
+};
 
 struct F32 {
   static constexpr int kLanes = 4;
@@ -32,6 +46,9 @@ struct F32 {
   void store(float* p, int n) const {
     for (int i = 0; i < n; ++i) p[i] = v[i];
   }
+  float first() const { return v[0]; }
+  // True for the first n (0 .. kLanes) lanes.
+  static Mask first_lanes(int n) { return {Mask::Vector{0, 1, 2, 3} < Mask::Vector{n, n, n, n}}; }
 };
 
 inline F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
@@ -43,6 +60,57 @@ inline F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 // The second operand if either is NaN, as in `a > b ? a : b`.
 inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
+inline F32 sqrt(F32 a) {
+  return {F32::Vector{__builtin_sqrtf(a.v[0]), __builtin_sqrtf(a.v[1]), __builtin_sqrtf(a.v[2]),
+                      __builtin_sqrtf(a.v[3])}};
+}
+
+inline Mask operator<(F32 a, F32 b) { return {a.v < b.v}; }
+inline Mask operator==(F32 a, F32 b) { return {a.v == b.v}; }
+inline Mask is_nan(F32 a) { return {a.v != a.v}; }
+inline F32 select(Mask m, F32 a, F32 b) { return {m.v ? a.v : b.v}; }
+
+inline I32 operator+(I32 a, I32 b) { return {a.v + b.v}; }  // modulo 2^32
+inline I32 operator-(I32 a, I32 b) { return {a.v - b.v}; }
+inline I32 operator&(I32 a, I32 b) { return {a.v & b.v}; }
+inline I32 operator|(I32 a, I32 b) { return {a.v | b.v}; }
+inline I32 operator^(I32 a, I32 b) { return {a.v ^ b.v}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {a.v << kBits};
+}
+template <int kBits>
+inline I32 shift_right(I32 a) {  // the sign fills
+  return {(I32::Vector)((Mask::Vector)a.v >> kBits)};
+}
+inline I32 bits(F32 a) { return {(I32::Vector)a.v}; }
+inline F32 from_bits(I32 a) { return {(F32::Vector)a.v}; }
+inline F32 to_f32(I32 a) { return {__builtin_convertvector((Mask::Vector)a.v, F32::Vector)}; }
+
+// Half to even: adding 2^23 leaves no bit for a fraction.
+inline F32 round(F32 a) {
+  const I32 sign = bits(a) & I32::broadcast(INT32_MIN);
+  const F32 limit = F32::broadcast(8388608.0f);
+  const F32 magnitude = from_bits(bits(a) ^ sign);
+  const F32 rounded = magnitude + limit - limit;
+  return select(magnitude < limit, from_bits(bits(rounded) | sign), a);
+}
+inline F32 floor(F32 a) {
+  const F32 r = round(a);
+  return select(a < r, r - F32::broadcast(1.0f), r);
+}
+inline F32 ceil(F32 a) {
+  const I32 sign = bits(a) & I32::broadcast(INT32_MIN);  // of a result of zero, too
+  const F32 r = round(a);
+  return from_bits(bits(select(r < a, r + F32::broadcast(1.0f), r)) | sign);
+}
+
+// Lane i gets lane i ^ kDistance.
+template <int kDistance>
+inline F32 exchange(F32 a) {
+  if constexpr (kDistance == 2) return {F32::Vector{a.v[2], a.v[3], a.v[0], a.v[1]}};
+  return {F32::Vector{a.v[1], a.v[0], a.v[3], a.v[2]}};
+}
 
 }  // namespace
 }  // namespace edgert

@@ -4,7 +4,9 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes&) { throw Error(ErrorCode::kUnsupported, "OP", "not written yet"); }
+TensorType infer(const NodeTypes&) {
+  throw Error(ErrorCode::kUnsupported, "OP", "not written yet");
+}
 Step bind(const BindContext&) { throw Error(ErrorCode::kUnsupported, "OP", "not written yet"); }
 
 }  // namespace
@@ -14,7 +16,6 @@ extern const OpDef conv_transpose_op = {infer, bind};
 extern const OpDef gemm_op = {infer, bind};
 extern const OpDef matmul_op = {infer, bind};
 extern const OpDef reduce_op = {infer, bind};
-extern const OpDef unary_op = {infer, bind};
 extern const OpDef binary_op = {infer, bind};
 extern const OpDef batch_norm_op = {infer, bind};
 extern const OpDef layer_norm_op = {infer, bind};
