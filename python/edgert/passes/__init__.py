@@ -1,0 +1,44 @@
+"""Rewrites an imported graph into the one that the runtime runs fast; see :func:`optimize`."""
+
+from __future__ import annotations
+
+from edgert.ir import Graph
+from edgert.passes.affine import fold_affine
+from edgert.passes.base import Pass, PassReport, run_pipeline
+from edgert.passes.constants import fold_constants
+from edgert.passes.epilogue import fuse_activation, fuse_residual
+from edgert.passes.functions import recognise_functions
+from edgert.passes.layer_norm import recognise_layer_norm
+from edgert.passes.layout import assign_layouts
+from edgert.passes.matmul import matmul_to_gemm
+from edgert.passes.pads import fuse_pads
+from edgert.passes.simplify import simplify_arithmetic, simplify_data_movement
+from edgert.passes.subexpressions import share_subexpressions
+from edgert.passes.transposes import merge_transposes_across_reshapes
+
+PASSES: tuple[Pass, ...] = (
+    fold_constants,
+    simplify_arithmetic,
+    simplify_data_movement,
+    share_subexpressions,
+    recognise_functions,
+    recognise_layer_norm,
+    matmul_to_gemm,
+    merge_transposes_across_reshapes,
+    assign_layouts,
+    fuse_pads,
+    fold_affine,
+    fuse_residual,
+    fuse_activation,
+)
+
+
+def optimize(graph: Graph) -> list[PassReport]:
+    """Rewrites ``graph`` in place until no pass changes it; one report per pass.
+
+    What the graph computes stays the same up to rounding; so do its inputs and outputs.
+    """
+    return run_pipeline(graph, PASSES)
+
+
+__all__ = ["PASSES", "Pass", "PassReport", "optimize"]
