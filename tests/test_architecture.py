@@ -155,6 +155,13 @@ print(*sorted(new - set(sys.stdlib_module_names if hasattr(sys, "stdlib_module_n
     assert not third_party & {"onnx", "tqdm", "PIL", "google", "onnxruntime"}
 
 
+def test_module_lives_beside_other_runtimes() -> None:
+    """The C++ library inside of the module is not mixed up with that of another module."""
+    code = "import edgert, onnxruntime; print(onnxruntime.get_available_providers())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("op", schema.OPS)
 def test_every_operator_is_complete(op: str) -> None:
     """An operator of the schema has its file in the runtime and is no pending one."""
