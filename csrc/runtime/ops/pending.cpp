@@ -21,7 +21,6 @@ extern const OpDef batch_norm_op = {infer, bind};
 extern const OpDef layer_norm_op = {infer, bind};
 extern const OpDef softmax_op = {infer, bind};
 extern const OpDef lrn_op = {infer, bind};
-extern const OpDef resize_op = {infer, bind};
 extern const OpDef cast_op = {infer, bind};
 
 }  // namespace edgert

@@ -1,0 +1,48 @@
+// Weighted sums of 2 x 2 or 4 x 4 pixels of an image in float32, channels innermost: what linear
+// and cubic interpolation amount to once positions and weights are known.
+//
+//   y[r][c][k] = sum over i of rows.weight[r][i] *
+//                (sum over j of columns.weight[c][j] * x[rows.at[r][i]][columns.at[c][j]][k])
+//
+// Each sum is one chain of fused multiply-adds in the order of its index, the first term a product;
+// the bits do not depend on the instruction set, but for the portable kernel on CPUs without fused
+// multiply-add, whose error is at most twice as large. Any alignment; x and y do not overlap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/cpu.h"
+
+namespace edgert {
+
+// One axis: `taps` positions in the input, and their weights, for each output.
+struct ResizeAxis {
+  const int32_t* at;
+  const float* weight;
+  size_t size;  // outputs
+};
+
+struct ResizeF32 {
+  int taps;  // 2 or 4
+  size_t channels;
+  size_t width;  // of x
+  ResizeAxis rows, columns;
+  const float* x;  // an image [height][width][channels]
+  float* y;        // [rows.size][columns.size][channels]
+};
+
+using ResizeF32Fn = void (*)(const ResizeF32&);
+
+struct ResizeF32Kernel {
+  const char* name;
+  Isa isa;
+  ResizeF32Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const ResizeF32&);
+#include "kernels/resize_f32/kernels.inc"
+
+const ResizeF32Kernel& select_resize_f32(IsaSet isa);
+
+}  // namespace edgert

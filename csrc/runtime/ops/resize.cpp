@@ -1,0 +1,216 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/resize_f32/resize_f32.h"
+#include "runtime/op.h"
+#include "runtime/split.h"
+
+namespace edgert {
+namespace {
+
+void require_mode(const NodeTypes& node, const char* attribute, int32_t value, int count) {
+  if (value < 0 || value >= count)
+    node.fail("ATTR", "%s is %d, expected 0 to %d", attribute, value, count - 1);
+}
+
+TensorType infer(const NodeTypes& node) {
+  const ResizeAttrs& attrs = node.attrs<ResizeAttrs>();
+  const TensorType& in = node.input(0);
+  node.require_rank(0, 4);
+  require_mode(node, "mode", attrs.mode, 3);
+  require_mode(node, "coordinate", attrs.coordinate, 4);
+  require_mode(node, "nearest", attrs.nearest, 4);
+  require_mode(node, "exclude_outside", attrs.exclude_outside, 2);
+  if (static_cast<ResizeMode>(attrs.mode) != ResizeMode::nearest) node.require_dtype(0, DType::f32);
+  if (!std::isfinite(attrs.cubic_coefficient))
+    node.fail("ATTR", "cubic_coefficient is %g", attrs.cubic_coefficient);
+  Shape out = in.shape;
+  for (int axis = 0; axis < 2; ++axis) {
+    const int32_t size = attrs.size[axis];
+    if (size < 1 || in.shape[1 + axis] < 1)
+      node.fail("ATTR", "cannot resize %d elements to %d", in.shape[1 + axis], size);
+    if (!(attrs.scale[axis] > 0) || std::isinf(attrs.scale[axis]))
+      node.fail("ATTR", "scale[%d] is %g, expected a positive number", axis, attrs.scale[axis]);
+    out[1 + axis] = size;
+  }
+  return {in.dtype, out};
+}
+
+// Where in an axis of `size` elements the element i of `out` comes from. In float32, as the
+// definition of the operator has it in practice: the ties of `nearest` depend on it.
+float source_position(ResizeCoordinate mode, int32_t i, int32_t out, int32_t size, float scale) {
+  const float x = static_cast<float>(i);
+  switch (mode) {
+    case ResizeCoordinate::asymmetric:
+      return x / scale;
+    case ResizeCoordinate::align_corners:
+      return out == 1 ? 0.0f : x * static_cast<float>(size - 1) / static_cast<float>(out - 1);
+    case ResizeCoordinate::pytorch_half_pixel:
+      if (out == 1) return 0.0f;
+      break;
+    case ResizeCoordinate::half_pixel:
+      break;
+  }
+  return (x + 0.5f) / scale - 0.5f;
+}
+
+float round_to_nearest(ResizeNearest mode, float x) {
+  switch (mode) {
+    case ResizeNearest::round_prefer_floor:
+      return std::ceil(x - 0.5f);
+    case ResizeNearest::round_prefer_ceil:
+      return std::floor(x + 0.5f);
+    case ResizeNearest::ceil:
+      return std::ceil(x);
+    case ResizeNearest::floor:
+      break;
+  }
+  return std::floor(x);
+}
+
+// The position `offset` behind x, a whole number of any size, moved into 0 .. size - 1.
+int32_t clamp_position(float x, int offset, int32_t size) {
+  const int64_t at = static_cast<int64_t>(std::clamp(x, -0x1p40f, 0x1p40f)) + offset;
+  return static_cast<int32_t>(std::clamp<int64_t>(at, 0, size - 1));
+}
+
+// The Keys kernel with coefficient a, at distance d from a tap.
+double cubic_weight(double a, double d) {
+  if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0.0;
+}
+
+struct AxisTable {
+  std::vector<int32_t> at;  // `taps` positions for each output
+  std::vector<float> weight;
+
+  void add(int32_t position, double value) {
+    at.push_back(position);
+    weight.push_back(static_cast<float>(value));
+  }
+  ResizeAxis rows(int taps, size_t first, size_t count) const {
+    return {at.data() + first * taps, weight.data() + first * taps, count};
+  }
+};
+
+int tap_count(ResizeMode mode) {
+  return mode == ResizeMode::nearest ? 1 : mode == ResizeMode::linear ? 2 : 4;
+}
+
+AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
+  const int32_t size = in[1 + axis], out = attrs.size[axis];
+  AxisTable table;
+  for (int32_t i = 0; i < out; ++i) {
+    const float x = source_position(static_cast<ResizeCoordinate>(attrs.coordinate), i, out, size,
+                                    attrs.scale[axis]);
+    switch (static_cast<ResizeMode>(attrs.mode)) {
+      case ResizeMode::nearest: {
+        const float nearest = round_to_nearest(static_cast<ResizeNearest>(attrs.nearest), x);
+        table.add(clamp_position(nearest, 0, size), 1);
+        break;
+      }
+      case ResizeMode::linear: {
+        const float inside = std::clamp(x, 0.0f, static_cast<float>(size - 1));
+        const float first = std::floor(inside);
+        table.add(clamp_position(first, 0, size), 1.0 - (inside - first));
+        table.add(clamp_position(first, 1, size), inside - first);
+        break;
+      }
+      case ResizeMode::cubic: {
+        const float first = std::floor(x);
+        double weights[4], total = 0;
+        for (int k = 0; k < 4; ++k) {
+          const double at = double{first} + (k - 1);
+          const bool outside = attrs.exclude_outside && (at < 0 || at >= size);
+          weights[k] =
+              outside ? 0.0 : cubic_weight(attrs.cubic_coefficient, std::fabs(double{x} - at));
+          total += weights[k];
+        }
+        for (int k = 0; k < 4; ++k)
+          table.add(clamp_position(first, k - 1, size),
+                    attrs.exclude_outside ? weights[k] / total : weights[k]);
+        break;
+      }
+    }
+  }
+  return table;
+}
+
+struct Resize {
+  ResizeF32Fn kernel;
+  int taps;
+  size_t images, image_elements, width, channels;
+  AxisTable rows, columns;
+  size_t out_height, out_width;
+  uint32_t input, output;
+
+  void operator()(const RunContext& context) const {
+    const float* const x = context.tensor<float>(input);
+    float* const y = context.tensor<float>(output);
+    const size_t row_elements = out_width * channels;
+    split(context.pool(), images * out_height, row_elements * taps * taps * sizeof(float),
+          [&](size_t first, size_t last) {
+            for (size_t row = first, count; row < last; row += count) {
+              const size_t image = row / out_height, r = row % out_height;
+              count = std::min(last - row, out_height - r);
+              kernel({taps, channels, width, rows.rows(taps, r, count),
+                      columns.rows(taps, 0, out_width), x + image * image_elements,
+                      y + row * row_elements});
+            }
+          });
+  }
+};
+
+struct ResizeNearestRows {
+  size_t images, height, width, pixel;  // of the input; bytes of a pixel
+  AxisTable rows, columns;
+  uint32_t input, output;
+
+  void operator()(const RunContext& context) const {
+    const std::byte* const x = context.tensor<std::byte>(input);
+    std::byte* const y = context.tensor<std::byte>(output);
+    const size_t out_height = rows.at.size(), out_width = columns.at.size();
+    const size_t row_bytes = out_width * pixel;
+    split(context.pool(), images * out_height, row_bytes, [&](size_t first, size_t last) {
+      for (size_t row = first; row < last; ++row) {
+        const size_t r = row % out_height;
+        std::byte* const to = y + row * row_bytes;
+        if (row > first && r > 0 && rows.at[r] == rows.at[r - 1]) {
+          std::memcpy(to, to - row_bytes, row_bytes);
+          continue;
+        }
+        const std::byte* const from =
+            x + (row / out_height * height + static_cast<size_t>(rows.at[r])) * width * pixel;
+        for (size_t c = 0; c < out_width; ++c)
+          std::memcpy(to + c * pixel, from + static_cast<size_t>(columns.at[c]) * pixel, pixel);
+      }
+    });
+  }
+};
+
+Step bind(const BindContext& context) {
+  const ResizeAttrs& attrs = context.attrs<ResizeAttrs>();
+  const TensorType& in = context.input(0)->type;
+  const Shape& image = in.shape;
+  const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
+  AxisTable rows = axis_table(attrs, image, 0), columns = axis_table(attrs, image, 1);
+  if (mode == ResizeMode::nearest)
+    return {"copy", 0, 0,
+            ResizeNearestRows{image.elements(0, 1), image.elements(1, 2), image.elements(2, 3),
+                              image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
+                              std::move(columns), context.input_index(0), context.node.output}};
+  const ResizeF32Kernel& kernel = select_resize_f32(context.isa);
+  return {kernel.name, 0, 0,
+          Resize{kernel.run, tap_count(mode), image.elements(0, 1), image.elements(1, 4),
+                 image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
+                 static_cast<size_t>(attrs.size[0]), static_cast<size_t>(attrs.size[1]),
+                 context.input_index(0), context.node.output}};
+}
+
+}  // namespace
+
+extern const OpDef resize_op = {infer, bind};
+
+}  // namespace edgert
