@@ -17,6 +17,9 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "resize_f32";
 #include "kernels/resize_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "dwconv_f32";
+#include "kernels/dwconv_f32/kernels.inc"
   return list;
 }
 

@@ -30,16 +30,19 @@ std::vector<Row> rows() {
 // One problem: operands flush against guard pages, strides wider than the rows, and what the result
 // is according to the definition, in double precision, with a bound of its rounding error.
 struct Problem {
+  enum Flag { kBias = 1, kResidual = 2, kAccumulate = 4, kStrided = 8, kRelu = 16, kSegments = 32 };
+
   Problem(size_t m, size_t n, size_t k, int flags, Guard guard, uint64_t seed)
       : m(m),
         n(n),
         k(k),
         guard(guard),
-        flags(flags),
-        a_stride(k + (flags & 8 ? 3 : 0)),
-        c_stride(n + (flags & 8 ? 5 : 0)),
-        a(span(m, k, a_stride), guard),
-        b(round_up(n, kPanelWidth) * k, guard),
+        flags(flags & kAccumulate ? flags & ~(kBias | kResidual) : flags),
+        segments(flags & kSegments ? 3 : 1),
+        a_stride(k * segments + (flags & kStrided ? 3 : 0)),
+        c_stride(n + (flags & kStrided ? 5 : 0)),
+        a(span(m, segments > 1 ? 3 * k : k + k / 2, a_stride), guard),
+        b(round_up(n, kPanelWidth) * depth(), guard),
         bias(n, guard),
         residual(span(m, n, c_stride), guard),
         initial(m * n),
@@ -51,44 +54,55 @@ struct Problem {
     test::fill_uniform(bias, random);
     test::fill_uniform(residual, random);
     test::fill_uniform(initial, random);
+    for (size_t s = 0; s < segments; ++s) offsets.push_back(offset(s));
     for (size_t i = 0; i < m; ++i)
       for (size_t j = 0; j < n; ++j) {
-        double sum = accumulate() ? initial[i * n + j] : has_bias() ? bias[j] : 0.0;
-        double magnitude = std::fabs(sum);
-        for (size_t p = 0; p < k; ++p) {
-          const double product =
-              double{a[i * a_stride + p]} *
-              b[j / kPanelWidth * k * kPanelWidth + p * kPanelWidth + j % kPanelWidth];
+        double sum = has(kAccumulate) ? initial[i * n + j] : 0.0;
+        if (has(kBias)) sum += bias[j];
+        if (has(kResidual)) sum += residual[i * c_stride + j];
+        double magnitude = 3;
+        const float* const panel = b.data() + j / kPanelWidth * depth() * kPanelWidth;
+        for (size_t p = 0; p < depth(); ++p) {
+          const double product = double{a[i * a_stride + offset(p / k) + p % k]} *
+                                 panel[p * kPanelWidth + j % kPanelWidth];
           sum += product;
           magnitude += std::fabs(product);
         }
-        if (has_residual()) {
-          sum += residual[i * c_stride + j];
-          magnitude += std::fabs(residual[i * c_stride + j]);
-        }
-        expected[i * n + j] = relu() ? std::max(sum, 0.0) : sum;
-        bound[i * n + j] = magnitude * 0x1p-23 * static_cast<double>(k + 2);
+        expected[i * n + j] = has(kRelu) ? std::max(sum, 0.0) : sum;
+        bound[i * n + j] = magnitude * 0x1p-23 * static_cast<double>(depth() + 2);
       }
   }
 
   static size_t span(size_t rows, size_t columns, size_t stride) {
     return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
   }
-  bool has_bias() const { return flags & 1; }
-  bool has_residual() const { return flags & 2; }
-  bool accumulate() const { return flags & 4; }
-  bool relu() const { return flags & 16; }
+  bool has(Flag flag) const { return flags & flag; }
+  size_t depth() const { return segments * k; }
+  // The segments lie in another order than in the panels, and rows overlap.
+  size_t offset(size_t s) const { return s == 0 ? k / 2 : s == 1 ? 0 : 2 * k; }
 
   std::vector<float> run(const Row& row) {
     GuardedArray<float> c(span(m, n, c_stride), guard);
-    if (accumulate())
+    if (has(kAccumulate))
       for (size_t i = 0; i < m; ++i)
         for (size_t j = 0; j < n; ++j) c[i * c_stride + j] = initial[i * n + j];
-    const Activation activation = {static_cast<int32_t>(relu() ? UnaryFn::relu : UnaryFn::identity),
-                                   0, 0};
-    row.kernel.run({m, n, k, a.data(), a_stride, b.data(), k * kPanelWidth, c.data(), c_stride,
-                    has_bias() ? bias.data() : nullptr, has_residual() ? residual.data() : nullptr,
-                    c_stride, accumulate(), activation});
+    GemmF32 g = {};
+    g.m = m;
+    g.n = n;
+    g.k = k;
+    g.segments = segments;
+    g.a = a.data();
+    g.a_stride = a_stride;
+    g.a_offsets = offsets.data();
+    g.b = b.data();
+    g.b_panel_stride = depth() * kPanelWidth;
+    g.c = c.data();
+    g.c_stride = g.residual_stride = c_stride;
+    g.bias = has(kBias) ? bias.data() : nullptr;
+    g.residual = has(kResidual) ? residual.data() : nullptr;
+    g.accumulate = has(kAccumulate);
+    g.activation.fn = static_cast<int32_t>(has(kRelu) ? UnaryFn::relu : UnaryFn::identity);
+    row.kernel.run(g);
     std::vector<float> result(m * n);
     for (size_t i = 0; i < m; ++i)
       for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j)
@@ -102,9 +116,10 @@ struct Problem {
   size_t m, n, k;
   Guard guard;
   int flags;
-  size_t a_stride, c_stride;
+  size_t segments, a_stride, c_stride;
   GuardedArray<float> a, b, bias, residual;
   std::vector<float> initial;
+  std::vector<size_t> offsets;
   std::vector<double> expected, bound;
 };
 
@@ -135,14 +150,14 @@ TEST(gemm_f32_tile_edges) {
     for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
       for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
         for (size_t k : {0, 1, 2, 7, 33}) {
-          check(m, n, k, flags % 32, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          check(m, n, k, flags % 64, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
           ++flags;
         }
   }
 }
 
 TEST(gemm_f32_every_epilogue) {
-  for (int flags = 0; flags < 32; ++flags)
+  for (int flags = 0; flags < 64; ++flags)
     for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);
 }
 
@@ -160,8 +175,17 @@ TEST(gemm_f32_depth_split_keeps_the_bits) {
   test::fill_uniform(a, random);
   for (size_t i = 0; i < round_up(n, kPanelWidth) * k; ++i) weights[i] = random.uniform(-1, 1);
   for (const Row& row : rows()) {
-    GemmF32 g = {m, n,       k,       a.data(), k,     weights, k * kPanelWidth, whole.data(),
-                 n, nullptr, nullptr, 0,        false, {}};
+    GemmF32 g = {};
+    g.m = m;
+    g.n = n;
+    g.k = k;
+    g.segments = 1;
+    g.a = a.data();
+    g.a_stride = k;
+    g.b = weights;
+    g.b_panel_stride = k * kPanelWidth;
+    g.c = whole.data();
+    g.c_stride = n;
     row.kernel.run(g);
     g.c = parts.data();
     g.k = split;

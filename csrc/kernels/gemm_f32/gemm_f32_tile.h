@@ -1,89 +1,133 @@
 // The loops of every gemm_f32 kernel, over the vector type F32 of the including file.
 #pragma once
 
+#include <utility>
+
 #include "kernels/gemm_f32/gemm_f32.h"
-#include "kernels/simd/activation.h"
+#include "kernels/simd/epilogue.h"
 
 namespace edgert {
 namespace {
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist.
-// Vector v covers the columns v * kLanes ... of the panels that start at column j.
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
+// last vector being partly filled at least.
 template <int kRows, int kVectors>
-inline void tile(const GemmF32& g, size_t i, size_t j, int columns) {
+void tile(const GemmF32& g, size_t i, size_t j, int columns) {
   constexpr int kLanes = F32::kLanes;
-  const float* const a = g.a + i * g.a_stride;
   const float* b[kVectors];
   for (int v = 0; v < kVectors; ++v) {
     const size_t column = j + v * kLanes;
     b[v] = g.b + column / kPanelWidth * g.b_panel_stride + column % kPanelWidth;
   }
-  const auto count = [&](int v) {
-    const int left = columns - v * kLanes;
-    return left > kLanes ? kLanes : left < 0 ? 0 : left;
+  float* const c = g.c + i * g.c_stride + j;
+  const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
+  const auto load = [&](const float* p, int v) {
+    return v < kVectors - 1 || last == kLanes ? F32::load(p + v * kLanes)
+                                              : F32::load(p + v * kLanes, last);
   };
+
+  // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
   F32 acc[kRows][kVectors];
+  const float* const initial = g.accumulate ? c
+                               : g.residual ? g.residual + i * g.residual_stride + j
+                                            : nullptr;
+  const size_t initial_stride = g.accumulate ? g.c_stride : g.residual_stride;
+#pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
-    const size_t column = j + v * kLanes;
-    if (g.accumulate) {
-      for (int r = 0; r < kRows; ++r)
-        acc[r][v] = F32::load(g.c + (i + r) * g.c_stride + column, count(v));
+    const F32 bias = g.bias ? load(g.bias + j, v) : F32::zero();
+    if (initial == nullptr) {
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) acc[r][v] = bias;
+    } else if (g.bias == nullptr) {
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) acc[r][v] = load(initial + r * initial_stride, v);
     } else {
-      const F32 init = g.bias ? F32::load(g.bias + column, count(v)) : F32::zero();
-      for (int r = 0; r < kRows; ++r) acc[r][v] = init;
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) acc[r][v] = bias + load(initial + r * initial_stride, v);
     }
   }
-  for (size_t p = 0; p < g.k; ++p) {
-    F32 w[kVectors];
+
+  const size_t stride = g.a_stride;
+  for (size_t s = 0; s < g.segments; ++s) {
+    // Every third row has a pointer; the two after it are reached through an index register.
+    constexpr int kPointers = (kRows + 2) / 3;
+    const float* a[kPointers];
+    for (int r = 0; r < kPointers; ++r)
+      a[r] = g.a + (i + 3 * r) * stride + (g.a_offsets ? g.a_offsets[s] : 0);
+    const auto step = [&](int u) {  // the depth u from where the pointers are
+      F32 w[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) w[v] = F32::load(b[v] + p * kPanelWidth);
+      for (int v = 0; v < kVectors; ++v) w[v] = F32::load(b[v] + u * kPanelWidth);
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) {
+        const F32 x = F32::broadcast(a[r / 3] + r % 3 * stride + u);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = accumulate(acc[r][v], x, w[v]);
+      }
+    };
+    const auto advance = [&](int depth) {
+      for (int r = 0; r < kPointers; ++r) a[r] += depth;
+      for (int v = 0; v < kVectors; ++v) b[v] += depth * kPanelWidth;
+    };
+    size_t left = g.k;
+    for (; left >= 4; left -= 4) {
+#pragma GCC unroll 4
+      for (int u = 0; u < 4; ++u) step(u);
+      advance(4);
+    }
+    for (; left > 0; --left) {
+      step(0);
+      advance(1);
+    }
+  }
+
+  const Clamp clamp(g.activation);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) {
-      const F32 x = F32::broadcast(a + r * g.a_stride + p);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = fma(x, w[v], acc[r][v]);
+      const F32 y = clamp(acc[r][v]);
+      float* const out = c + r * g.c_stride + v * kLanes;
+      if (v < kVectors - 1 || last == kLanes)
+        y.store(out);
+      else
+        y.store(out, last);
     }
-  }
-  const UnaryFn fn = static_cast<UnaryFn>(g.activation.fn);
-  const F32 alpha = F32::broadcast(g.activation.alpha), beta = F32::broadcast(g.activation.beta);
-  for (int v = 0; v < kVectors; ++v) {
-    const int n = count(v);
-    if (n == 0) break;
-    const size_t column = j + v * kLanes;
-    for (int r = 0; r < kRows; ++r) {
-      F32 y = acc[r][v];
-      if (g.residual) y = y + F32::load(g.residual + (i + r) * g.residual_stride + column, n);
-      apply(fn, y, alpha, beta).store(g.c + (i + r) * g.c_stride + column, n);
-    }
-  }
+  if (!is_clamp(g.activation)) activate(g.activation, c, kRows, g.c_stride, columns);
 }
 
-// The last m % kRows rows, with as many rows in registers as there are.
-template <int kRows, int kVectors>
-inline void tail_rows(const GemmF32& g, size_t i, size_t j, int columns) {
-  if constexpr (kRows > 0) {
-    if (g.m - i == kRows)
-      tile<kRows, kVectors>(g, i, j, columns);
-    else
-      tail_rows<kRows - 1, kVectors>(g, i, j, columns);
-  }
+using Tile = void (*)(const GemmF32&, size_t, size_t, int);
+
+template <int kVectors, int... kRows>
+struct Tiles {
+  static constexpr Tile of_rows[] = {tile<kRows + 1, kVectors>...};
+};
+
+template <int kVectors, int... kRows>
+constexpr const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
+  return Tiles<kVectors, kRows...>::of_rows;
 }
 
-// All rows of the columns j ... ; a tile whose last vector has no column would read a panel that is
-// not there, so it is narrowed first.
+// All rows of the columns j ... in tiles of nearly equal height, so that there is no thin last one.
+// A tile whose last vector had no column would read a panel that is not there: it is narrowed
+// first.
 template <int kRows, int kVectors>
-inline void column_block(const GemmF32& g, size_t j, int columns) {
+void column_block(const GemmF32& g, size_t j, int columns) {
   if constexpr (kVectors > 1) {
     if (columns <= (kVectors - 1) * F32::kLanes)
       return column_block<kRows, kVectors - 1>(g, j, columns);
   }
-  size_t i = 0;
-  for (; i + kRows <= g.m; i += kRows) tile<kRows, kVectors>(g, i, j, columns);
-  tail_rows<kRows - 1, kVectors>(g, i, j, columns);
+  const Tile* const tiles = tiles_of<kVectors>(std::make_integer_sequence<int, kRows>());
+  size_t left = (g.m + kRows - 1) / kRows;
+  for (size_t i = 0; left > 0; --left) {
+    const size_t rows = (g.m - i + left - 1) / left;
+    tiles[rows - 1](g, i, j, columns);
+    i += rows;
+  }
 }
 
 template <int kRows, int kVectors>
-inline void gemm(const GemmF32& g) {
+void gemm(const GemmF32& g) {
   constexpr int kColumns = kVectors * F32::kLanes;
   for (size_t j = 0; j < g.n; j += kColumns)
     column_block<kRows, kVectors>(g, j, g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);

@@ -57,6 +57,7 @@ inline F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
 inline F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
 // a * b + c, rounded twice: the baseline of x86-64 has no fused multiply-add.
 inline F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
+inline F32 accumulate(F32 c, F32 a, F32 b) { return fma(a, b, c); }
 // The second operand if either is NaN, as in `a > b ? a : b`.
 inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }

@@ -11,10 +11,7 @@ Step bind(const BindContext&) { throw Error(ErrorCode::kUnsupported, "OP", "not 
 
 }  // namespace
 
-extern const OpDef conv_op = {infer, bind};
 extern const OpDef conv_transpose_op = {infer, bind};
-extern const OpDef gemm_op = {infer, bind};
-extern const OpDef matmul_op = {infer, bind};
 extern const OpDef reduce_op = {infer, bind};
 extern const OpDef binary_op = {infer, bind};
 extern const OpDef batch_norm_op = {infer, bind};

@@ -1,0 +1,13 @@
+#include "kernels/dwconv_f32/dwconv_f32.h"
+
+namespace edgert {
+
+const DwconvF32Kernel& select_dwconv_f32(IsaSet isa) {
+#define KERNEL(symbol, level)                                                   \
+  static const DwconvF32Kernel kernel_##symbol = {#symbol, Isa::level, symbol}; \
+  if (isa.has(Isa::level)) return kernel_##symbol;
+#include "kernels/dwconv_f32/kernels.inc"
+  __builtin_unreachable();  // portable is always there
+}
+
+}  // namespace edgert

@@ -1,0 +1,144 @@
+// Convolutions of random geometry against the definition, and the same bits whatever the
+// instruction set (fused tiers), the number of threads and the way of running.
+#include "runtime/conv_gemm.h"
+
+#include "core/memory.h"
+#include "harness.h"
+#include "schema/enums.h"
+
+namespace edgert {
+namespace {
+
+using test::Guard;
+using test::GuardedArray;
+using test::Random;
+
+struct Case {
+  ConvGeometry g;
+  size_t pad_after[2];
+};
+
+std::string describe(const ConvGeometry& g) {
+  return format(
+      "%zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu dilation %zux%zu pad "
+      "%zux%zu groups %zu",
+      g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.outputs, g.kernel[0],
+      g.kernel[1], g.strides[0], g.strides[1], g.dilations[0], g.dilations[1], g.pads[0], g.pads[1],
+      g.groups);
+}
+
+void check(const ConvGeometry& g, Random& random, bool with_residual) {
+  const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
+  const size_t depth = g.kernel[0] * g.kernel[1] * group_channels;
+  GuardedArray<float> x(g.batch * g.height * g.width * g.channels), bias(g.outputs);
+  GuardedArray<float> residual(g.batch * g.out_height * g.out_width * g.outputs);
+  std::vector<float> w(g.outputs * depth);
+  GuardedArray<float> panels(panel_elements(g.outputs, depth, g.groups));
+  test::fill_uniform(x, random);
+  test::fill_uniform(w, random);
+  test::fill_uniform(bias, random);
+  test::fill_uniform(residual, random);
+  for (size_t group = 0; group < g.groups; ++group)
+    pack_panels(w.data() + group * group_outputs * depth, group_outputs, depth, depth, 1,
+                panels.data() + group * panel_elements(group_outputs, depth, 1));
+
+  std::vector<double> expected;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t oy = 0; oy < g.out_height; ++oy)
+      for (size_t ox = 0; ox < g.out_width; ++ox)
+        for (size_t o = 0; o < g.outputs; ++o) {
+          double sum = bias[o];
+          if (with_residual) sum += residual[expected.size()];
+          for (size_t i = 0; i < g.kernel[0]; ++i)
+            for (size_t j = 0; j < g.kernel[1]; ++j) {
+              const size_t py = oy * g.strides[0] + i * g.dilations[0];
+              const size_t px = ox * g.strides[1] + j * g.dilations[1];
+              if (py < g.pads[0] || py - g.pads[0] >= g.height) continue;
+              if (px < g.pads[1] || px - g.pads[1] >= g.width) continue;
+              const float* pixel =
+                  x.data() +
+                  ((b * g.height + py - g.pads[0]) * g.width + px - g.pads[1]) * g.channels +
+                  o / group_outputs * group_channels;
+              for (size_t c = 0; c < group_channels; ++c)
+                sum += double{pixel[c]} * w[o * depth + (i * g.kernel[1] + j) * group_channels + c];
+            }
+          expected.push_back(sum > 0 ? sum : 0);
+        }
+
+  std::vector<float> fused;
+  for (Isa isa : isa_list(cpu_isa()))
+    for (int threads : {1, 3}) {
+      const ConvGemm conv(g, cpu_isa().capped(isa), threads);
+      GuardedArray<float> y(expected.size());
+      if (with_residual) std::copy(residual.begin(), residual.end(), y.begin());
+      Buffer scratch(conv.scratch_bytes());
+      ThreadPool pool(threads);
+      Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
+      const ConvOperands operands = {
+          x.data(), panels.data(), bias.data(), with_residual ? y.data() : nullptr, y.data(), relu};
+      if (threads == 1)
+        conv.run_alone(operands, scratch.data());
+      else
+        conv.run(operands, scratch.data(), pool);
+      bool close = true;
+      for (size_t e = 0; e < expected.size(); ++e)
+        close &= std::fabs(y[e] - expected[e]) <=
+                 0x1p-23 * static_cast<double>((depth + 3) * (depth + 3));
+      CHECK(close, "%s %d threads %s", conv.kernel(), threads, describe(g).c_str());
+      if (isa == Isa::portable) continue;
+      if (fused.empty()) fused.assign(y.begin(), y.end());
+      CHECK(std::memcmp(fused.data(), y.data(), fused.size() * sizeof(float)) == 0,
+            "%s %d threads: other bits, %s", conv.kernel(), threads, describe(g).c_str());
+    }
+}
+
+TEST(conv_gemm_random_geometry) {
+  Random random(7);
+  for (int round = 0; round < 400; ++round) {
+    ConvGeometry g;
+    g.batch = random.integer(0, 2);
+    g.groups = random.integer(0, 3) == 0 ? random.integer(2, 3) : 1;
+    g.channels = g.groups * random.integer(1, random.integer(0, 4) == 0 ? 80 : 9);
+    g.outputs = g.groups * random.integer(1, random.integer(0, 4) == 0 ? 80 : 20);
+    size_t* in[2] = {&g.height, &g.width};
+    size_t* out[2] = {&g.out_height, &g.out_width};
+    for (int i : {0, 1}) {
+      g.kernel[i] = random.integer(1, 4);
+      g.strides[i] = random.integer(1, 3);
+      g.dilations[i] = random.integer(1, 2);
+      g.pads[i] = random.integer(0, 3);
+      const size_t reach = (g.kernel[i] - 1) * g.dilations[i] + 1, after = random.integer(0, 3);
+      do *in[i] = random.integer(1, 20);
+      while (*in[i] + g.pads[i] + after < reach);
+      *out[i] = (*in[i] + g.pads[i] + after - reach) / g.strides[i] + 1;
+    }
+    check(g, random, round % 2 == 0);
+  }
+}
+
+TEST(conv_gemm_blocked) {
+  Random random(8);
+  ConvGeometry wide;  // rows that conflict in the cache, depth in several blocks
+  wide.width = wide.out_width = 75;
+  wide.channels = 1024;
+  wide.outputs = 100;
+  check(wide, random, true);
+  ConvGeometry deep;
+  deep.height = deep.width = deep.out_height = deep.out_width = 9;
+  deep.channels = 512;
+  deep.outputs = 72;
+  deep.kernel[0] = deep.kernel[1] = 3;
+  deep.pads[0] = deep.pads[1] = 1;
+  check(deep, random, true);
+  ConvGeometry image;
+  image.height = image.width = 61;
+  image.out_height = image.out_width = 61;
+  image.channels = 24;
+  image.outputs = 40;
+  image.kernel[0] = image.kernel[1] = 3;
+  image.pads[0] = image.pads[1] = 1;
+  check(image, random, false);
+}
+
+}  // namespace
+}  // namespace edgert
