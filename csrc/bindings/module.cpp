@@ -4,6 +4,7 @@
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "edgert's C++ runtime; use the package `edgert`, not this module";
+  m.attr("__version__") = EDGERT_VERSION;
   edgert::register_errors(m);
   edgert::register_schema(m);
   edgert::register_cpu(m);

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgert import _core
-from edgert.errors import EdgertError, FormatError
+from edgert.errors import EdgertError, FormatError, LimitError
 from edgert.schema import MAX_RANK, OPS, DType, Layout
 
 
@@ -93,6 +93,15 @@ class Graph:
         self.nodes.append(node)
         return node.output
 
+    def rename(self, old: str, new: str, nodes: Iterable[Node]) -> None:
+        """Gives the output of a node another name; ``nodes`` are those that write and read it."""
+        value = self.values.pop(old)
+        value.name = new
+        self._declare(value)
+        for node in nodes:
+            node.inputs = [new if name == old else name for name in node.inputs]
+            node.output = new if node.output == old else node.output
+
     def producers(self) -> dict[str, Node]:
         """The node that writes each value which a node writes."""
         return {node.output: node for node in self.nodes}
@@ -156,10 +165,12 @@ def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             record[name][key] = item
+    elif np.size(value) > record[name].size:
+        raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
+    elif record[name].dtype.kind == "i" and any(abs(v) > 2**31 - 1 for v in np.atleast_1d(value)):
+        raise LimitError(f"{op}: {name} {value} does not fit 32 bits", "ATTR")
     elif np.ndim(value) == 0:
         record[name] = value
-    elif len(value) > record[name].size:
-        raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
     else:
         record[name][: len(value)] = value
 

@@ -1,0 +1,90 @@
+"""Conversion: from an ONNX model to a packed file, with a report of what happened."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from edgert import ir
+from edgert.errors import InputError
+from edgert.importer import Source, import_proto, read_model
+from edgert.importer.tensors import weight_tensors
+from edgert.pack import pack, write_file
+from edgert.passes import PassReport, optimize
+
+STAGES = ("read", "import", "optimize", "pack", "write")
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """How large a model is."""
+
+    nodes: int
+    parameters: int  # elements of its constants
+    bytes: int  # of the file, external data included
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a conversion did."""
+
+    output: str  # path of the file
+    before: ModelSize
+    after: ModelSize
+    passes: tuple[PassReport, ...]
+
+
+def convert(
+    model: Source,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Converts an ONNX model into the file ``output``.
+
+    ``model`` is a path, the bytes of a file or a ``ModelProto``; for a path, ``output`` defaults
+    to the same name with the suffix ``.edgert``. ``input_shapes`` pins the inputs whose dimensions
+    the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
+    each of ``STAGES`` as it begins.
+
+    The same model gives the same bytes. The file is complete or is not written at all. Raises the
+    errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
+    """
+    begin = progress or (lambda stage: None)
+    if output is None:
+        if not isinstance(model, (str, os.PathLike)):
+            raise InputError("a model from memory needs the path of its output", "ARGUMENT")
+        output = Path(model).with_suffix(".edgert")
+    begin("read")
+    proto, folder = read_model(model)
+    begin("import")
+    graph = import_proto(proto, folder, input_shapes or {})
+    ir.verify(graph)
+    before = _onnx_size(proto)
+    del proto
+    begin("optimize")
+    passes = optimize(graph)
+    begin("pack")
+    data = pack(graph)
+    begin("write")
+    write_file(output, data)
+    return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes))
+
+
+def _onnx_size(model: onnx.ModelProto) -> ModelSize:
+    parameters, external = 0, 0
+    for tensor in weight_tensors(model.graph):
+        parameters += math.prod(tensor.dims)
+        external += sum(int(e.value) for e in tensor.external_data if e.key == "length")
+    return ModelSize(len(model.graph.node), parameters, model.ByteSize() + external)
+
+
+def _graph_size(graph: ir.Graph, data: bytes) -> ModelSize:
+    constants = (value.data.size for value in graph.values.values() if value.data is not None)
+    return ModelSize(len(graph.nodes), sum(constants), len(data))

@@ -1,0 +1,47 @@
+"""From an ONNX model to an :class:`edgert.ir.Graph`: host side, needs the onnx package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+import onnx
+
+from edgert import ir
+from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
+from edgert.importer.check import check_model
+from edgert.importer.inputs import pin_inputs
+from edgert.importer.load import read_model
+from edgert.importer.lower import lower_model
+from edgert.importer.tensors import TensorReader
+
+Source = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
+
+
+def import_model(
+    source: Source, input_shapes: Mapping[str, Sequence[int]] | None = None
+) -> ir.Graph:
+    """Imports an ONNX model: a path, the bytes of a file, or a loaded ``ModelProto``.
+
+    ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open. Shape
+    arithmetic is computed here; what is left are the runtime's operators on static shapes.
+    float16 and float64 tensors become float32, the inputs and outputs of the model included.
+
+    Raises ModelIOError for a file that cannot be read, FormatError for one that is no valid ONNX
+    model, InputError for ``input_shapes`` that do not fit it, LimitError for a model beyond any
+    honest size, and UnsupportedError, which names every node that edgert cannot run.
+    """
+    return import_proto(*read_model(source), input_shapes or {})
+
+
+def import_proto(
+    model: onnx.ModelProto, folder: str | None, input_shapes: Mapping[str, Sequence[int]]
+) -> ir.Graph:
+    """As :func:`import_model`, for a parsed model whose external data is in ``folder``."""
+    check_model(model)
+    with TensorReader(folder) as tensors:
+        return lower_model(model, pin_inputs(model, input_shapes), tensors)
+
+
+__all__ = ["Source", "import_model", "import_proto", "read_model"]

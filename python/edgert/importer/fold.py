@@ -1,0 +1,139 @@
+"""Computing nodes whose inputs are all known, with onnx's reference implementation.
+
+Folding is for shape arithmetic and for weights that a model derives from others. It covers
+operators whose reference implementation is a few vectorised numpy calls, from the operator set on
+at which that implementation means what the specification says; everything else is left to run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from edgert.errors import FormatError, LimitError, UnsupportedError
+
+MAX_BYTES = 1 << 32  # of all results together
+MAX_SECONDS = 60.0
+_MAX_MULTIPLICATIONS = 1 << 32  # of one matrix product
+_MAX_SHAPE_ELEMENTS = 64  # larger inputs are no shapes: the size of no result depends on them
+
+# First operator set that is folded: its operators.
+_FOLDED = {
+    1: """Abs Ceil Exp Floor Log Neg Not Reciprocal Sigmoid Sqrt Tanh Relu ConstantOfShape Expand
+       Size Shape GatherElements Squeeze Unsqueeze ReduceSum ReduceMax ReduceMin ReduceMean
+       ReduceProd""",
+    4: "Concat Flatten Identity Transpose Gather Split Slice",
+    5: "Reshape",
+    6: "Cast Tile",
+    7: "Add Sub Mul Div And Or Xor Equal Greater Less PRelu",
+    8: "Max Min Sum Mean",
+    9: """Erf Sign Round IsNaN IsInf Sin Cos Mod BitShift Trilu CumSum GreaterOrEqual LessOrEqual
+       Where Pow ArgMax ArgMin OneHot EyeLike Range NonZero Compress Unique MatMul Gemm""",
+    11: "Clip Pad",
+}
+_SINCE = {op: opset for opset, ops in _FOLDED.items() for op in ops.split()}
+# Their results have at most as many elements as their inputs, or that times the rank.
+_BOUNDED = {"NonZero", "Compress", "Unique"}
+
+
+class Folder:
+    """Evaluates nodes within a budget of bytes and seconds for the whole model."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._seconds = 0.0
+        self._evaluators: dict[bytes, ReferenceEvaluator] = {}
+
+    def folds(self, op: str, opset: int) -> bool:
+        """Whether nodes of this operator are computed when their inputs are known."""
+        return opset >= _SINCE.get(op, math.inf)
+
+    def evaluate(
+        self,
+        op: str,
+        opset: int,
+        inputs: list[np.ndarray | None],
+        attrs: dict[str, Any],
+        outputs: int,
+    ) -> list[np.ndarray]:
+        """The outputs of the node. Raises LimitError when the budget is exhausted."""
+        names = ["" if array is None else f"i{k}" for k, array in enumerate(inputs)]
+        feeds = {name: array for name, array in zip(names, inputs) if name}
+        node = helper.make_node(op, names, [f"o{k}" for k in range(outputs)], **attrs)
+        self._reserve(node, opset, feeds)
+        start = time.monotonic()
+        try:
+            results = self._evaluator(node, opset).run(None, feeds)
+        except MemoryError as error:
+            raise LimitError(f"{op}: no memory for its constant result", "FOLD") from error
+        except Exception as error:  # the reference raises whatever numpy does
+            raise FormatError(f"{op} of constants: {error}", "NODE") from error
+        self._seconds += time.monotonic() - start
+        if self._seconds > MAX_SECONDS:
+            raise LimitError(f"folding constants took more than {MAX_SECONDS} s", "FOLD")
+        return [_checked(op, result) for result in results]
+
+    def _reserve(self, node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> None:
+        """Takes the bytes of the results off the budget, before they are computed."""
+        self._bytes += _result_bytes(node, opset, feeds)
+        if self._bytes > MAX_BYTES:
+            raise LimitError(
+                f"{node.op_type}: constants computed at conversion exceed {MAX_BYTES} bytes", "FOLD"
+            )
+
+    def _evaluator(self, node: onnx.NodeProto, opset: int) -> ReferenceEvaluator:
+        key = opset.to_bytes(4, "little") + node.SerializeToString(deterministic=True)
+        if key not in self._evaluators:
+            graph = onnx.GraphProto(name="fold", node=[node])
+            graph.input.extend(onnx.ValueInfoProto(name=name) for name in node.input if name)
+            graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output)
+            self._evaluators[key] = ReferenceEvaluator(graph, opsets={"": opset})
+        return self._evaluators[key]
+
+
+def _result_bytes(node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> int:
+    """Bytes of the results, from ONNX's shape inference."""
+    op = node.op_type
+    if op in _BOUNDED:
+        return sum(array.size * max(array.ndim, 1) * 8 for array in feeds.values())
+    types, data = {}, {}
+    for name, array in feeds.items():
+        element = helper.np_dtype_to_tensor_dtype(array.dtype)
+        types[name] = helper.make_tensor_type_proto(element, array.shape)
+        if array.size <= _MAX_SHAPE_ELEMENTS:
+            data[name] = numpy_helper.from_array(array, name)
+    try:
+        results = shape_inference.infer_node_outputs(
+            onnx.defs.get_schema(op, opset, ""),
+            node,
+            types,
+            data,
+            opset_imports=[helper.make_opsetid("", opset)],
+        )
+    except (onnx.checker.ValidationError, shape_inference.InferenceError, RuntimeError) as error:
+        raise FormatError(f"{op} of constants: {error}", "NODE") from error
+    total = 0
+    for result in results.values():
+        tensor = result.tensor_type
+        dims = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]
+        if not tensor.HasField("shape") or any(dim < 0 for dim in dims):
+            raise UnsupportedError(f"{op}: the shape of its constant result is unknown", "FOLD")
+        total += math.prod(dims) * 8
+        if op in ("MatMul", "Gemm"):
+            inner = max(array.shape[-1] if array.ndim else 1 for array in feeds.values())
+            if math.prod(dims) * inner > _MAX_MULTIPLICATIONS:
+                raise LimitError(f"{op}: a product of constants is too large", "FOLD")
+    return total
+
+
+def _checked(op: str, result: Any) -> np.ndarray:
+    if not isinstance(result, (np.ndarray, np.generic)) or result.dtype.kind not in "fiub":
+        raise UnsupportedError(f"{op} of constants gives {type(result).__name__}", "DTYPE")
+    array = np.asarray(result)
+    return array.astype(np.float32) if array.dtype == np.float16 else array

@@ -1,0 +1,29 @@
+"""How each ONNX operator is said in the runtime's operators; importing this fills the registry."""
+
+from edgert.importer.handlers import (
+    control,
+    conv,
+    elementwise,
+    matmul,
+    norm,
+    plain,
+    pool,
+    reduce,
+    reshape,
+    resize,
+    slices,
+)
+
+__all__ = [
+    "control",
+    "conv",
+    "elementwise",
+    "matmul",
+    "norm",
+    "plain",
+    "pool",
+    "reduce",
+    "reshape",
+    "resize",
+    "slices",
+]

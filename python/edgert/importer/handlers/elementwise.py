@@ -1,0 +1,172 @@
+"""Functions of single elements, of one tensor and of several that are broadcast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgert.importer.handlers.reduce import normal_axis
+from edgert.importer.lower import Call
+from edgert.importer.registry import onnx_op
+from edgert.importer.values import Constant, Tensor
+from edgert.schema import BinaryFn, UnaryFn
+
+# {operator: (function, attributes and their defaults, for alpha and beta)}
+_UNARY: dict[str, tuple[UnaryFn, Sequence[tuple[str, float]]]] = {
+    "Abs": (UnaryFn.abs, ()),
+    "Ceil": (UnaryFn.ceil, ()),
+    "Elu": (UnaryFn.elu, [("alpha", 1.0)]),
+    "Erf": (UnaryFn.erf, ()),
+    "Exp": (UnaryFn.exp, ()),
+    "Floor": (UnaryFn.floor, ()),
+    "HardSigmoid": (UnaryFn.hard_sigmoid, [("alpha", 0.2), ("beta", 0.5)]),
+    "HardSwish": (UnaryFn.hard_swish, ()),
+    "LeakyRelu": (UnaryFn.leaky_relu, [("alpha", 0.01)]),
+    "Log": (UnaryFn.log, ()),
+    "Neg": (UnaryFn.neg, ()),
+    "Reciprocal": (UnaryFn.reciprocal, ()),
+    "Relu": (UnaryFn.relu, ()),
+    "Round": (UnaryFn.round, ()),
+    "Sigmoid": (UnaryFn.sigmoid, ()),
+    "Softplus": (UnaryFn.softplus, ()),
+    "Sqrt": (UnaryFn.sqrt, ()),
+    "Tanh": (UnaryFn.tanh, ()),
+}
+
+_BINARY = {
+    "Add": BinaryFn.add,
+    "Sub": BinaryFn.sub,
+    "Mul": BinaryFn.mul,
+    "Div": BinaryFn.div,
+    "Pow": BinaryFn.pow,
+    "PRelu": BinaryFn.prelu,
+}
+
+
+@onnx_op(*_UNARY)
+def unary(call: Call) -> Tensor:
+    """The function of the table, with its parameters from the attributes."""
+    fn, parameters = _UNARY[call.op]
+    values = [call.attr(name, default) for name, default in parameters]
+    return _unary(call, call.input(0), fn, *values)
+
+
+@onnx_op("Gelu")
+def gelu(call: Call) -> Tensor:
+    """Exact, or with the approximation by tanh."""
+    tanh = call.attr("approximate", "none") == "tanh"
+    return _unary(call, call.input(0), UnaryFn.gelu_tanh if tanh else UnaryFn.gelu)
+
+
+@onnx_op("Swish")
+def swish(call: Call) -> Tensor:
+    """x * sigmoid(alpha * x)."""
+    x, alpha = call.input(0), call.attr("alpha", 1.0)
+    if alpha == 1.0:
+        return _unary(call, x, UnaryFn.silu)
+    scaled = call.call("Mul", [x, call.const(alpha, x.dtype)])
+    return call.call("Mul", [x, call.call("Sigmoid", [scaled])])
+
+
+@onnx_op("Clip")
+def clip(call: Call) -> Tensor:
+    """Bounds are attributes up to operator set 6, optional inputs from 11 on."""
+    x = call.input(0)
+    if x.dtype.kind != "f":
+        return _clip_integers(call, x)
+    low = call.attr("min", _scalar(call, 1, "min", -math.inf))
+    high = call.attr("max", _scalar(call, 2, "max", math.inf))
+    limit = float(np.finfo(np.float32).max)  # what ONNX states as the default bound of old clips
+    if low <= -limit and high >= limit:
+        return x
+    # Where the bounds cross, ONNX gives the upper one, and so does min(max(x, low), high).
+    return _unary(call, x, UnaryFn.clip, low, high)
+
+
+def _clip_integers(call: Call, x: Tensor) -> Tensor:
+    for i, op in ((1, "Max"), (2, "Min")):
+        if call.input(i) is not None:
+            x = call.call(op, [x, call.input(i)])
+    return x
+
+
+@onnx_op("Selu")
+def selu(call: Call) -> Tensor:
+    """A scaled Elu; the default factors are those of the specification."""
+    y = _unary(call, call.input(0), UnaryFn.elu, call.attr("alpha", 1.6732632))
+    return call.call("Mul", [y, call.const(call.attr("gamma", 1.050701), "float32")])
+
+
+@onnx_op("Celu")
+def celu(call: Call) -> Tensor:
+    """alpha * elu(x / alpha)."""
+    alpha = call.const(call.attr("alpha", 1.0), "float32")
+    y = _unary(call, call.call("Div", [call.input(0), alpha]), UnaryFn.elu, 1.0)
+    return call.call("Mul", [y, alpha])
+
+
+@onnx_op(*_BINARY)
+def binary(call: Call) -> Tensor:
+    """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
+    a, b = call.input(0), call.input(1)
+    if call.opset < 7 and call.op != "PRelu":
+        return call.call(call.op, [a, _aligned(call, a, b)])
+    if call.op == "PRelu" and call.opset < 7 and len(b.shape) == 1 and len(a.shape) > 2:
+        b = _unsqueezed(call, b, (*b.shape, *[1] * (len(a.shape) - 2)))
+    if call.op == "Pow" and a.dtype != b.dtype:
+        b = call.call("CastLike", [b, a])
+    return _binary(call, _BINARY[call.op], a, b)
+
+
+def _aligned(call: Call, a: Tensor, b: Tensor) -> Tensor:
+    """``b`` with axes of size one behind those that the attribute axis aligns with ``a``'s."""
+    if not call.attr("broadcast", 0):
+        if a.shape != b.shape:
+            raise ValueError(f"shapes {a.shape} and {b.shape} without broadcast")
+        return b
+    rank = len(a.shape)
+    axis = normal_axis(call.attr("axis", rank - len(b.shape)), rank + (not b.shape))
+    return _unsqueezed(call, b, (*b.shape, *[1] * (rank - axis - len(b.shape))))
+
+
+def _unsqueezed(call: Call, x: Tensor, shape: Sequence[int]) -> Tensor:
+    return call.call("Reshape", [x, call.const(shape, "int64")])
+
+
+@onnx_op("Sum", "Max", "Min", "Mean")
+def variadic(call: Call) -> Tensor:
+    """A chain over the inputs, from the left."""
+    total = call.input(0)
+    fn = {"Max": BinaryFn.max, "Min": BinaryFn.min}.get(call.op, BinaryFn.add)
+    for tensor in call.inputs[1:]:
+        total = _binary(call, fn, total, tensor)
+    if call.op == "Mean" and len(call.inputs) > 1:
+        count = call.const(len(call.inputs), total.dtype)
+        total = _binary(call, BinaryFn.div, total, count)
+    return total
+
+
+def _binary(call: Call, fn: BinaryFn, a: Tensor, b: Tensor) -> Tensor:
+    np.broadcast_shapes(a.shape, b.shape)
+    if a.dtype != b.dtype and a.dtype.kind == b.dtype.kind == "f":
+        # A float64 constant beside a value that is computed in float32.
+        a, b = (_as_float32(t) for t in (a, b))
+    return call.emit("binary", [a, b], {"fn": fn})
+
+
+def _as_float32(tensor: Tensor) -> Tensor:
+    if isinstance(tensor, Constant):
+        return Constant(tensor.name, tensor.data.astype(np.float32))
+    return tensor
+
+
+def _unary(call: Call, x: Tensor, fn: UnaryFn, alpha: float = 0.0, beta: float = 0.0) -> Tensor:
+    return call.emit("unary", [x], {"function": {"fn": fn, "alpha": alpha, "beta": beta}})
+
+
+def _scalar(call: Call, i: int, what: str, default: Any) -> Any:
+    data = call.constant(i, what)
+    return default if data is None else float(data.reshape(()))

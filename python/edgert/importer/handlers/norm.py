@@ -1,0 +1,135 @@
+"""Normalisations and softmax."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgert.importer.handlers.images import channels_first, channels_last, reshape
+from edgert.importer.handlers.reduce import normal_axis
+from edgert.importer.lower import Call
+from edgert.importer.registry import onnx_op
+from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
+
+
+@onnx_op("BatchNormalization")
+def batch_normalization(call: Call) -> Tensor:
+    """With the statistics of the training: one factor and one summand per channel.
+
+    Before operator set 9, ``spatial`` = 0 has them per element of the image.
+    """
+    if call.attr("training_mode", 0) or call.outputs > 1:
+        raise UnsupportedNodeError("it is in training mode")
+    x = call.input(0)
+    scale, bias, mean, variance = (
+        call.constant(i, what).astype(np.float64)
+        for i, what in enumerate(("scale", "B", "mean", "var"), 1)
+    )
+    factor = scale / np.sqrt(variance + call.attr("epsilon", 1e-5))
+    summand = bias - mean * factor
+    factor, summand = (
+        Constant(call.input(i).name, values.astype(np.float32))
+        for i, values in ((1, factor), (2, summand))
+    )
+    if not call.attr("spatial", 1):
+        return call.call("Add", [call.call("Mul", [x, factor]), summand])
+    if len(x.shape) < 2 or {factor.shape, summand.shape} != {(x.shape[1],)}:
+        raise ValueError(f"statistics of shape {factor.shape} for an input {x.shape}")
+    return channels_first(call, call.emit("batch_norm", [channels_last(call, x), factor, summand]))
+
+
+@onnx_op("InstanceNormalization")
+def instance_normalization(call: Call) -> Tensor:
+    """Every channel of every image is normalised by itself, then scaled."""
+    x = call.input(0)
+    return _grouped_norm(call, x, x.shape[1], per_channel=True)
+
+
+@onnx_op("GroupNormalization")
+def group_normalization(call: Call) -> Tensor:
+    """Groups of channels are normalised; up to operator set 20 also scaled by group."""
+    x, groups = call.input(0), call.attrs["num_groups"]
+    return _grouped_norm(call, x, groups, per_channel=call.opset >= 21)
+
+
+def _grouped_norm(call: Call, x: Tensor, groups: int, per_channel: bool) -> Tensor:
+    batch, channels, *spatial = x.shape
+    ones = [1] * len(spatial)
+    y = reshape(call, x, (batch, groups, channels // groups * math.prod(spatial)))
+    y = _layer_norm(call, y, None, None)
+    y = reshape(call, y, x.shape)
+    for i, op in ((1, "Mul"), (2, "Add")):
+        parameter = call.input(i)
+        if not per_channel:
+            repeat = call.const([groups, channels // groups], np.int64)
+            parameter = call.call("Reshape", [parameter, call.const([-1, 1], np.int64)])
+            parameter = call.call("Expand", [parameter, repeat])
+        shape = call.const([channels, *ones], np.int64)
+        y = call.call(op, [y, call.call("Reshape", [parameter, shape])])
+    return y
+
+
+@onnx_op("LayerNormalization")
+def layer_normalization(call: Call) -> Tensor:
+    """Over the axes from the attribute axis on."""
+    if call.outputs > 1:
+        raise UnsupportedNodeError("its outputs 'Mean' and 'InvStdDev' are used")
+    x, scale, bias = call.input(0), call.constant(1, "Scale"), call.constant(2, "B")
+    axis = normal_axis(call.attr("axis", -1), len(x.shape))
+    normalised = x.shape[axis:]
+    flat = (*x.shape[:axis], math.prod(normalised))
+    if all(p is None or p.size in (1, flat[-1]) for p in (scale, bias)):
+        y = _layer_norm(call, reshape(call, x, flat), scale, bias)
+        return reshape(call, y, x.shape)
+    y = reshape(call, _layer_norm(call, reshape(call, x, flat), None, None), x.shape)
+    y = call.call("Mul", [y, call.input(1)])
+    return y if bias is None else call.call("Add", [y, call.input(2)])
+
+
+def _layer_norm(
+    call: Call, x: Tensor, scale: np.ndarray | None, shift: np.ndarray | None
+) -> Tensor:
+    size = x.shape[-1]
+    scale, shift = (
+        np.broadcast_to((default if p is None else p).astype(np.float32).reshape(-1), (size,))
+        for p, default in ((scale, np.ones(1)), (shift, np.zeros(1)))
+    )
+    inputs = [x, call.const(scale), call.const(shift)]
+    return call.emit("layer_norm", inputs, {"epsilon": call.attr("epsilon", 1e-5)})
+
+
+@onnx_op("LRN")
+def lrn(call: Call) -> Tensor:
+    """Over channels."""
+    y = call.emit(
+        "lrn",
+        [channels_last(call, call.input(0))],
+        {
+            "size": call.attrs["size"],
+            "alpha": call.attr("alpha", 1e-4),
+            "beta": call.attr("beta", 0.75),
+            "bias": call.attr("bias", 1.0),
+        },
+    )
+    return channels_first(call, y)
+
+
+@onnx_op("Softmax", "LogSoftmax")
+def softmax(call: Call) -> Tensor:
+    """Over one axis; up to operator set 12 over all axes from the attribute axis on."""
+    x, rank = call.input(0), len(call.input(0).shape)
+    axis = normal_axis(call.attr("axis", 1 if call.opset < 13 else -1), rank)
+    shape, log = x.shape, int(call.op == "LogSoftmax")
+    if call.opset < 13 and math.prod(shape[axis + 1 :]) != 1:
+        x = reshape(call, x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+        axis = 1
+    return reshape(call, call.emit("softmax", [x], {"axis": axis, "log": log}), shape)
+
+
+@onnx_op("LpNormalization")
+def lp_normalization(call: Call) -> Tensor:
+    """x divided by its norm along an axis."""
+    x, axis = call.input(0), call.const([call.attr("axis", -1)], np.int64)
+    norm = {1: "ReduceL1", 2: "ReduceL2"}[call.attr("p", 2)]
+    return call.call("Div", [x, call.call(norm, [x, axis], keepdims=1)])

@@ -1,0 +1,43 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from edgert.importer.handlers.images import from_image, to_image
+from edgert.importer.handlers.windows import read_window
+from edgert.importer.lower import Call
+from edgert.importer.registry import onnx_op
+from edgert.importer.values import Tensor, UnsupportedNodeError
+
+
+@onnx_op("MaxPool", "AveragePool")
+def pool(call: Call) -> Tensor:
+    """Pads count as minus infinity in a maximum and, on request, as zeros in an average."""
+    if call.outputs > 1:
+        raise UnsupportedNodeError("its output 'Indices' is used")
+    x = call.input(0)
+    kernel = list(call.attrs["kernel_shape"])
+    if len(kernel) != len(x.shape) - 2:
+        raise ValueError(f"kernel_shape {kernel} for an input {x.shape}")
+    window = read_window(call, kernel, x.shape[2:])
+    y = call.emit(
+        "max_pool" if call.op == "MaxPool" else "average_pool",
+        [to_image(call, x)],
+        {
+            "kernel": window.kernel,
+            "strides": window.strides,
+            "dilations": window.dilations,
+            "pads": window.pads,
+            "ceil_mode": call.attr("ceil_mode", 0),
+            "count_include_pad": call.attr("count_include_pad", 0),
+        },
+    )
+    return from_image(call, y, len(x.shape) - 2)
+
+
+@onnx_op("GlobalAveragePool", "GlobalMaxPool")
+def global_pool(call: Call) -> Tensor:
+    """A reduction over all spatial axes."""
+    x = call.input(0)
+    reduction = "ReduceMean" if call.op == "GlobalAveragePool" else "ReduceMax"
+    axes = call.const(range(2, len(x.shape)), "int64")
+    return call.call(reduction, [x, axes], keepdims=1)

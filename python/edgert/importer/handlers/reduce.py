@@ -1,0 +1,73 @@
+"""Reductions."""
+
+from __future__ import annotations
+
+from edgert.importer.lower import Call
+from edgert.importer.registry import onnx_op
+from edgert.importer.values import Tensor
+from edgert.schema import ReduceFn
+
+_FUNCTIONS = {
+    "ReduceMean": ReduceFn.mean,
+    "ReduceSum": ReduceFn.sum,
+    "ReduceMax": ReduceFn.max,
+    "ReduceMin": ReduceFn.min,
+    "ReduceProd": ReduceFn.prod,
+}
+
+
+@onnx_op(*_FUNCTIONS)
+def reduce(call: Call) -> Tensor:
+    """No axes mean all of them, or none if noop_with_empty_axes is set."""
+    x = call.input(0)
+    rank = len(x.shape)
+    axes = call.ints(1, "axes")
+    if not axes and call.attr("noop_with_empty_axes", 0):
+        return x
+    mask = 0
+    for axis in axes or range(rank):
+        mask |= 1 << normal_axis(axis, rank)
+    return call.emit(
+        "reduce",
+        [x],
+        {"fn": _FUNCTIONS[call.op], "axes": mask, "keep_dims": call.attr("keepdims", 1)},
+    )
+
+
+@onnx_op("ReduceL1")
+def reduce_l1(call: Call) -> Tensor:
+    """The sum of the magnitudes."""
+    return _sum_of(call, call.call("Abs", [call.input(0)]))
+
+
+@onnx_op("ReduceL2")
+def reduce_l2(call: Call) -> Tensor:
+    """The root of the sum of the squares."""
+    return call.call("Sqrt", [reduce_sum_square(call)])
+
+
+@onnx_op("ReduceSumSquare")
+def reduce_sum_square(call: Call) -> Tensor:
+    """The sum of the squares."""
+    x = call.input(0)
+    return _sum_of(call, call.call("Mul", [x, x]))
+
+
+@onnx_op("ReduceLogSum")
+def reduce_log_sum(call: Call) -> Tensor:
+    """The logarithm of the sum."""
+    return call.call("Log", [_sum_of(call, call.input(0))])
+
+
+def _sum_of(call: Call, x: Tensor) -> Tensor:
+    axes = call.ints(1, "axes")
+    inputs = [x, call.const(axes, "int64")] if axes is not None else [x]
+    attrs = {k: v for k, v in call.attrs.items() if k in ("keepdims", "noop_with_empty_axes")}
+    return call.call("ReduceSum", inputs, **attrs)
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """``axis`` counted from the front. Raises ValueError outside of [-rank, rank)."""
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} of a tensor of rank {rank}")
+    return axis % rank

@@ -1,0 +1,133 @@
+"""Resize and its predecessor Upsample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from edgert.importer.handlers.images import reshape, transpose
+from edgert.importer.handlers.reduce import normal_axis
+from edgert.importer.lower import Call
+from edgert.importer.registry import onnx_op
+from edgert.importer.values import Tensor, UnsupportedNodeError
+from edgert.schema import ResizeCoordinate, ResizeMode, ResizeNearest
+
+
+@onnx_op("Resize", "Upsample")
+def resize(call: Call) -> Tensor:
+    """Up to two axes change; they become the height and the width of an image."""
+    x = call.input(0)
+    size, scale = _sizes_and_scales(call)
+    changed = [i for i, dim in enumerate(x.shape) if size[i] != dim or scale[i] != 1.0]
+    if len(changed) > 2:
+        raise UnsupportedNodeError(f"it resizes {len(changed)} axes, at most 2 are supported")
+    if not changed:
+        return x
+    if call.attr("antialias", 0) and any(scale[i] < 1 for i in changed):
+        raise UnsupportedNodeError("it shrinks with antialias")
+    attrs = {
+        **_modes(call),
+        "cubic_coefficient": call.attr("cubic_coeff_a", -0.75),
+        "exclude_outside": call.attr("exclude_outside", 0),
+    }
+    return _resize_axes(call, x, changed, size, scale, attrs)
+
+
+def _resize_axes(
+    call: Call,
+    x: Tensor,
+    changed: Sequence[int],
+    size: Sequence[int],
+    scale: Sequence[float],
+    attrs: dict[str, object],
+) -> Tensor:
+    rank = len(x.shape)
+    if rank == 4 and set(changed) <= {1, 2}:
+        perm, rows_and_columns = [0, 1, 2, 3], [1, 2]
+    elif rank == 4 and set(changed) <= {2, 3}:
+        perm, rows_and_columns = [0, 2, 3, 1], [2, 3]
+    else:
+        kept = [i for i in range(rank) if i not in changed]
+        perm, rows_and_columns = [*kept, *changed], list(changed)
+    y = transpose(call, x, perm)
+    ordered = list(y.shape)
+    if perm[:1] + perm[-1:] != [0, 3] and perm != [0, 2, 3, 1]:
+        image = [x.shape[i] for i in rows_and_columns]
+        image = [1, *image] if len(image) == 1 else image
+        y = reshape(call, y, (math.prod(ordered) // math.prod(image), *image, 1))
+    attrs["size"] = [size[i] for i in rows_and_columns]
+    attrs["scale"] = [scale[i] for i in rows_and_columns]
+    if len(rows_and_columns) == 1:
+        attrs["size"], attrs["scale"] = [1, *attrs["size"]], [1.0, *attrs["scale"]]
+    y = call.emit("resize", [y], attrs)
+    y = reshape(call, y, [size[i] for i in perm])
+    return transpose(call, y, sorted(range(rank), key=perm.__getitem__))
+
+
+def _sizes_and_scales(call: Call) -> tuple[list[int], list[float]]:
+    """Size and scale of every axis of the result."""
+    x, rank = call.input(0), len(call.input(0).shape)
+    axes = [normal_axis(a, rank) for a in call.attr("axes", range(rank))]
+    scales, sizes = _stated(call)
+    size, scale = list(x.shape), [1.0] * rank
+    stated = sizes if sizes is not None else scales
+    if stated is None or len(stated) != len(axes) or min(stated) <= 0:
+        raise ValueError(f"sizes {sizes}, scales {scales} for axes {axes}")
+    if sizes is not None:
+        sizes = _keep_aspect_ratio(call, sizes, [x.shape[i] for i in axes])
+    for i, axis in enumerate(axes):
+        if sizes is not None:
+            size[axis], scale[axis] = sizes[i], sizes[i] / x.shape[axis]
+        else:
+            size[axis], scale[axis] = math.floor(x.shape[axis] * scales[i]), scales[i]
+    return size, scale
+
+
+def _stated(call: Call) -> tuple[list[float] | None, list[int] | None]:
+    """The scales or the sizes that the node states, in whatever place."""
+    if call.op == "Upsample":
+        if "height_scale" in call.attrs:
+            return [1.0, 1.0, call.attrs["height_scale"], call.attrs["width_scale"]], None
+        return list(call.attr("scales", None) or _floats(call, 1, "scales")), None
+    scales = _floats(call, 1 if call.opset == 10 else 2, "scales") or None
+    sizes = call.ints(3, "sizes") or None
+    return (None, sizes) if sizes else (scales, None)
+
+
+def _floats(call: Call, i: int, what: str) -> list[float]:
+    data = call.constant(i, what)
+    return [] if data is None else data.reshape(-1).tolist()
+
+
+def _keep_aspect_ratio(call: Call, sizes: list[int], dims: Sequence[int]) -> list[int]:
+    policy = call.attr("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return sizes
+    ratios = [size / dim for size, dim in zip(sizes, dims)]
+    ratio = {"not_larger": min, "not_smaller": max}[policy](ratios)
+    return [math.floor(dim * ratio + 0.5) for dim in dims]
+
+
+def _modes(call: Call) -> dict[str, int]:
+    """The three modes; Upsample and Resize 10 know one kind of coordinates and of rounding."""
+    mode = call.attr("mode", "nearest")
+    mode = {"bilinear": "linear"}.get(mode, mode)
+    old = call.op == "Upsample" or call.opset == 10
+    coordinate = call.attr("coordinate_transformation_mode", "half_pixel")
+    nearest = call.attr("nearest_mode", "round_prefer_floor")
+    if old:
+        coordinate, nearest = "asymmetric", "floor"
+    for what, value, enum in (
+        ("mode", mode, ResizeMode),
+        ("coordinate_transformation_mode", coordinate, ResizeCoordinate),
+        ("nearest_mode", nearest, ResizeNearest),
+    ):
+        if value not in enum.__members__:
+            raise UnsupportedNodeError(
+                f"its {what} is {value!r}; there are {list(enum.__members__)}"
+            )
+    return {
+        "mode": ResizeMode[mode],
+        "coordinate": ResizeCoordinate[coordinate],
+        "nearest": ResizeNearest[nearest],
+    }

@@ -1,0 +1,119 @@
+"""The inputs of a model: every dimension is stated by the model or pinned by the user."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from edgert.errors import FormatError, InputError, LimitError, UnsupportedError
+from edgert.importer.tensors import MAX_TENSOR_BYTES, element_type
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of the graph; ``dtype`` is the model's own."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> list[Input]:
+    """The inputs that are no initializers, with static shapes.
+
+    A dimension that one pinned input gives a value to has that value in the other inputs too, if
+    the model calls it by the same name. Nothing else is guessed. Raises InputError for ``shapes``
+    that do not fit and UnsupportedError, rule DIMS, naming every open dimension.
+    """
+    graph = model.graph
+    constants = {t.name for t in graph.initializer}
+    constants.update(t.values.name for t in graph.sparse_initializer)
+    infos = {i.name: i for i in graph.input if i.name not in constants}
+    unknown = sorted(set(shapes) - set(infos))
+    if unknown:
+        raise InputError(f"the model has no input {unknown}; it has {sorted(infos)}", "INPUT")
+    declared = {name: _declared_shape(info) for name, info in infos.items()}
+    symbols: dict[str, int] = {}
+    for name, shape in shapes.items():
+        _check_pinned(name, declared[name], tuple(shape), symbols)
+    inputs, still_open = [], []
+    for name, info in infos.items():
+        dims = tuple(shapes[name]) if name in shapes else declared[name]
+        if dims is not None:
+            dims = tuple(symbols.get(dim, dim) for dim in dims)
+        if dims is None or any(isinstance(dim, str) for dim in dims):
+            still_open.append((name, dims))
+            continue
+        dtype = element_type(info.type.tensor_type.elem_type, f"input {name!r}")
+        if math.prod(dims) == 0:
+            raise FormatError(f"input {name!r} has no elements: its shape is {dims}", "SHAPE")
+        if math.prod(dims) * dtype.itemsize > MAX_TENSOR_BYTES:
+            raise LimitError(f"input {name!r} of shape {dims} is too large", "TENSOR")
+        inputs.append(Input(name, dtype, dims))
+    if still_open:
+        raise UnsupportedError(_open_dims_message(still_open), "DIMS")
+    return inputs
+
+
+def _declared_shape(info: onnx.ValueInfoProto) -> tuple[int | str, ...] | None:
+    """Sizes, names for open dimensions ("?" for one without a name), or None for any rank."""
+    if info.type.WhichOneof("value") != "tensor_type":
+        raise UnsupportedError(
+            f"input {info.name!r} is a {info.type.WhichOneof('value')}, expected a tensor", "INPUT"
+        )
+    tensor = info.type.tensor_type
+    if not tensor.HasField("shape"):
+        return None
+    # A negative size is how some exporters write an open dimension.
+    return tuple(
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else d.dim_param or "?"
+        for d in tensor.shape.dim
+    )
+
+
+def _check_pinned(
+    name: str,
+    declared: tuple[int | str, ...] | None,
+    shape: tuple[int, ...],
+    symbols: dict[str, int],
+) -> None:
+    """Checks a pinned shape against the declared one and notes what named dimensions become."""
+    if any(not isinstance(dim, (int, np.integer)) or dim < 1 for dim in shape):
+        raise InputError(f"input {name!r}: {shape} is no shape of positive integers", "INPUT")
+    if declared is None:
+        return
+    fits = len(shape) == len(declared)
+    for dim, size in zip(declared, shape):
+        if isinstance(dim, str) and dim != "?":
+            fits &= symbols.setdefault(dim, size) == size
+        elif isinstance(dim, int):
+            fits &= dim == size
+    if not fits:
+        text = ", ".join(map(str, declared))
+        known = {dim: symbols[dim] for dim in declared if dim in symbols}
+        raise InputError(
+            f"input {name!r}: the shape {shape} does not fit the model's [{text}]"
+            + (f" with {known}" if known else ""),
+            "INPUT",
+        )
+
+
+def _open_dims_message(still_open: list[tuple[str, tuple[int | str, ...] | None]]) -> str:
+    lines = ["the model leaves dimensions open; edgert needs static shapes:"]
+    for name, dims in still_open:
+        text = "any shape" if dims is None else f"[{', '.join(map(str, dims))}]"
+        example = (1, 3, 224, 224) if dims is None else tuple(_example(dims))
+        lines.append(
+            f"  input {name!r}: {text}; for example --input-shape "
+            f"'{name}={','.join(map(str, example))}'"
+        )
+    return "\n".join(lines)
+
+
+def _example(dims: tuple[int | str, ...]) -> list[int]:
+    usual = {0: 1} if len(dims) < 3 else {0: 1, 1: 3}
+    return [dim if isinstance(dim, int) else usual.get(i, 224) for i, dim in enumerate(dims)]
