@@ -11,7 +11,6 @@ Step bind(const BindContext&) { throw Error(ErrorCode::kUnsupported, "OP", "not 
 
 }  // namespace
 
-extern const OpDef conv_transpose_op = {infer, bind};
 extern const OpDef reduce_op = {infer, bind};
 extern const OpDef binary_op = {infer, bind};
 extern const OpDef batch_norm_op = {infer, bind};
