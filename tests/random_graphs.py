@@ -306,10 +306,21 @@ class _Builder:
             return None
         batch, length, depth = self.shape(x)
         heads = []
-        for _ in range(3):
-            y = self.add("matmul", x, self.constant(depth, 6, scale=depth**-0.5))
-            y = self.reshape(y, batch, length, 2, 3)
-            heads.append(self.add("transpose", y, perm=[0, 2, 1, 3]))
+        if self.chance(0.5):
+            y = self.add("matmul", x, self.constant(depth, 18, scale=depth**-0.5))
+            y = self.reshape(
+                self.binary(BinaryFn.add, y, self.constant(18)), batch, length, 3, 2, 3
+            )
+            y = self.add("transpose", y, perm=[2, 0, 3, 1, 4])
+            for i in range(3):
+                part = self.add("slice", y, starts=[i, 0, 0, 0, 0], steps=[1] * 5,
+                                sizes=[1, batch, 2, length, 3])  # fmt: skip
+                heads.append(self.reshape(part, batch, 2, length, 3))
+        else:
+            for _ in range(3):
+                y = self.add("matmul", x, self.constant(depth, 6, scale=depth**-0.5))
+                y = self.reshape(y, batch, length, 2, 3)
+                heads.append(self.add("transpose", y, perm=[0, 2, 1, 3]))
         keys = self.add("transpose", heads[1], perm=[0, 1, 3, 2])
         scores = self.binary(BinaryFn.mul, self.add("matmul", heads[0], keys), self.number(0.5))
         mixed = self.add("matmul", self.add("softmax", scores, axis=3, log=0), heads[2])

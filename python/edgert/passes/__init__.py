@@ -11,8 +11,10 @@ from edgert.passes.functions import recognise_functions
 from edgert.passes.layer_norm import recognise_layer_norm
 from edgert.passes.layout import assign_layouts
 from edgert.passes.matmul import matmul_to_gemm
+from edgert.passes.movers import sink_movers
 from edgert.passes.pads import fuse_pads
 from edgert.passes.simplify import simplify_arithmetic, simplify_data_movement
+from edgert.passes.slices import divide_products
 from edgert.passes.subexpressions import share_subexpressions
 from edgert.passes.transposes import merge_transposes_across_reshapes
 
@@ -24,9 +26,11 @@ PASSES: tuple[Pass, ...] = (
     recognise_functions,
     recognise_layer_norm,
     matmul_to_gemm,
+    divide_products,
     merge_transposes_across_reshapes,
     assign_layouts,
     fuse_pads,
+    sink_movers,
     fold_affine,
     fuse_residual,
     fuse_activation,

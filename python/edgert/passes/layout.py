@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.passes.axes import inverse, moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
 from edgert.passes.mincut import INFINITE, FlowNetwork
-from edgert.passes.simplify import reshape_attrs
 
 _ELEMENTWISE = "unary", "binary", "cast"
 _PER_AXIS = "concat", "slice", "pad", "tile", "expand", "softmax", "reduce"
@@ -43,10 +43,6 @@ def assign_layouts(graph: Graph) -> PassReport:
     return total
 
 
-def _inverse(perm: Sequence[int]) -> tuple[int, ...]:
-    return tuple(perm.index(axis) for axis in range(len(perm)))
-
-
 def _node_perm(graph: Graph, node: Node) -> tuple[int, ...]:
     return tuple(node.attrs["perm"][: len(graph.values[node.output].shape)])
 
@@ -55,15 +51,9 @@ def _permutations(graph: Graph) -> list[tuple[int, ...]]:
     """One of each pair of inverse permutations in the graph, longest first."""
     found = {_node_perm(graph, node) for node in graph.nodes if node.op == "transpose"}
     pairs = {
-        max((perm, _inverse(perm)), key=lambda p: (p[1:2] == (len(p) - 1,), p)) for perm in found
+        max((perm, inverse(perm)), key=lambda p: (p[1:2] == (len(p) - 1,), p)) for perm in found
     }
     return sorted(pairs, key=lambda perm: (-len(perm), perm))
-
-
-def _moves(shape: Sequence[int], perm: Sequence[int]) -> bool:
-    """Whether transposing moves an axis longer than one."""
-    moved = [axis for axis in perm if shape[axis] != 1]
-    return moved != sorted(moved)
 
 
 def is_layout_free(op: str, perm: Sequence[int]) -> bool:
@@ -98,7 +88,7 @@ class _LayoutProblem:
     """The flow network; the sink's side is kept with p undone, the source's side as it is."""
 
     def __init__(self, graph: Graph, perm: tuple[int, ...]) -> None:
-        self.graph, self.perm, self.inverse = graph, perm, _inverse(perm)
+        self.graph, self.perm, self.inverse = graph, perm, inverse(perm)
         self.network = FlowNetwork()
         self.written: dict[str, int] = {}  # the vertex that decides how a value is kept
         self.read: dict[str, list[int]] = {}  # the vertices that decide how it is read
@@ -129,7 +119,7 @@ class _LayoutProblem:
 
     def _cost(self, name: str, perm: Sequence[int]) -> int:
         value = self.graph.values[name]
-        return 1 + value.nbytes if _moves(value.shape, perm) else 1
+        return 1 + value.nbytes if moves(value.shape, perm) else 1
 
     def _reads(self, name: str, vertex: int) -> None:
         if self.graph.constant(name) is None:
@@ -160,10 +150,10 @@ class _LayoutProblem:
             shape = [self.graph.values[source].shape[axis] for axis in self.inverse]
             cost = self.graph.values[source].nbytes + 1
             self._pay_unless_undone(vertex, self._cost(source, perm))
-            self.network.edge(FlowNetwork.SOURCE, vertex, cost if _moves(shape, undone) else 1)
+            self.network.edge(FlowNetwork.SOURCE, vertex, cost if moves(shape, undone) else 1)
         elif kind == "reduce":
             self._reads(source, vertex)
-            if _moves(self.graph.values[node.output].shape, self._order_left(node)):
+            if moves(self.graph.values[node.output].shape, self._order_left(node)):
                 cost = 1 + self.graph.values[node.output].nbytes
                 self.network.edge(FlowNetwork.SOURCE, vertex, cost)
         elif kind == "flatten":
@@ -188,7 +178,7 @@ class _LayoutProblem:
             elif value.data is None:  # to be converted for this node alone
                 self._reads(name, FlowNetwork.SOURCE)
                 shape = (1,) * (rank - len(value.shape)) + value.shape
-                cost = 1 + value.nbytes if _moves(shape, self.inverse) else 1
+                cost = 1 + value.nbytes if moves(shape, self.inverse) else 1
                 self.network.edge(FlowNetwork.SOURCE, vertex, cost)
 
     def _kind(self, node: Node) -> str:
@@ -233,7 +223,7 @@ class _LayoutProblem:
 def order_left(node: Node, perm: Sequence[int]) -> list[int]:
     """How the axes that a reduction leaves must be transposed if it reads the undone form."""
     left = [axis for axis in range(len(perm)) if not node.attrs["axes"] >> axis & 1]
-    undone = [axis for axis in _inverse(perm) if axis in left]
+    undone = [axis for axis in inverse(perm) if axis in left]
     return [undone.index(axis) for axis in left]
 
 
@@ -241,7 +231,7 @@ class _Rewriter:
     """Rewrites the graph for the chosen forms. ``undone`` holds the undone form of values."""
 
     def __init__(self, perm: tuple[int, ...], kept_undone: set[str]) -> None:
-        self.perm, self.inverse, self.kept_undone = perm, _inverse(perm), kept_undone
+        self.perm, self.inverse, self.kept_undone = perm, inverse(perm), kept_undone
         self.undone: dict[str, str] = {}
         self.columns: dict[str, tuple[int, ...]] = {}  # flattened value: shape of its source
 
@@ -333,6 +323,6 @@ def transposed_bytes(graph: Graph) -> int:
         values[node.output].nbytes
         for node in graph.nodes
         if node.op == "transpose"
-        and _moves(values[node.inputs[0]].shape, _node_perm(graph, node))
+        and moves(values[node.inputs[0]].shape, _node_perm(graph, node))
         and math.prod(values[node.output].shape)
     )

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.passes.axes import moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, activation, parameters, sweep
 from edgert.schema import BinaryFn, UnaryFn
 
@@ -43,11 +44,6 @@ def simplify_arithmetic(graph: Graph) -> PassReport:
     )  # fmt: skip
 
 
-def reshape_attrs(shape: tuple[int, ...]) -> dict:
-    """The attributes of a reshape or expand to ``shape``."""
-    return {"rank": len(shape), "dims": list(shape)}
-
-
 def _drop_identity(sweep: Sweep, node: Node) -> str | None:
     source = node.inputs[0]
     same_shape = sweep.shape(source) == sweep.shape(node.output)
@@ -69,8 +65,7 @@ def _drop_identity(sweep: Sweep, node: Node) -> str | None:
 def _as_reshape(sweep: Sweep, node: Node) -> str | None:
     source, shape = sweep.shape(node.inputs[0]), sweep.shape(node.output)
     if node.op == "transpose":
-        moved = [axis for axis in node.attrs["perm"][: len(source)] if source[axis] != 1]
-        if moved != sorted(moved):
+        if moves(source, node.attrs["perm"][: len(source)]):
             return None
     elif node.op in ("expand", "tile", "reduce"):
         if math.prod(source) != math.prod(shape) or math.prod(shape) == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import numpy as np
 
 from edgert.ir import Graph, Node, encode_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
@@ -15,17 +15,8 @@ def share_subexpressions(graph: Graph) -> PassReport:
     2. Nodes with the same operator, attribute record and inputs become one.
     3. Not two outputs of the graph: both names must remain.
     """
-    constants: dict[tuple, str] = {}
+    same = _equal_constants(graph)
     nodes: dict[tuple, str] = {}
-
-    def share_constants(name: str) -> str:
-        data = graph.constant(name)
-        if data is None:
-            return name
-        key = (data.dtype.str, data.shape, hashlib.sha256(data.tobytes()).digest())
-        return constants.setdefault(key, name)
-
-    same = {name: share_constants(name) for name in graph.values}
 
     def share(sweep: Sweep, node: Node) -> str | None:
         key = (node.op, encode_attrs(node.op, node.attrs), tuple(node.inputs))
@@ -40,3 +31,21 @@ def share_subexpressions(graph: Graph) -> PassReport:
     report = sweep("share_subexpressions", graph, share)
     report.changed += merged
     return report
+
+
+def _equal_constants(graph: Graph) -> dict[str, str]:
+    """For each constant that is equal to an earlier one, the earlier one."""
+    same: dict[str, str] = {}
+    kinds: dict[tuple, list[tuple[str, np.ndarray]]] = {}
+    for name, value in graph.values.items():
+        if value.data is None:
+            continue
+        data = value.data.reshape(-1).view(np.uint8)
+        some = data[:: max(data.size // 64, 1)].tobytes()  # spares comparing most of the others
+        others = kinds.setdefault((value.dtype, value.shape, some), [])
+        equal = next((other for other, bytes_ in others if np.array_equal(bytes_, data)), None)
+        if equal is None:
+            others.append((name, data))
+        else:
+            same[name] = equal
+    return same
