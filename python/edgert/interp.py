@@ -67,7 +67,7 @@ def run_node(node: Node, arrays: Inputs) -> np.ndarray:
     """The output of one node for the given inputs (None for an absent one)."""
     attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(_OPERATORS[node.op](attrs, arrays))
+        return np.asarray(_OPERATORS[node.op](attrs, arrays), order="C")
 
 
 def _f32(x: np.ndarray) -> np.ndarray:
