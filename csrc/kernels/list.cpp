@@ -12,6 +12,24 @@ std::vector<KernelInfo> kernel_list() {
   family = "pool_f32";
 #include "kernels/pool_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "batch_norm_f32";
+#include "kernels/batch_norm_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "binary_f32";
+#include "kernels/binary_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "layer_norm_f32";
+#include "kernels/layer_norm_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "lrn_f32";
+#include "kernels/lrn_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "reduce_f32";
+#include "kernels/reduce_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "softmax_f32";
+#include "kernels/softmax_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "unary_f32";
 #include "kernels/unary_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});

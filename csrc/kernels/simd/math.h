@@ -11,6 +11,12 @@ namespace {
 
 inline F32 constant(float x) { return F32::broadcast(x); }
 
+// The first n (1 .. kLanes) elements; a plain load or store where n is known to be kLanes.
+inline F32 load_first(const float* p, int n) {
+  return n == F32::kLanes ? F32::load(p) : F32::load(p, n);
+}
+inline void store_first(float* p, int n, F32 x) { n == F32::kLanes ? x.store(p) : x.store(p, n); }
+
 // c[0] + c[1] x + ...
 template <int n>
 inline F32 polynomial(F32 x, const float (&c)[n]) {
@@ -31,6 +37,47 @@ inline F32 copy_sign(F32 magnitude, F32 sign) {
 // NaN if either is: what ONNX asks of Max, Min and their reductions.
 inline F32 max_or_nan(F32 a, F32 b) { return select(is_nan(a), a, max(a, b)); }
 inline F32 min_or_nan(F32 a, F32 b) { return select(is_nan(a), a, min(a, b)); }
+
+struct Add {
+  F32 operator()(F32 a, F32 b) const { return a + b; }
+};
+struct Multiply {
+  F32 operator()(F32 a, F32 b) const { return a * b; }
+};
+struct Max {
+  F32 operator()(F32 a, F32 b) const { return max_or_nan(a, b); }
+};
+struct Min {
+  F32 operator()(F32 a, F32 b) const { return min_or_nan(a, b); }
+};
+
+// Combines count elements into one, in an order that does not depend on the width of vectors: 32
+// partial results, the i-th of the elements i, i + 32, ...; then the halves of these are combined,
+// and again, until one is left. value(j, n) gives the elements j .. j + n - 1; op(x, neutral) is x.
+template <typename Op, typename Value>
+inline float fold_row(size_t count, float neutral, Op op, Value value) {
+  constexpr int kLanes = F32::kLanes, kVectors = 32 / kLanes;
+  F32 part[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) part[v] = constant(neutral);
+  size_t j = 0;
+  for (; j + 32 <= count; j += 32)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) part[v] = op(part[v], value(j + v * kLanes, kLanes));
+  for (int v = 0; j < count; ++v, j += kLanes) {
+    const int n = static_cast<int>(count - j < kLanes ? count - j : kLanes);
+    part[v] = op(part[v], select(F32::first_lanes(n), value(j, n), constant(neutral)));
+  }
+#pragma GCC unroll 8
+  for (int half = kVectors / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int v = 0; v < half; ++v) part[v] = op(part[v], part[v + half]);
+  F32 x = part[0];
+  if constexpr (kLanes > 8) x = op(x, exchange<8>(x));
+  if constexpr (kLanes > 4) x = op(x, exchange<4>(x));
+  x = op(x, exchange<2>(x));
+  return op(x, exchange<1>(x)).first();
+}
 
 constexpr float kLn2High = 0x1.62e4p-1f;  // 15 bits: exact times any exponent
 constexpr float kLn2Low = 0x1.7f7d1cp-20f;

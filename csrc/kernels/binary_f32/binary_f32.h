@@ -1,0 +1,44 @@
+// y[r][j] = f(a[r][j] op b[r][j]) in float32, with operands that may repeat along rows or columns.
+//
+// y may be a or b if that has the same shape and repeats nowhere. Any alignment. With fused
+// multiply-add the bits do not depend on the instruction set, nor on how rows and columns are
+// split.
+#pragma once
+
+#include <cstddef>
+
+#include "core/cpu.h"
+#include "schema/attrs.h"
+#include "schema/enums.h"
+
+namespace edgert {
+
+// Element (r, j) of an operand is data[r * row + j * column].
+struct BinaryOperandF32 {
+  const float* data;
+  size_t row;
+  size_t column;  // 1, or 0: one element per row
+};
+
+struct BinaryF32 {
+  BinaryFn fn;
+  size_t rows, columns;
+  BinaryOperandF32 a, b;
+  float* y;               // rows x columns, contiguous
+  Activation activation;  // the function f
+};
+
+using BinaryF32Fn = void (*)(const BinaryF32&);
+
+struct BinaryF32Kernel {
+  const char* name;
+  Isa isa;
+  BinaryF32Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const BinaryF32&);
+#include "kernels/binary_f32/kernels.inc"
+
+const BinaryF32Kernel& select_binary_f32(IsaSet isa);
+
+}  // namespace edgert

@@ -1,0 +1,39 @@
+// Softmax along the middle axis of [outer][count][inner] in float32:
+//
+//   y = exp(x - max) / sum of exp(x - max), or its logarithm x - max - log(sum)
+//
+// Terms below exp(-87) count as zero. The sum is in the order of fold_row() in simd/math.h if inner
+// is 1, else in the order of the axis. x and y may be the same array. Any alignment. With fused
+// multiply-add the bits do not depend on the instruction set, nor on how outer and inner are split.
+#pragma once
+
+#include <cstddef>
+
+#include "core/cpu.h"
+#include "schema/attrs.h"
+#include "schema/enums.h"
+
+namespace edgert {
+
+struct SoftmaxF32 {
+  size_t outer, count, inner;
+  const float* x;
+  float* y;
+  size_t stride;  // elements between neighbours on the axis, at least inner
+  bool log;
+};
+
+using SoftmaxF32Fn = void (*)(const SoftmaxF32&);
+
+struct SoftmaxF32Kernel {
+  const char* name;
+  Isa isa;
+  SoftmaxF32Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const SoftmaxF32&);
+#include "kernels/softmax_f32/kernels.inc"
+
+const SoftmaxF32Kernel& select_softmax_f32(IsaSet isa);
+
+}  // namespace edgert

@@ -1,0 +1,44 @@
+#include "kernels/batch_norm_f32/batch_norm_f32.h"
+#include "runtime/op.h"
+#include "runtime/split.h"
+
+namespace edgert {
+namespace {
+
+TensorType infer(const NodeTypes& node) {
+  node.require_activation(node.attrs<BatchNormAttrs>().activation);
+  node.require_dtype(0, DType::f32);
+  const Shape& x = node.shape(0);
+  if (x.rank == 0) node.fail("SHAPE", "input 0 is a scalar, expected at least one axis");
+  for (int i = 1; i <= 2; ++i) {
+    node.require_dtype(i, DType::f32);
+    node.require_shape(i, {x[x.rank - 1]});
+  }
+  return node.input(0);
+}
+
+Step bind(const BindContext& context) {
+  const Shape& shape = context.output().type.shape;
+  const size_t rows = shape.elements(0, shape.rank - 1);
+  const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
+  const Activation activation = context.attrs<BatchNormAttrs>().activation;
+  const BatchNormF32Kernel& kernel = select_batch_norm_f32(context.isa);
+  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
+  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+            const float* const x = run.tensor<float>(in);
+            const float* const scale = run.tensor<float>(in_scale);
+            const float* const shift = run.tensor<float>(in_shift);
+            float* const y = run.tensor<float>(out);
+            split(run.pool(), rows, 2 * sizeof(float) * columns, [=](size_t first, size_t last) {
+              const size_t at = first * columns;
+              run_kernel({last - first, columns, x + at, scale, shift, y + at, activation});
+            });
+          }};
+}
+
+}  // namespace
+
+extern const OpDef batch_norm_op = {infer, bind, 1};
+
+}  // namespace edgert

@@ -1,0 +1,97 @@
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "runtime/op.h"
+#include "runtime/split.h"
+
+namespace edgert {
+namespace {
+
+constexpr size_t kBlock = 1024;  // elements
+
+TensorType infer(const NodeTypes& node) {
+  const int32_t dtype = node.attrs<CastAttrs>().dtype;
+  switch (static_cast<DType>(dtype)) {
+#define X(name, id, bits, numpy) case DType::name:
+#include "schema/dtypes.def"
+#undef X
+    if (dtype != static_cast<uint8_t>(dtype)) break;
+    return {static_cast<DType>(dtype), node.shape(0)};
+  }
+  node.fail("ATTR", "unknown type %d", dtype);
+}
+
+// A float becomes the integer towards zero, the nearest one of the type if it is out of range, 0 if
+// it is not a number. Integers wrap around. Anything but zero is true.
+template <typename To, typename From>
+To convert(From x) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return x != 0;
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    using Limits = std::numeric_limits<To>;
+    // The limits plus one are powers of two, which floats hold exactly.
+    const From above = std::ldexp(From{1}, Limits::digits);
+    if (x != x) return 0;
+    if (x >= above) return Limits::max();
+    if (x <= static_cast<From>(Limits::min())) return Limits::min();
+    return static_cast<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <typename To, typename From>
+Step bind_pair(const BindContext& context) {
+  // Any byte but zero is true, whatever the caller's array holds.
+  using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+  const size_t n = context.output().type.shape.elements();
+  const uint32_t in = context.input_index(0), out = context.node.output;
+  return {"portable", 0, 0, [=](const RunContext& run) {
+            const Stored* const x = run.tensor<Stored>(in);
+            To* const y = run.tensor<To>(out);
+            split(run.pool(), (n + kBlock - 1) / kBlock, kBlock * (sizeof(To) + sizeof(From)),
+                  [=](size_t first, size_t last) {
+                    const size_t end = std::min(n, last * kBlock);
+                    for (size_t i = first * kBlock; i < end; ++i)
+                      if constexpr (std::is_same_v<From, bool>)
+                        y[i] = convert<To>(x[i] != 0);
+                      else
+                        y[i] = convert<To>(x[i]);
+                  });
+          }};
+}
+
+// Calls body with a value of the C++ type of `dtype`.
+template <typename Body>
+Step with_type(DType dtype, const Body& body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(float{});
+    case DType::i32:
+      return body(int32_t{});
+    case DType::i64:
+      return body(int64_t{});
+    case DType::i8:
+      return body(int8_t{});
+    case DType::u8:
+      return body(uint8_t{});
+    case DType::boolean:
+      return body(bool{});
+  }
+  __builtin_unreachable();  // the validator knows all types
+}
+
+Step bind(const BindContext& context) {
+  return with_type(context.output().type.dtype, [&](auto to) {
+    return with_type(context.input(0)->type.dtype,
+                     [&](auto from) { return bind_pair<decltype(to), decltype(from)>(context); });
+  });
+}
+
+}  // namespace
+
+extern const OpDef cast_op = {infer, bind};
+
+}  // namespace edgert
