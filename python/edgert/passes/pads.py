@@ -15,7 +15,8 @@ def fuse_pads(graph: Graph) -> PassReport:
     1. Zeros around an image go into the pads of a conv, and of an average_pool that counts its pads
        or has none of its own.
     2. Minus infinity around an image goes into the pads of a max_pool.
-    3. Not pads of the batch or the channels, other values, or reflected and repeated edges; not
+    3. Not pads as large as the window of a pool: the pool would see nothing but pads.
+    4. Not pads of the batch or the channels, other values, or reflected and repeated edges; not
        zeros into a max_pool, where they would win over negative values.
     """
     return sweep("fuse_pads", graph, _fuse)
@@ -45,6 +46,9 @@ def _fuse(sweep: Sweep, node: Node) -> str | None:
         attrs["count_include_pad"] = 1
     added = [before[1], before[2], after[1], after[2]]
     attrs["pads"] = [p + q for p, q in zip(own, added)]
+    if node.op != "conv" and any(p >= attrs["kernel"][i % 2] for i, p in enumerate(attrs["pads"])):
+        sweep.report.skip(node, "the pads are as large as the window")
+        return None
     if attrs.get("ceil_mode", 0):
         sweep.report.skip(node, "the pool rounds its size up")
         return None
