@@ -27,14 +27,14 @@ _MAX_SHAPE_ELEMENTS = 64  # larger inputs are no shapes: the size of no result d
 _FOLDED = {
     1: """Abs Ceil Exp Floor Log Neg Not Reciprocal Sigmoid Sqrt Tanh Relu ConstantOfShape Expand
        Size Shape GatherElements Squeeze Unsqueeze ReduceSum ReduceMax ReduceMin ReduceMean
-       ReduceProd""",
+       ReduceProd ArgMax ArgMin""",
     4: "Concat Flatten Identity Transpose Gather Split Slice",
     5: "Reshape",
     6: "Cast Tile",
     7: "Add Sub Mul Div And Or Xor Equal Greater Less PRelu",
     8: "Max Min Sum Mean",
     9: """Erf Sign Round IsNaN IsInf Sin Cos Mod BitShift Trilu CumSum GreaterOrEqual LessOrEqual
-       Where Pow ArgMax ArgMin OneHot EyeLike Range NonZero Compress Unique MatMul Gemm""",
+       Where Pow OneHot EyeLike Range NonZero Compress Unique MatMul Gemm""",
     11: "Clip Pad",
 }
 _SINCE = {op: opset for opset, ops in _FOLDED.items() for op in ops.split()}

@@ -199,8 +199,7 @@ class _Lowering:
             return self._fold(call)
         handler = HANDLERS.get(call.op)
         if handler is None:
-            function = self._definition(call)
-            return self._enter_function(function, call)
+            return self._enter_function(self._definition(call), call)
         result = handler(call)
         return [result] if isinstance(result, (Constant, ir.Value)) else list(result)
 
@@ -251,6 +250,9 @@ class _Lowering:
             schema = defs.get_schema(call.op, call.opset, "")
         except defs.SchemaError:
             raise UnsupportedNodeError("no such operator") from None
+        defaults = {name: a.default_value for name, a in schema.attributes.items()}
+        stated = {n: self._attribute(a) for n, a in defaults.items() if a.name}
+        call.attrs = {**stated, **call.attrs}
         if schema.has_function:
             return schema.function_body
         if schema.has_context_dependent_function:

@@ -95,9 +95,10 @@ def _clip_integers(call: Call, x: Tensor) -> Tensor:
 
 @onnx_op("Selu")
 def selu(call: Call) -> Tensor:
-    """A scaled Elu; the default factors are those of the specification."""
-    y = _unary(call, call.input(0), UnaryFn.elu, call.attr("alpha", 1.6732632))
-    return call.call("Mul", [y, call.const(call.attr("gamma", 1.050701), "float32")])
+    """A scaled Elu; the specification's default factors got more digits in operator set 6."""
+    alpha, gamma = (1.6732, 1.0507) if call.opset < 6 else (1.6732632, 1.050701)
+    y = _unary(call, call.input(0), UnaryFn.elu, call.attr("alpha", alpha))
+    return call.call("Mul", [y, call.const(call.attr("gamma", gamma), "float32")])
 
 
 @onnx_op("Celu")

@@ -59,6 +59,18 @@ def reduce_log_sum(call: Call) -> Tensor:
     return call.call("Log", [_sum_of(call, call.input(0))])
 
 
+@onnx_op("ReduceLogSumExp")
+def reduce_log_sum_exp(call: Call) -> Tensor:
+    """log(sum(exp(x - m))) + m, where m is the largest element: exp cannot overflow."""
+    x, axes = call.input(0), call.ints(1, "axes")
+    inputs = [x] if axes is None else [x, call.const(axes, "int64")]
+    noop = call.attr("noop_with_empty_axes", 0)
+    largest = call.call("ReduceMax", inputs, keepdims=1, noop_with_empty_axes=noop)
+    total = _sum_of(call, call.call("Exp", [call.call("Sub", [x, largest])]))
+    shape = call.const(total.shape, "int64")
+    return call.call("Add", [call.call("Log", [total]), call.call("Reshape", [largest, shape])])
+
+
 def _sum_of(call: Call, x: Tensor) -> Tensor:
     axes = call.ints(1, "axes")
     inputs = [x, call.const(axes, "int64")] if axes is not None else [x]

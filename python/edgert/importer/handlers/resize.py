@@ -30,7 +30,13 @@ def resize(call: Call) -> Tensor:
         "cubic_coefficient": call.attr("cubic_coeff_a", -0.75),
         "exclude_outside": call.attr("exclude_outside", 0),
     }
-    return _resize_axes(call, x, changed, size, scale, attrs)
+    smaller = [i for i in changed if scale[i] < 1]
+    if call.opset == 10 and attrs["mode"] == ResizeMode.nearest and smaller:
+        # Operator set 10 leaves the rounding open; ONNX Runtime's is this one.
+        rounded_up = {**attrs, "nearest": ResizeNearest.ceil}
+        x = _resize_axes(call, x, smaller, size, scale, rounded_up)
+        changed = [i for i in changed if i not in smaller]
+    return _resize_axes(call, x, changed, size, scale, attrs) if changed else x
 
 
 def _resize_axes(
@@ -42,6 +48,8 @@ def _resize_axes(
     attrs: dict[str, object],
 ) -> Tensor:
     rank = len(x.shape)
+    size = [size[i] if i in changed else dim for i, dim in enumerate(x.shape)]
+    scale = [scale[i] if i in changed else 1.0 for i in range(rank)]
     if rank == 4 and set(changed) <= {1, 2}:
         perm, rows_and_columns = [0, 1, 2, 3], [1, 2]
     elif rank == 4 and set(changed) <= {2, 3}:
@@ -74,12 +82,15 @@ def _sizes_and_scales(call: Call) -> tuple[list[int], list[float]]:
     if stated is None or len(stated) != len(axes) or min(stated) <= 0:
         raise ValueError(f"sizes {sizes}, scales {scales} for axes {axes}")
     if sizes is not None:
-        sizes = _keep_aspect_ratio(call, sizes, [x.shape[i] for i in axes])
+        scales = [wanted / x.shape[axis] for wanted, axis in zip(sizes, axes)]
+    policy = call.attr("keep_aspect_ratio_policy", "stretch")
+    if sizes is not None and policy != "stretch":
+        ratio = {"not_larger": min, "not_smaller": max}[policy](scales)
+        sizes = [math.floor(x.shape[axis] * ratio + 0.5) for axis in axes]
+        scales = [ratio] * len(axes)
     for i, axis in enumerate(axes):
-        if sizes is not None:
-            size[axis], scale[axis] = sizes[i], sizes[i] / x.shape[axis]
-        else:
-            size[axis], scale[axis] = math.floor(x.shape[axis] * scales[i]), scales[i]
+        scale[axis] = scales[i]
+        size[axis] = math.floor(x.shape[axis] * scales[i]) if sizes is None else sizes[i]
     return size, scale
 
 
@@ -97,15 +108,6 @@ def _stated(call: Call) -> tuple[list[float] | None, list[int] | None]:
 def _floats(call: Call, i: int, what: str) -> list[float]:
     data = call.constant(i, what)
     return [] if data is None else data.reshape(-1).tolist()
-
-
-def _keep_aspect_ratio(call: Call, sizes: list[int], dims: Sequence[int]) -> list[int]:
-    policy = call.attr("keep_aspect_ratio_policy", "stretch")
-    if policy == "stretch":
-        return sizes
-    ratios = [size / dim for size, dim in zip(sizes, dims)]
-    ratio = {"not_larger": min, "not_smaller": max}[policy](ratios)
-    return [math.floor(dim * ratio + 0.5) for dim in dims]
 
 
 def _modes(call: Call) -> dict[str, int]:
