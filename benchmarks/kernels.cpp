@@ -1,0 +1,268 @@
+// Speed of the fp32 convolution kernels on the layers of common networks.
+//
+// usage: edgert_kernel_bench [--isa NAME] [--threads N] [--only TEXT] [--json]
+//
+// One line per kernel and layer: GMAC/s of the fastest run and its share of what the multiply-add
+// units could do, measured right beside it by a loop on registers alone, since other users of a
+// machine change its speed. Inputs and outputs are in the cache, as in a network; weights as well.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/threads.h"
+#include "kernels/dwconv_f32/dwconv_f32.h"
+#include "runtime/conv_gemm.h"
+#include "schema/enums.h"
+
+namespace edgert {
+namespace {
+
+struct Layer {
+  const char* kind;
+  size_t size, channels, outputs, kernel, stride;  // outputs 0: depthwise
+};
+
+constexpr Layer kLayers[] = {
+    // first layers
+    {"stem", 224, 3, 32, 3, 2},
+    {"stem", 224, 3, 64, 7, 2},
+    // ResNet
+    {"conv3x3", 56, 64, 64, 3, 1},
+    {"conv3x3", 28, 128, 128, 3, 1},
+    {"conv3x3", 14, 256, 256, 3, 1},
+    {"conv3x3", 7, 512, 512, 3, 1},
+    {"conv3x3", 56, 64, 128, 3, 2},
+    {"conv3x3", 28, 256, 256, 3, 2},
+    {"conv3x3", 14, 512, 512, 3, 2},
+    {"conv1x1", 56, 64, 256, 1, 1},
+    {"conv1x1", 56, 256, 64, 1, 1},
+    {"conv1x1", 28, 512, 128, 1, 1},
+    {"conv1x1", 28, 128, 512, 1, 1},
+    {"conv1x1", 14, 1024, 256, 1, 1},
+    {"conv1x1", 14, 256, 1024, 1, 1},
+    {"conv1x1", 7, 2048, 512, 1, 1},
+    {"conv1x1", 7, 512, 2048, 1, 1},
+    {"conv1x1", 56, 256, 512, 1, 2},
+    // MobileNets
+    {"conv1x1", 112, 32, 64, 1, 1},
+    {"conv1x1", 112, 16, 96, 1, 1},
+    {"conv1x1", 56, 96, 24, 1, 1},
+    {"conv1x1", 56, 24, 144, 1, 1},
+    {"conv1x1", 56, 128, 128, 1, 1},
+    {"conv1x1", 28, 40, 120, 1, 1},
+    {"conv1x1", 14, 512, 512, 1, 1},
+    {"conv1x1", 14, 80, 480, 1, 1},
+    {"conv1x1", 14, 480, 112, 1, 1},
+    {"conv1x1", 7, 1024, 1024, 1, 1},
+    {"conv1x1", 7, 160, 960, 1, 1},
+    {"conv1x1", 7, 960, 160, 1, 1},
+    {"dense", 1, 1280, 1000, 1, 1},
+    {"dense", 1, 2048, 1000, 1, 1},
+    {"depthwise", 112, 32, 0, 3, 1},
+    {"depthwise", 112, 96, 0, 3, 2},
+    {"depthwise", 56, 144, 0, 3, 1},
+    {"depthwise", 56, 128, 0, 3, 2},
+    {"depthwise", 28, 192, 0, 3, 1},
+    {"depthwise", 28, 120, 0, 5, 1},
+    {"depthwise", 28, 240, 0, 3, 2},
+    {"depthwise", 14, 512, 0, 3, 1},
+    {"depthwise", 14, 672, 0, 5, 1},
+    {"depthwise", 14, 672, 0, 5, 2},
+    {"depthwise", 7, 960, 0, 3, 1},
+    {"depthwise", 7, 1024, 0, 3, 1},
+    {"depthwise", 7, 960, 0, 5, 1},
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+#if defined(__x86_64__)
+// Twelve chains of multiply-adds on registers (x: ymm or zmm), all zero: no operand is a denormal.
+#define FMA_LOOP(x)                                                                      \
+  ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vxorps %%xmm\\i,%%xmm\\i,%%xmm\\i\n .endr\n" \
+  "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%" x "14,%%" x "15,%%" x           \
+  "\\i\n .endr\n"                                                                        \
+  "dec %0\n jnz 1b\n vzeroupper"
+#define CLOBBERED                                                                          \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+      "xmm11", "xmm14", "xmm15"
+// Seconds for 12 * `loops` multiply-adds of a whole vector.
+double fma_seconds(Isa isa, long loops) {
+  const double start = now();
+  if (isa == Isa::avx512)
+    __asm__ volatile(FMA_LOOP("zmm") : "+r"(loops)::CLOBBERED);
+  else
+    __asm__ volatile(FMA_LOOP("ymm") : "+r"(loops)::CLOBBERED);
+  return now() - start;
+}
+// GMAC/s of the multiply-add units, or 0 where there is no loop for the level.
+double peak(Isa isa) {
+  if (isa != Isa::avx2 && isa != Isa::avx512) return 0;
+  constexpr long kLoops = 20000;  // some 50 us
+  return 12e-9 * kLoops * (isa == Isa::avx512 ? 16 : 8) / fma_seconds(isa, kLoops);
+}
+#else
+double peak(Isa) { return 0; }
+#endif
+
+struct Floats {
+  explicit Floats(size_t count) : memory(count * sizeof(float)) {
+    for (size_t i = 0; i < count; ++i) data()[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
+  }
+  float* data() { return reinterpret_cast<float*>(memory.data()); }
+  Buffer memory;
+};
+
+struct Result {
+  const char* kernel;
+  double macs, seconds, share;
+};
+
+template <typename Run>
+void measure(Isa isa, int threads, Run run, Result* result) {
+  run();
+  result->seconds = 1e9;
+  result->share = 0;
+  const double start = now();
+  for (int round = 0; round < 7 || (round < 200 && now() - start < 0.1); ++round) {
+    const double before = peak(isa), begin = now();
+    run();
+    const double seconds = now() - begin, after = peak(isa);
+    result->seconds = std::min(result->seconds, seconds);
+    if (before == 0) continue;
+    // Rounds in which the machine's speed changed tell nothing.
+    if (std::abs(before - after) < 0.05 * before)
+      result->share = std::max(result->share,
+                               result->macs * 1e-9 / seconds / std::max(before, after) / threads);
+  }
+}
+
+Result run_layer(const Layer& layer, Isa isa, int threads) {
+  const IsaSet set = cpu_isa().capped(isa);
+  const bool depthwise = layer.outputs == 0;
+  ConvGeometry g;
+  g.height = g.width = layer.size;
+  g.channels = layer.channels;
+  g.outputs = depthwise ? layer.channels : layer.outputs;
+  g.out_height = g.out_width = (layer.size + layer.stride - 1) / layer.stride;
+  for (int i : {0, 1}) {
+    g.kernel[i] = layer.kernel;
+    g.strides[i] = layer.stride;
+    g.pads[i] = layer.kernel / 2;
+  }
+  const size_t depth = layer.kernel * layer.kernel * (depthwise ? 1 : layer.channels);
+  Floats x(layer.size * layer.size * layer.channels), bias(g.outputs);
+  Floats w(panel_elements(g.outputs, depth, 1)), y(g.out_height * g.out_width * g.outputs);
+  const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
+  ThreadPool pool(threads);
+  Result result;
+  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs) * depth;
+  if (depthwise) {
+    const DwconvF32Kernel& kernel = select_dwconv_f32(set);
+    result.kernel = kernel.name;
+    DwconvF32 d = {};
+    d.channels = d.pixel_stride = d.w_stride = g.channels;
+    d.x = x.data();
+    d.height = d.width = layer.size;
+    d.y = y.data();
+    d.out_width = g.out_width;
+    for (int i : {0, 1}) {
+      d.kernel[i] = layer.kernel;
+      d.strides[i] = layer.stride;
+      d.dilations[i] = 1;
+      d.pads[i] = layer.kernel / 2;
+    }
+    d.w = w.data();
+    d.bias = bias.data();
+    d.activation = relu;
+    measure(
+        isa, threads,
+        [&] {
+          const size_t rows = ceil_div(g.out_height, static_cast<size_t>(threads) * 2);
+          pool.parallel_for(ceil_div(g.out_height, rows), [&](size_t task, int) {
+            DwconvF32 part = d;
+            part.row_begin = task * rows;
+            part.row_end = std::min(part.row_begin + rows, g.out_height);
+            kernel.run(part);
+          });
+        },
+        &result);
+  } else {
+    const ConvGemm conv(g, set, threads);
+    result.kernel = conv.kernel();
+    Buffer scratch(conv.scratch_bytes());
+    measure(
+        isa, threads,
+        [&] {
+          conv.run({x.data(), w.data(), bias.data(), nullptr, y.data(), relu}, scratch.data(),
+                   pool);
+        },
+        &result);
+  }
+  return result;
+}
+
+int run(int argc, char** argv) {
+  std::string only, level;
+  int threads = 1;
+  bool json = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (option == "--json") {
+      json = true;
+    } else if (i + 1 < argc && option == "--isa") {
+      level = argv[++i];
+    } else if (i + 1 < argc && option == "--only") {
+      only = argv[++i];
+    } else if (i + 1 < argc && option == "--threads") {
+      threads = std::max(1, std::atoi(argv[++i]));
+    } else {
+      std::fprintf(stderr, "usage: %s [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
+                   argv[0]);
+      return 2;
+    }
+  }
+  for (Isa isa : isa_list(cpu_isa())) {
+    // Levels without rows of their own would repeat those of the level below.
+    if (isa != select_gemm_f32(cpu_isa().capped(isa)).isa) continue;
+    if (!level.empty() && level != isa_name(isa)) continue;
+    for (const Layer& layer : kLayers) {
+      const std::string name =
+          format("%s %zux%zux%zu->%zu %zux%zu/%zu", layer.kind, layer.size, layer.size,
+                 layer.channels, layer.outputs, layer.kernel, layer.kernel, layer.stride);
+      if (name.find(only) == std::string::npos) continue;
+      const Result r = run_layer(layer, isa, threads);
+      const double rate = r.macs * 1e-9 / r.seconds;
+      if (json)
+        std::printf(
+            "{\"kernel\": \"%s\", \"layer\": \"%s\", \"threads\": %d, \"us\": %.2f, "
+            "\"gmac_per_s\": %.2f, \"share_of_peak\": %.3f}\n",
+            r.kernel, name.c_str(), threads, r.seconds * 1e6, rate, r.share);
+      else
+        std::printf("%-24s %-36s %9.1f us %8.1f GMAC/s %5.1f %%\n", r.kernel, name.c_str(),
+                    r.seconds * 1e6, rate, r.share * 100);
+      std::fflush(stdout);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace edgert
+
+int main(int argc, char** argv) {
+  try {
+    return edgert::run(argc, argv);
+  } catch (const edgert::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
