@@ -164,7 +164,7 @@ def test_module_lives_beside_other_runtimes() -> None:
 
 @pytest.mark.parametrize("op", schema.OPS)
 def test_every_operator_is_complete(op: str) -> None:
-    """An operator of the schema has its file in the runtime and is no pending one."""
+    """An operator of the schema has its file in the runtime."""
     source = CSRC / "runtime" / "ops" / f"{op}.cpp"
     assert source.is_file(), "the runtime lacks it"
     assert f"const OpDef {op}_op" in source.read_text()

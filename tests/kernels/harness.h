@@ -105,4 +105,19 @@ void fill_uniform(Array& array, Random& random, float low = -1.0f, float high = 
 // Whether this machine can run a kernel of the level, EDGERT_ISA considered.
 inline bool can_run(Isa isa) { return cpu_isa().has(isa); }
 
+// Of the results of one computation by several kernels: those that round a * b + c once have the
+// same bits. The portable ones may round twice.
+class FusedBits {
+ public:
+  void check(Isa isa, const char* kernel, const float* y, size_t n) {
+    if (isa == Isa::portable) return;
+    if (first_.empty()) first_.assign(y, y + n);
+    CHECK(n == 0 || std::memcmp(first_.data(), y, n * sizeof(float)) == 0,
+          "%s: other bits than the other fused kernels", kernel);
+  }
+
+ private:
+  std::vector<float> first_;
+};
+
 }  // namespace edgert::test

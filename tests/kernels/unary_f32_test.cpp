@@ -107,7 +107,7 @@ bool close(float y, double exact, float x, const Function& f) {
 TEST(unary_f32_accuracy) {
   const std::vector<float> x = arguments();
   for (const Function& f : kFunctions) {
-    std::vector<float> fused;
+    test::FusedBits bits;
     for (const UnaryF32Kernel& kernel : rows()) {
       std::vector<float> y(x.size());
       kernel.run({x.size(), x.data(), y.data(), {static_cast<int32_t>(f.fn), f.alpha, f.beta}});
@@ -122,11 +122,7 @@ TEST(unary_f32_accuracy) {
       CHECK(wrong == 0, "%s function %d: %d wrong", kernel.name, static_cast<int>(f.fn), wrong);
       CHECK(falling == 0, "%s function %d falls %d times", kernel.name, static_cast<int>(f.fn),
             falling);
-      if (kernel.isa == Isa::portable) continue;
-      if (fused.empty()) fused = y;
-      CHECK(std::memcmp(fused.data(), y.data(), y.size() * sizeof(float)) == 0,
-            "%s function %d: other bits than the other fused kernels", kernel.name,
-            static_cast<int>(f.fn));
+      bits.check(kernel.isa, kernel.name, y.data(), y.size());
     }
   }
 }
