@@ -1,7 +1,8 @@
+#include "core/cpu.h"
+
 #include <pybind11/pybind11.h>
 
 #include "bindings/bindings.h"
-#include "core/cpu.h"
 #include "kernels/list.h"
 
 namespace py = pybind11;
@@ -28,7 +29,9 @@ void register_cpu(py::module_& m) {
   m.def("detected_isa", [] { return names(detected_isa()); });
   m.def("active_isa", [] { return names(cpu_isa()); });
   m.def("usable_cpus", &usable_cpus);
-  m.def("kernels", &kernels, "(symbol, family, ISA level) of every kernel of this build, best first");
+  m.def("usable_memory", &usable_memory);
+  m.def("kernels", &kernels,
+        "(symbol, family, ISA level) of every kernel of this build, best first");
 }
 
 }  // namespace edgert

@@ -3,6 +3,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <utility>
+
 #include "bindings/bindings.h"
 #include "core/text.h"
 #include "schema/enums.h"
@@ -14,6 +16,8 @@ namespace edgert {
 namespace {
 
 void register_records() {
+  static bool registered = false;
+  if (std::exchange(registered, true)) return;
   PYBIND11_NUMPY_DTYPE(Activation, fn, alpha, beta);
   PYBIND11_NUMPY_DTYPE(EmptyAttrs, reserved);
   PYBIND11_NUMPY_DTYPE(ConvAttrs, strides, dilations, pads, groups, activation);
@@ -48,6 +52,7 @@ void register_records() {
 }
 
 py::dict records() {
+  register_records();
   py::dict d;
   d["FileHeader"] = py::dtype::of<FileHeader>();
   d["SectionRecord"] = py::dtype::of<SectionRecord>();
@@ -60,6 +65,7 @@ py::dict records() {
 
 // {operator: (id, attribute dtype, min_inputs, max_inputs)}
 py::dict ops() {
+  register_records();
   py::dict d;
 #define X(name, id, attrs, min_inputs, max_inputs) \
   d[#name] = py::make_tuple(id, py::dtype::of<attrs>(), min_inputs, max_inputs);
@@ -106,10 +112,10 @@ py::dict enums() {
 }  // namespace
 
 void register_schema(py::module_& m) {
-  register_records();
-  m.attr("RECORDS") = records();
-  m.attr("OPS") = ops();
-  m.attr("ENUMS") = enums();
+  // Functions, because a device that only runs models does not need the tables.
+  m.def("records", &records, "{record: dtype}");
+  m.def("ops", &ops, "{operator: (id, attribute dtype, min_inputs, max_inputs)}");
+  m.def("enums", &enums, "{enumeration: {name: value}}");
   m.attr("MAGIC") = py::bytes(reinterpret_cast<const char*>(kMagic), sizeof kMagic);
   m.attr("VERSION") = kVersion;
   m.attr("ENDIAN_TAG") = kEndianTag;

@@ -1,14 +1,18 @@
+#include "runtime/session.h"
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <array>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "bindings/bindings.h"
 #include "core/error.h"
 #include "runtime/model_file.h"
 #include "runtime/op.h"
-#include "runtime/session.h"
 
 namespace py = pybind11;
 
@@ -23,71 +27,97 @@ py::tuple shape_tuple(const Shape& shape) {
 
 std::string text(py::handle object) { return py::str(object); }
 
-// An array lent to a run: the export pins its memory until the run is over.
-class ArrayView {
- public:
-  ArrayView(const Tensor& tensor, py::array array, bool writable) : array_(std::move(array)) {
-    const char* const role = writable ? "output" : "input";
-    check_type(tensor, role);
-    check_shape(tensor, role);
-    if (writable) {
-      if (!array_.writeable()) fail(tensor, role, "the array is read-only");
-      if (!is_plain()) fail(tensor, role, "the array must be C-contiguous and aligned");
-    } else if (!is_plain()) {
-      array_ = py::array::ensure(array_.attr("copy")("C"));
-    }
-    view_ = array_.request(writable);
-  }
+[[noreturn]] void fail(const Tensor& tensor, const char* rule, const std::string& what) {
+  throw Error(ErrorCode::kInput, rule, format("'%.256s': %s", tensor.name.c_str(), what.c_str()));
+}
 
-  std::byte* data() const { return static_cast<std::byte*>(view_.ptr); }
-  size_t bytes() const { return static_cast<size_t>(array_.nbytes()); }
-  const py::array& array() const { return array_; }
-  bool overlaps(const ArrayView& other) const {
-    return data() < other.data() + other.bytes() && other.data() < data() + bytes();
-  }
+bool is_masked(const py::array& array) {
+  if (Py_TYPE(array.ptr()) == py::detail::npy_api::get().PyArray_Type_) return false;
+  const py::dict modules = py::module_::import("sys").attr("modules");
+  return modules.contains("numpy.ma") &&
+         py::isinstance(array, modules["numpy.ma"].attr("MaskedArray"));
+}
 
- private:
-  [[noreturn]] static void fail(const Tensor& tensor, const char* role, const std::string& what) {
-    throw Error(ErrorCode::kInput, "INPUT", format("%s '%.256s': %s", role, tensor.name.c_str(),
-                                                   what.c_str()));
-  }
+bool has_dtype(const py::array& array, DType dtype) {
+  static const std::array<int, 256> numbers = [] {
+    std::array<int, 256> table{};
+#define X(name, id, bits, numpy) table[id] = py::dtype(numpy).normalized_num();
+#include "schema/dtypes.def"
+#undef X
+    return table;
+  }();
+  const py::dtype found = array.dtype();
+  return found.normalized_num() == numbers[static_cast<uint8_t>(dtype)] &&
+         (found.byteorder() == '=' || found.byteorder() == '|');
+}
 
-  void check_type(const Tensor& tensor, const char* role) const {
-    const char* const expected = dtype_name(tensor.type.dtype);
-    if (array_.dtype().equal(py::dtype(expected))) return;
-    fail(tensor, role,
-         "expected dtype " + std::string(expected) + ", found " + text(array_.dtype()) +
+// The object as an array of the tensor's type and shape. Only arrays are taken: what merely claims
+// to be like one, with an address of its own, is not to be trusted. Reads the array's own fields,
+// which subclasses cannot redefine.
+py::array checked_array(const Tensor& tensor, const py::handle& object) {
+  if (!py::isinstance<py::array>(object))
+    fail(tensor, "ARRAY",
+         "expected a numpy array, found " + text(py::type::of(object)) + "; see numpy.asarray");
+  auto array = py::reinterpret_borrow<py::array>(object);
+  if (is_masked(array))
+    fail(tensor, "ARRAY", "masked arrays have no values where the mask is set; see .filled()");
+
+  const char* const expected = dtype_name(tensor.type.dtype);
+  if (!has_dtype(array, tensor.type.dtype))
+    fail(tensor, "DTYPE",
+         "expected dtype " + std::string(expected) + ", found " + text(array.dtype()) +
              "; convert it with .astype(numpy." + expected + ")");
-  }
-
-  void check_shape(const Tensor& tensor, const char* role) const {
-    const Shape& shape = tensor.type.shape;
-    bool same = array_.ndim() == shape.rank;
-    for (int i = 0; same && i < shape.rank; ++i) same = array_.shape(i) == shape[i];
-    if (same) return;
-    fail(tensor, role,
-         "expected shape " + text(shape_tuple(shape)) + ", found " + text(array_.attr("shape")));
-  }
-
-  bool is_plain() const {
-    constexpr int kAligned = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-    return (array_.flags() & py::array::c_style) && (array_.flags() & kAligned);
-  }
-
-  py::array array_;
-  py::buffer_info view_;
-};
-
-py::array as_array(const Tensor& tensor, const py::handle& object) {
-  py::array array = py::array::ensure(object);
-  if (!array) {
-    PyErr_Clear();
-    throw Error(ErrorCode::kInput, "INPUT",
-                format("'%.256s': expected an array, found %s", tensor.name.c_str(),
-                       text(py::type::of(object)).c_str()));
+  const Shape& shape = tensor.type.shape;
+  bool same = array.ndim() == shape.rank;
+  for (int i = 0; same && i < shape.rank; ++i) same = array.shape(i) == shape[i];
+  if (!same) {
+    py::tuple found(array.ndim());
+    for (py::ssize_t i = 0; i < array.ndim(); ++i) found[i] = array.shape(i);
+    fail(tensor, "SHAPE", "expected shape " + text(shape_tuple(shape)) + ", found " + text(found));
   }
   return array;
 }
+
+bool is_plain(const py::array& array) {
+  constexpr int kAligned = py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  return (array.flags() & py::array::c_style) && (array.flags() & kAligned);
+}
+
+// The array, or a copy of it if it does not lie as the kernels need it.
+py::array input_array(const Tensor& tensor, const py::handle& object) {
+  py::array array = checked_array(tensor, object);
+  if (is_plain(array)) return array;
+  py::array copy(array.dtype(),
+                 std::vector<py::ssize_t>(array.shape(), array.shape() + array.ndim()));
+  if (py::detail::npy_api::get().PyArray_CopyInto_(copy.ptr(), array.ptr()) != 0)
+    throw py::error_already_set();
+  return copy;
+}
+
+py::array output_array(const Tensor& tensor, const py::handle& object) {
+  py::array array = checked_array(tensor, object);
+  if (!array.writeable()) fail(tensor, "READONLY", "the array is read-only");
+  if (!is_plain(array))
+    fail(tensor, "CONTIGUOUS", "an array for results must be C-contiguous and aligned");
+  return array;
+}
+
+// Addresses for the runtime; allocates only if there are many.
+template <typename T>
+class PointerArray {
+ public:
+  explicit PointerArray(size_t count) {
+    if (count > kInline) many_.resize(count);
+  }
+  T** data() { return many_.empty() ? few_ : many_.data(); }
+  T*& operator[](size_t i) { return data()[i]; }
+  T* operator[](size_t i) const { return many_.empty() ? few_[i] : many_[i]; }
+
+ private:
+  static constexpr size_t kInline = 8;
+  T* few_[kInline];
+  std::vector<T*> many_;
+};
 
 class PySession {
  public:
@@ -99,35 +129,35 @@ class PySession {
   }
 
   // inputs: one array per model input; outputs: None or one array per model output;
-  // step_ms: None or a list that receives each step's milliseconds. Returns the outputs.
-  py::list run(const py::list& inputs, const py::object& outputs, const py::object& step_ms) const {
+  // step_ms: None or a list that receives each step's milliseconds. Returns the outputs. Allocates
+  // nothing if it is given outputs and the inputs need not be copied.
+  py::list run(const py::list& inputs, const std::optional<py::list>& outputs,
+               std::optional<py::list> step_ms) const {
     const Model& model = session_->model();
-    std::vector<ArrayView> in, out;
-    std::vector<const void*> in_data;
-    std::vector<void*> out_data;
-    in.reserve(model.inputs.size());
-    out.reserve(model.outputs.size());
-    for (size_t i = 0; i < model.inputs.size(); ++i) {
-      const Tensor& tensor = model.tensors[model.inputs[i]];
-      in.emplace_back(tensor, as_array(tensor, inputs[i]), false);
-      in_data.push_back(in.back().data());
+    if (inputs.size() != model.inputs.size() ||
+        (outputs && outputs->size() != model.outputs.size()))
+      throw Error(ErrorCode::kInput, "NAME", "wrong number of arrays");
+    py::list lent(inputs.size()), results(model.outputs.size());  // keep the arrays alive
+    PointerArray<const void> in(inputs.size());
+    PointerArray<void> out(results.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const py::array array = input_array(model.tensors[model.inputs[i]], inputs[i]);
+      in[i] = array.data();
+      lent[i] = array;
     }
-    for (size_t i = 0; i < model.outputs.size(); ++i) {
+    for (size_t i = 0; i < results.size(); ++i) {
       const Tensor& tensor = model.tensors[model.outputs[i]];
-      py::array array = outputs.is_none() ? make_array(tensor)
-                                          : as_array(tensor, py::list(outputs)[i]);
-      out.emplace_back(tensor, std::move(array), true);
-      out_data.push_back(out.back().data());
+      py::array array = outputs ? output_array(tensor, (*outputs)[i]) : make_array(tensor);
+      out[i] = array.mutable_data();
+      results[i] = array;
     }
-    if (!outputs.is_none()) check_overlaps(in, out);
-    std::vector<double> times(step_ms.is_none() ? 0 : session_->steps().size());
+    if (outputs) check_overlaps(in, out);
+    std::vector<double> times(step_ms ? session_->steps().size() : 0);
     {
       py::gil_scoped_release release;
-      session_->run(in_data.data(), out_data.data(), step_ms.is_none() ? nullptr : times.data());
+      session_->run(in.data(), out.data(), step_ms ? times.data() : nullptr);
     }
-    for (double ms : times) py::list(step_ms).append(ms);
-    py::list results;
-    for (const ArrayView& view : out) results.append(view.array());
+    for (double ms : times) step_ms->append(ms);
     return results;
   }
 
@@ -150,23 +180,21 @@ class PySession {
     return dict;
   }
 
-  // (node, operator, kernel, output dtype, output shape, layout of the weights, weight bytes)
+  // (node, operator, kernel, layout of the weight, output shape, output dtype, bytes of constants)
   py::list plan() const {
     const Model& model = session_->model();
     py::list list;
     for (size_t i = 0; i < model.nodes.size(); ++i) {
       const Node& node = model.nodes[i];
       const TensorType& type = model.tensors[node.output].type;
-      size_t weight_bytes = 0;
-      const char* layout = "";
-      for (uint32_t t : node.inputs) {
-        if (t == kNone || model.tensors[t].data == nullptr) continue;
-        if (*layout == '\0') layout = layout_name(model.tensors[t].layout);
-        weight_bytes += model.tensors[t].data_bytes;
-      }
+      size_t constant_bytes = 0;
+      for (uint32_t t : node.inputs)
+        if (t != kNone) constant_bytes += model.tensors[t].data_bytes;
+      const bool weighted = op_def(node.op).weight_layout != nullptr && node.inputs.size() > 1 &&
+                            model.tensors[node.inputs[1]].data != nullptr;
       list.append(py::make_tuple(node.name, op_name(node.op), session_->steps()[i].kernel,
-                                 dtype_name(type.dtype), shape_tuple(type.shape), layout,
-                                 weight_bytes));
+                                 weighted ? layout_name(model.tensors[node.inputs[1]].layout) : "",
+                                 shape_tuple(type.shape), dtype_name(type.dtype), constant_bytes));
     }
     return list;
   }
@@ -180,16 +208,22 @@ class PySession {
     return py::array(py::dtype(dtype_name(tensor.type.dtype)), dims);
   }
 
-  void check_overlaps(const std::vector<ArrayView>& in, const std::vector<ArrayView>& out) const {
-    for (size_t i = 0; i < out.size(); ++i) {
-      bool overlap = false;
-      for (const ArrayView& other : in) overlap |= out[i].overlaps(other);
-      for (size_t j = 0; j < i; ++j) overlap |= out[i].overlaps(out[j]);
-      if (!overlap) continue;
-      const Model& model = session_->model();
-      throw Error(ErrorCode::kInput, "INPUT",
-                  format("output '%.256s': the array overlaps another array of this run",
-                         model.tensors[model.outputs[i]].name.c_str()));
+  // No output may share bytes with an input or another output.
+  void check_overlaps(const PointerArray<const void>& in, const PointerArray<void>& out) const {
+    const Model& model = session_->model();
+    const auto overlap = [&](const void* a, uint32_t a_tensor, const void* b, uint32_t b_tensor) {
+      const auto a_begin = reinterpret_cast<uintptr_t>(a), b_begin = reinterpret_cast<uintptr_t>(b);
+      return a_begin < b_begin + model.tensors[b_tensor].type.bytes() &&
+             b_begin < a_begin + model.tensors[a_tensor].type.bytes();
+    };
+    for (size_t i = 0; i < model.outputs.size(); ++i) {
+      const uint32_t t = model.outputs[i];
+      bool shared = false;
+      for (size_t j = 0; j < model.inputs.size(); ++j)
+        shared |= overlap(out[i], t, in[j], model.inputs[j]);
+      for (size_t j = 0; j < i; ++j) shared |= overlap(out[i], t, out[j], model.outputs[j]);
+      if (shared)
+        fail(model.tensors[t], "OVERLAP", "the array for this output overlaps another array");
     }
   }
 

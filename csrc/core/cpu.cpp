@@ -96,8 +96,9 @@ IsaSet cap_by_environment(IsaSet detected) {
     if (std::strcmp(cap, isa_name(isa)) == 0) return detected.capped(isa);
     valid += std::string(valid.empty() ? "" : ", ") + isa_name(isa);
   }
-  throw Error(ErrorCode::kUnsupported, "ISA",
-              format("EDGERT_ISA=%.64s: this CPU has no such level; it has %s", cap, valid.c_str()));
+  throw Error(
+      ErrorCode::kUnsupported, "ISA",
+      format("EDGERT_ISA=%.64s: this CPU has no such level; it has %s", cap, valid.c_str()));
 }
 
 // CPUs granted by the cgroup's quota; 0 if there is none.
@@ -155,6 +156,18 @@ int usable_cpus() {
   const int quota = cgroup_cpus();
   if (quota > 0) cpus = std::min(cpus, quota);
   return std::max(1, cpus);
+}
+
+size_t usable_memory() {
+  uint64_t bytes =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    uint64_t limit;
+    if (file >> limit) bytes = std::min(bytes, limit);  // "max" is no number: no limit
+  }
+  return static_cast<size_t>(std::min<uint64_t>(bytes, PTRDIFF_MAX));
 }
 
 CacheSizes cache_sizes() {

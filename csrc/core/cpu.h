@@ -1,6 +1,7 @@
 // What the CPU can execute, capped by EDGERT_ISA.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -42,6 +43,9 @@ IsaSet detected_isa();
 
 // CPUs that this process may use: the scheduler's affinity mask and the cgroup's quota, at least 1.
 int usable_cpus();
+
+// Bytes of memory that this process may use: what the machine has and the cgroup's limit.
+size_t usable_memory();
 
 // Bytes of the data caches of one core as the operating system tells them, or a cautious guess.
 struct CacheSizes {

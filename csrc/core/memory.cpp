@@ -51,6 +51,7 @@ struct FileDescriptor {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
+  if (path.find('\0') != std::string::npos) fail("open", path, EINVAL);
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const FileDescriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) fail("open", path, errno);

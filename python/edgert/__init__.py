@@ -10,6 +10,10 @@ On a device::
 "edgert[convert]"``.
 """
 
+from typing import Any
+
+from edgert._core import __version__
+from edgert.cpu import IsaInfo, Kernel, isa
 from edgert.errors import (
     EdgertError,
     FormatError,
@@ -21,19 +25,34 @@ from edgert.errors import (
     UnsupportedError,
     VersionError,
 )
-from edgert.model import Model, TensorInfo, load
+from edgert.model import Model, PlanStep, TensorInfo, load
 
 __all__ = [
     "EdgertError",
     "FormatError",
     "InputError",
     "IntegrityError",
+    "IsaInfo",
+    "Kernel",
     "LimitError",
     "Model",
     "ModelIOError",
+    "PlanStep",
     "ResourceError",
     "TensorInfo",
     "UnsupportedError",
     "VersionError",
+    "__version__",
+    "isa",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the converter, and with it the packages that it needs, when it is first asked for."""
+    if name != "convert":
+        raise AttributeError(f"module 'edgert' has no attribute {name!r}")
+    from edgert.convert import convert
+
+    globals()["convert"] = convert
+    return convert

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,8 +11,6 @@ import numpy as np
 
 from edgert import _core
 from edgert.errors import InputError
-
-_NO_LIMIT = 2**62 if os.sys.maxsize > 2**32 else 2**31
 
 
 class TensorInfo(NamedTuple):
@@ -22,29 +21,177 @@ class TensorInfo(NamedTuple):
     dtype: np.dtype
 
 
+class PlanStep(NamedTuple):
+    """One step of a run.
+
+    ``step`` is the node's name, ``op`` its operator, ``kernel`` the code that was chosen for this
+    CPU, ``shape`` and ``dtype`` those of the result, ``layout`` that of the weight in the file (""
+    if there is none) and ``bytes`` the size of the constants that the step reads.
+    """
+
+    step: str
+    op: str
+    kernel: str
+    layout: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+
+
 class Model:
-    """A model that is ready to run; see :func:`load`."""
+    """A model that is ready to run; :func:`load` makes one.
 
-    def __init__(self, path: str, threads: int, memory_limit: int, verify: bool) -> None:
-        self._session = _core.Session(path, threads, memory_limit, verify)
+    ``inputs`` and ``outputs`` describe the tensors, in the model's order; ``metadata`` holds the
+    strings that the file carries; ``threads`` says how many threads a run uses. A model may be used
+    from several threads at a time and is pickled as the path of its file.
+    """
+
+    def __init__(
+        self, path: str, threads: int | None, memory_limit: int | None, verify: bool
+    ) -> None:
         self.path = path
+        self._options = (threads, memory_limit, verify)
+        cpus = _core.usable_cpus()
+        if threads is None:
+            threads = cpus
+        elif threads < 1:
+            raise ValueError(f"threads is {threads}, expected a positive number")
+        if memory_limit is None:
+            memory_limit = _core.usable_memory()
+        elif memory_limit < 0:
+            raise ValueError(f"memory_limit is {memory_limit}, expected a number of bytes")
+        self._session: _core.Session | None = _core.Session(
+            os.fsencode(path), min(threads, cpus), min(memory_limit, sys.maxsize), verify
+        )
+        self.inputs = _infos(self._session.inputs)
+        self.outputs = _infos(self._session.outputs)
+        self.metadata: dict[str, str] = self._session.metadata
+        self.threads: int = self._session.threads
+        self._input_names = [info.name for info in self.inputs]
+        self._output_names = [info.name for info in self.outputs]
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the model once."""
-        arrays = [inputs[i.name] for i in self.inputs]
-        return dict(zip((o.name for o in self.outputs), self._session.run(arrays, None, None)))
+    def run(
+        self, inputs: Mapping[str, np.ndarray], out: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Runs the model once and returns its outputs by name.
 
-    @property
-    def inputs(self) -> list[TensorInfo]:
-        """The inputs, in the model's order."""
-        return [TensorInfo(n, s, np.dtype(d)) for n, s, d in self._session.inputs]
+        ``inputs`` holds one array per input, of exactly the declared shape and dtype; arrays that
+        are not C-contiguous are copied. ``out`` may hold one array per output: C-contiguous,
+        writable, overlapping no other array of the call. They receive the results and are what is
+        returned; nothing is allocated then.
 
-    @property
-    def outputs(self) -> list[TensorInfo]:
-        """The outputs, in the model's order."""
-        return [TensorInfo(n, s, np.dtype(d)) for n, s, d in self._session.outputs]
+        Raises InputError, before anything is computed, if an array does not fit, and also if an
+        index tensor points outside of what it indexes.
+        """
+        arrays = _in_order(inputs, self._input_names, "inputs")
+        results = None if out is None else _in_order(out, self._output_names, "outputs")
+        return dict(zip(self._output_names, self._open().run(arrays, results, None)))
+
+    def __call__(
+        self, *arrays: np.ndarray, **named: np.ndarray
+    ) -> np.ndarray | tuple[np.ndarray, ...]:
+        """Runs the model once: ``y = model(x)``.
+
+        Arrays come in the order of ``inputs``, by name, or first the one and then the other.
+        Returns the output, or a tuple of them in the order of ``outputs`` if there are several.
+        Raises as :meth:`run` does.
+        """
+        if len(arrays) > len(self._input_names):
+            raise InputError(f"{len(arrays)} arrays for {len(self._input_names)} inputs", "NAME")
+        inputs = dict(zip(self._input_names, arrays))
+        twice = inputs.keys() & named.keys()
+        if twice:
+            raise InputError(f"input {sorted(twice)} is given twice", "NAME")
+        inputs.update(named)
+        results = self._open().run(_in_order(inputs, self._input_names, "inputs"), None, None)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def profile(self, inputs: Mapping[str, np.ndarray]) -> list[float]:
+        """Runs the model once and returns the milliseconds of each step of :meth:`plan`."""
+        milliseconds: list[float] = []
+        self._open().run(_in_order(inputs, self._input_names, "inputs"), None, milliseconds)
+        return milliseconds
+
+    def plan(self) -> list[PlanStep]:
+        """The steps of a run, in order."""
+        return [PlanStep(*row) for row in self._open().plan()]
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that the model takes, known before it runs.
+
+        ``weights_mapped``: weights used where they are in the file, shared between processes.
+        ``weights_repacked``: private copies in a layout that suits this CPU. ``arena``: activations
+        and ``scratch``, once for each run that is under way at the same time.
+        """
+        return self._open().memory()
+
+    def close(self) -> None:
+        """Lets go of the file and the memory, as soon as no run is under way any more."""
+        self._session = None
+
+    def __enter__(self) -> Model:
+        """The model itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Closes the model."""
+        self.close()
+
+    def __reduce__(self) -> tuple:
+        """A model is pickled as the arguments that loaded it."""
+        return Model, (self.path, *self._options)
+
+    def __repr__(self) -> str:
+        """The file, and the inputs and outputs."""
+        inputs, outputs = (
+            ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in infos)
+            for infos in (self.inputs, self.outputs)
+        )
+        state = "" if self._session else ", closed"
+        return f"<edgert.Model {self.path!r}: ({inputs}) -> ({outputs}){state}>"
+
+    def _open(self) -> _core.Session:
+        if self._session is None:
+            raise InputError(f"the model {self.path!r} is closed", "CLOSED")
+        return self._session
 
 
-def load(path: str, threads: int | None = None) -> Model:
-    """Loads a model."""
-    return Model(os.fspath(path), threads or _core.usable_cpus(), _NO_LIMIT, False)
+def load(
+    path: str | os.PathLike[str],
+    threads: int | None = None,
+    *,
+    memory_limit: int | None = None,
+    verify: bool = False,
+) -> Model:
+    """Loads a model that ``edgert convert`` has written.
+
+    ``threads``: how many threads a run uses; all CPUs that this process may use if None, and never
+    more than those. ``memory_limit``: most bytes that activations and repacked weights may take;
+    what the machine has if None. ``verify``: also compare the checksums of the weights, which reads
+    the whole file; everything else is always checked.
+
+    Raises ModelIOError if the file cannot be read, FormatError (IntegrityError, VersionError) or
+    UnsupportedError if it is not a sound model of this version, LimitError if it would need more
+    than ``memory_limit``, ResourceError if the machine refuses the memory.
+    """
+    return Model(os.fspath(path), threads, memory_limit, verify)
+
+
+def _infos(rows: list[tuple[str, tuple[int, ...], str]]) -> tuple[TensorInfo, ...]:
+    return tuple(TensorInfo(name, shape, np.dtype(dtype)) for name, shape, dtype in rows)
+
+
+def _in_order(arrays: Mapping[str, np.ndarray], names: list[str], role: str) -> list[np.ndarray]:
+    """The arrays in the order of ``names``; InputError if there are others or too few."""
+    try:
+        ordered = [arrays[name] for name in names]
+        if len(arrays) == len(names):
+            return ordered
+    except (KeyError, IndexError, TypeError, ValueError):
+        pass
+    if not isinstance(arrays, Mapping):
+        found = type(arrays).__name__
+        raise InputError(f"{role}: expected a dict of arrays by name, found {found}", "NAME")
+    missing = [name for name in names if name not in arrays]
+    unknown = [name for name in arrays if name not in names]
+    raise InputError(f"{role}: expected {names}; missing {missing}, unknown {unknown}", "NAME")

@@ -20,7 +20,7 @@ class OpSchema(NamedTuple):
 
 
 def _enum(name: str) -> type[IntEnum]:
-    return IntEnum(name, _core.ENUMS[name])
+    return IntEnum(name, _core.enums()[name])
 
 
 DType = _enum("DType")
@@ -34,14 +34,15 @@ ResizeMode = _enum("ResizeMode")
 ResizeCoordinate = _enum("ResizeCoordinate")
 ResizeNearest = _enum("ResizeNearest")
 
-OPS: dict[str, OpSchema] = {name: OpSchema(*row) for name, row in _core.OPS.items()}
+OPS: dict[str, OpSchema] = {name: OpSchema(*row) for name, row in _core.ops().items()}
 
-FileHeader: np.dtype = _core.RECORDS["FileHeader"]
-SectionRecord: np.dtype = _core.RECORDS["SectionRecord"]
-MetadataRecord: np.dtype = _core.RECORDS["MetadataRecord"]
-TensorRecord: np.dtype = _core.RECORDS["TensorRecord"]
-PayloadRecord: np.dtype = _core.RECORDS["PayloadRecord"]
-NodeRecord: np.dtype = _core.RECORDS["NodeRecord"]
+_RECORDS: dict[str, np.dtype] = _core.records()
+FileHeader: np.dtype = _RECORDS["FileHeader"]
+SectionRecord: np.dtype = _RECORDS["SectionRecord"]
+MetadataRecord: np.dtype = _RECORDS["MetadataRecord"]
+TensorRecord: np.dtype = _RECORDS["TensorRecord"]
+PayloadRecord: np.dtype = _RECORDS["PayloadRecord"]
+NodeRecord: np.dtype = _RECORDS["NodeRecord"]
 
 MAGIC: bytes = _core.MAGIC
 VERSION: int = _core.VERSION
