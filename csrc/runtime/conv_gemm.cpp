@@ -57,7 +57,7 @@ ConvGemm::ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads)
 
   // A slice of the panel that stays in the first-level cache while the tiles of a task pass over
   // it.
-  const size_t slice = cache_sizes().l1 / 2 / sizeof(float) / kernel_->nr;
+  const size_t slice = cache_sizes().l1 / sizeof(float) / kernel_->nr;
   const bool reused = block_rows_ * block_columns_ > 2 * static_cast<size_t>(kernel_->mr);
   if (!reused || depth <= slice + slice / 2) {
     depth_.push_back({0, segments_, 0, segment_length_});
@@ -170,6 +170,14 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t task, float* window
     const float* const panel = panels + o / kPanelWidth * panel_stride_ + o % kPanelWidth;
     for (const DepthBlock& block : depth_) {
       const bool first = &block == &depth_.front(), last = &block == &depth_.back();
+      const auto slice = [&](const DepthBlock& part) {
+        return panel + (part.segment * segment_length_ + part.begin) * kPanelWidth;
+      };
+      const float* const next_slice = !last ? slice(*(&block + 1))
+                                      : j + nr < outputs
+                                          ? panel + ceil_div(nr, kPanelWidth) * panel_stride_
+                                          : nullptr;
+      const size_t tiles = ceil_div(columns, kernel_->mr);
       for (size_t r = 0; r < rows; ++r) {
         const size_t at = out + r * g_.out_width * g_.outputs + j;
         GemmF32 gemm;
@@ -180,7 +188,7 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t task, float* window
         gemm.a = a + r * g_.strides[0] * row_stride_ + block.begin;
         gemm.a_stride = g_.strides[1] * pixel_stride_;
         gemm.a_offsets = offsets_.data() + block.segment;
-        gemm.b = panel + (block.segment * segment_length_ + block.begin) * kPanelWidth;
+        gemm.b = slice(block);
         gemm.b_panel_stride = panel_stride_;
         gemm.c = operands.y + at;
         gemm.c_stride = g_.outputs;
@@ -189,6 +197,8 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t task, float* window
         gemm.residual_stride = g_.outputs;
         gemm.accumulate = !first;
         gemm.activation = last ? operands.activation : none;
+        gemm.prefetch = next_slice;
+        gemm.prefetched = r * tiles;
         kernel_->run(gemm);
       }
     }

@@ -9,8 +9,9 @@
 // (with `accumulate`) the depth are split. The portable kernel, on CPUs without fused multiply-add,
 // rounds twice per step: its error is at most twice as large.
 //
-// Preconditions: b is in layout k1n16 (aligned panels are faster); nothing else need be aligned. Reads and
-// writes nothing outside of the elements stated and of the panels that hold the n columns.
+// Preconditions: b is in layout k1n16 (aligned panels are faster); nothing else need be aligned.
+// Reads and writes nothing outside of the elements stated and of the panels that hold the n
+// columns.
 #pragma once
 
 #include <cstddef>
@@ -38,6 +39,10 @@ struct GemmF32 {
   size_t residual_stride;
   bool accumulate;        // start from c; bias and residual are null then
   Activation activation;  // the function f
+  // Where the panels of the next call start, to be fetched meanwhile, or null; and how many tiles
+  // of the same weights have already fetched their part.
+  const float* prefetch;
+  size_t prefetched;
 };
 
 using GemmF32Fn = void (*)(const GemmF32&);

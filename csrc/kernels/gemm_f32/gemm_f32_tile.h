@@ -10,9 +10,10 @@ namespace edgert {
 namespace {
 
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
-// last vector being partly filled at least.
+// last vector being partly filled at least. Meanwhile a part of the next weights is fetched: a line
+// per unrolled step, so that a few tiles share the work and none waits for memory.
 template <int kRows, int kVectors>
-void tile(const GemmF32& g, size_t i, size_t j, int columns) {
+void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
   constexpr int kLanes = F32::kLanes;
   const float* b[kVectors];
   for (int v = 0; v < kVectors; ++v) {
@@ -47,6 +48,13 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns) {
     }
   }
 
+  constexpr int kUnroll = kRows * kVectors >= 16 ? 2 : 4;
+  const float* next = b[0];
+  if (g.prefetch && number < kUnroll * ((kVectors * kLanes + kPanelWidth - 1) / kPanelWidth)) {
+    const size_t lines = g.segments * g.k / kUnroll;
+    next =
+        g.prefetch + number / kUnroll * g.b_panel_stride + number % kUnroll * lines * kPanelWidth;
+  }
   const size_t stride = g.a_stride;
   for (size_t s = 0; s < g.segments; ++s) {
     // Every third row has a pointer; the two after it are reached through an index register.
@@ -70,10 +78,12 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns) {
       for (int v = 0; v < kVectors; ++v) b[v] += depth * kPanelWidth;
     };
     size_t left = g.k;
-    for (; left >= 4; left -= 4) {
+    for (; left >= kUnroll; left -= kUnroll) {
 #pragma GCC unroll 4
-      for (int u = 0; u < 4; ++u) step(u);
-      advance(4);
+      for (int u = 0; u < kUnroll; ++u) step(u);
+      advance(kUnroll);
+      __builtin_prefetch(next, 0, 2);
+      next += kPanelWidth;
     }
     for (; left > 0; --left) {
       step(0);
@@ -96,7 +106,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns) {
   if (!is_clamp(g.activation)) activate(g.activation, c, kRows, g.c_stride, columns);
 }
 
-using Tile = void (*)(const GemmF32&, size_t, size_t, int);
+using Tile = void (*)(const GemmF32&, size_t, size_t, int, size_t);
 
 template <int kVectors, int... kRows>
 struct Tiles {
@@ -118,10 +128,10 @@ void column_block(const GemmF32& g, size_t j, int columns) {
       return column_block<kRows, kVectors - 1>(g, j, columns);
   }
   const Tile* const tiles = tiles_of<kVectors>(std::make_integer_sequence<int, kRows>());
-  size_t left = (g.m + kRows - 1) / kRows;
-  for (size_t i = 0; left > 0; --left) {
+  size_t left = (g.m + kRows - 1) / kRows, number = g.prefetched;
+  for (size_t i = 0; left > 0; --left, ++number) {
     const size_t rows = (g.m - i + left - 1) / left;
-    tiles[rows - 1](g, i, j, columns);
+    tiles[rows - 1](g, i, j, columns, number);
     i += rows;
   }
 }
