@@ -1,0 +1,146 @@
+"""``edgert convert``: from an ONNX model to a file for the device."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from edgert.errors import InputError, UnsupportedError
+from edgert.inputs import random_inputs, read_inputs
+from edgert.model import load
+from edgert.parity import Parity, check_parity
+from edgert.report import Outcome, decibels, json_number, size, table
+
+HELP = "convert an ONNX model into an .edgert file"
+DETAILS = (
+    "Afterwards the file is run against the original (in ONNX Runtime if that is installed, else "
+    "in onnx's reference evaluator). The exit code is 1 if an output differs by more than rounding "
+    "explains: a signal to noise ratio below 60 dB for floats (30 dB for float16), or any "
+    "difference for integers."
+)
+CHECK_FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("model", metavar="MODEL.onnx", help="the model; external data beside it")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT.edgert", help="file to write (default: MODEL.edgert)"
+    )
+    parser.add_argument(
+        "--input-shape",
+        action="append",
+        default=[],
+        metavar="NAME=DIMS",
+        help="shape of an input with symbolic dimensions, as in image=1,3,224,224; repeatable",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="INPUTS.npz",
+        help="arrays by input name for the check (default: reproducible random numbers)",
+    )
+    parser.add_argument("--no-check", action="store_true", help="leave the check out")
+
+
+def execute(args: argparse.Namespace) -> Outcome:
+    """Converts, and compares the file with the original unless told not to."""
+    data, text = convert_file(args.model, args.output, parse_shapes(args.input_shape))
+    text = f"{args.model} -> {data['output']}\n\n{text}"
+    if args.no_check:
+        return Outcome(data, text)
+    model = load(data["output"])
+    inputs = read_inputs([args.data], model.inputs) if args.data else random_inputs(model.inputs)
+    parity = check_parity(args.model, model, inputs)
+    data["check"] = parity_data(parity)
+    text += f"\n\n{parity_text(parity, args.data or 'random inputs')}"
+    return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
+
+
+def convert_file(
+    source: str, output: str | None, shapes: Mapping[str, Sequence[int]]
+) -> tuple[dict[str, Any], str]:
+    """Converts with a progress bar; returns what the model was and became, as data and as text."""
+    try:
+        from edgert.convert import STAGES, convert
+    except ImportError as error:
+        raise UnsupportedError(
+            f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
+        ) from None
+    with progress_bar(len(STAGES)) as advance:
+        report = convert(source, output, input_shapes=shapes, progress=advance)
+    before, after = report.before, report.after
+    data = {"output": report.output, "before": asdict(before), "after": asdict(after)}
+    rows = [
+        ("nodes", f"{before.nodes:,}", f"{after.nodes:,}"),
+        ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
+        ("bytes", size(before.bytes), size(after.bytes)),
+    ]
+    return data, table(rows, ("", "before", "after"))
+
+
+@contextmanager
+def progress_bar(stages: int) -> Iterator[Callable[[str], None]]:
+    """A function that shows the stage which begins: on a terminal, and if tqdm is installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        yield lambda stage: None
+        return
+    with tqdm(total=stages, leave=False, bar_format="{desc:10}{bar} {elapsed}") as bar:
+
+        def advance(stage: str) -> None:
+            bar.set_description_str(stage)
+            bar.update()
+
+        yield advance
+
+
+def parse_shapes(specs: list[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes of ``NAME=1,3,224,224`` arguments."""
+    shapes = {}
+    for spec in specs:
+        name, _, dims = spec.rpartition("=")
+        try:
+            shape = tuple(int(dim) for dim in dims.split(","))
+        except ValueError:
+            shape = (0,)
+        if not name or any(dim < 1 for dim in shape):
+            raise InputError(
+                f"--input-shape {spec}: expected NAME=DIMS with positive whole numbers, as in "
+                "image=1,3,224,224",
+                "ARGUMENT",
+            )
+        shapes[name] = shape
+    return shapes
+
+
+def parity_data(parity: Parity) -> dict[str, Any]:
+    """The comparison for JSON; an ``sqnr`` of null with an error of 0 means the same bits."""
+    outputs = [
+        {
+            "name": output.name,
+            "max_abs_error": json_number(output.max_abs_error),
+            "sqnr": json_number(output.sqnr),
+            "minimum_sqnr": json_number(output.minimum),
+            "passed": output.passed,
+        }
+        for output in parity.outputs
+    ]
+    return {"reference": parity.reference, "passed": parity.passed, "outputs": outputs}
+
+
+def parity_text(parity: Parity, inputs: str) -> str:
+    """The comparison as a table."""
+    rows = [
+        (o.name, f"{o.max_abs_error:.2e}", decibels(o.sqnr), decibels(o.minimum),
+         "passed" if o.passed else "FAILED")
+        for o in parity.outputs
+    ]  # fmt: skip
+    header = ("output", "max abs error", "SQNR", "at least", "result")
+    return f"Check against {parity.reference}, {inputs}:\n\n{table(rows, header)}"

@@ -1,0 +1,66 @@
+"""``edgert info``: what is in a model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from typing import Any
+
+from edgert.commands.arguments import add_model
+from edgert.model import load
+from edgert.report import Outcome, shape, size, table
+
+HELP = "show what is in a model"
+DETAILS = "Inputs, outputs, operators and sizes. Nothing is run."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    add_model(parser)
+    parser.add_argument("--memory", action="store_true", help="what loading and running will take")
+    parser.add_argument("--plan", action="store_true", help="every step with its kernel and layout")
+    parser.add_argument("--verify", action="store_true", help="check the weights' checksums too")
+
+
+def execute(args: argparse.Namespace) -> Outcome:
+    """Describes a model."""
+    model = load(args.model, threads=args.threads, verify=args.verify)
+    plan = model.plan()
+    operators = Counter(step.op for step in plan)
+    data: dict[str, Any] = {
+        "file": args.model,
+        "bytes": os.path.getsize(args.model),
+        "metadata": model.metadata,
+        "operators": dict(sorted(operators.items())),
+    }
+    facts = [("file", f"{args.model}, {size(data['bytes'])}"), *model.metadata.items()]
+    facts.append(("operators", ", ".join(f"{n} {op}" for op, n in operators.most_common())))
+    if args.verify:
+        facts.append(("checksums", "all match"))
+    rows = []
+    for role, tensors in (("input", model.inputs), ("output", model.outputs)):
+        data[f"{role}s"] = [
+            {"name": t.name, "dtype": str(t.dtype), "shape": list(t.shape)} for t in tensors
+        ]
+        rows += [(role, t.name, t.dtype, shape(t.shape)) for t in tensors]
+    parts = [table(facts), table(rows, ("", "name", "dtype", "shape"))]
+    if args.memory:
+        data["memory"] = model.memory()
+        parts.append(table([(MEMORY[key], size(n)) for key, n in data["memory"].items()]))
+    if args.plan:
+        data["plan"] = [{**step._asdict(), "shape": list(step.shape)} for step in plan]
+        rows = [
+            (s.step, s.op, s.kernel, s.dtype, shape(s.shape), s.layout, size(s.bytes)) for s in plan
+        ]
+        header = ("step", "operator", "kernel", "dtype", "shape", "layout", "constants")
+        parts.append(table(rows, header))
+    return Outcome(data, "\n\n".join(parts))
+
+
+MEMORY = {
+    "weights_mapped": "weights used in the mapped file",
+    "weights_repacked": "weights repacked for this CPU",
+    "arena": "activations of one run",
+    "scratch": "scratch, part of the activations",
+}

@@ -1,0 +1,110 @@
+"""``edgert run``: a model on tensors from files."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from edgert.commands.arguments import add_model, numbers, positive
+from edgert.errors import ModelIOError
+from edgert.inputs import ImageOptions, read_inputs
+from edgert.model import load
+from edgert.report import Outcome, json_number, milliseconds, number, shape, table
+
+HELP = "run a model on files"
+DETAILS = (
+    "Prints a summary of each output, and the best classes of those that are one row of scores."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    add_model(parser)
+    parser.add_argument(
+        "-i",
+        "--input",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="an input: .npy, .npz (arrays by input name) or an image, which is resized to the "
+        "input's shape; repeatable. NAME may be left out if there is one input",
+    )
+    parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs, by name")
+    parser.add_argument(
+        "--top", type=positive, default=5, metavar="K", help="classes to show (default: 5)"
+    )
+    image = parser.add_argument_group(
+        "images", "The pixels of an image go from 0 to 1 for a float input, 0 to 255 for uint8."
+    )
+    image.add_argument(
+        "--mean",
+        type=numbers,
+        default=(0.0,),
+        metavar="M[,M,M]",
+        help="subtracted from float pixels",
+    )
+    image.add_argument(
+        "--std", type=numbers, default=(1.0,), metavar="S[,S,S]", help="divides them afterwards"
+    )
+    image.add_argument(
+        "--crop",
+        action="store_true",
+        help="fill the input and cut the edges, instead of stretching",
+    )
+
+
+def execute(args: argparse.Namespace) -> Outcome:
+    """Runs a model once."""
+    model = load(args.model, threads=args.threads)
+    inputs = read_inputs(args.input, model.inputs, ImageOptions(args.mean, args.std, args.crop))
+    start = time.perf_counter()
+    outputs = model.run(inputs)
+    elapsed = (time.perf_counter() - start) * 1e3
+    summaries = [summarize(name, array, args.top) for name, array in outputs.items()]
+    rows = [
+        (s["name"], s["dtype"], shape(s["shape"]), *(number(s[key]) for key in STATISTICS))
+        for s in summaries
+    ]
+    parts = [table(rows, ("output", "dtype", "shape", *STATISTICS))]
+    for item in summaries:
+        ranks = [(row["index"], number(row["value"])) for row in item.get("top", [])]
+        if ranks:
+            parts.append(f"Highest of {item['name']}:\n\n{table(ranks, ('index', 'value'))}")
+    parts.append(f"One cold run: {milliseconds(elapsed)}; `edgert bench` measures properly.")
+    if args.output:
+        write_npz(args.output, outputs)
+        parts.append(f"Outputs written to {args.output}.")
+    return Outcome({"outputs": summaries, "milliseconds": elapsed}, "\n\n".join(parts))
+
+
+STATISTICS = ("min", "mean", "max", "not finite")
+
+
+def summarize(name: str, array: np.ndarray, top: int) -> dict[str, Any]:
+    """One output in a few numbers; the ``top`` indices too if it is one row of scores."""
+    finite = array[np.isfinite(array)].astype(np.float64)
+    values = (finite.min(), finite.mean(), finite.max()) if finite.size else (None, None, None)
+    data = {
+        "name": name,
+        "dtype": str(array.dtype),
+        "shape": list(array.shape),
+        **dict(zip(STATISTICS, (*map(json_number, values), array.size - finite.size))),
+    }
+    if array.dtype.kind == "f" and array.ndim and array.shape[-1] == array.size > 1:
+        row = array.reshape(-1)
+        best = np.argsort(-row, kind="stable")[:top]
+        data["top"] = [{"index": int(i), "value": json_number(row[i])} for i in best]
+    return data
+
+
+def write_npz(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays by name."""
+    try:
+        with open(path, "wb") as file:
+            np.savez(file, **arrays)
+    except OSError as error:
+        raise ModelIOError(f"cannot write {path}: {error.strerror}", "IO") from None

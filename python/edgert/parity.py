@@ -1,0 +1,132 @@
+"""Compares a converted model with the ONNX model it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgert.errors import UnsupportedError
+from edgert.model import Model
+
+# The least SQNR in dB by the dtype of the original's output; any other dtype must be equal.
+# Networks in float32 reach 100 to 140; those in float16 are computed in float32 here.
+MINIMUM = {"float16": 30.0, "float32": 60.0, "float64": 60.0}
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """How far one output is from the original's.
+
+    ``sqnr`` is 10 log10 of the original's energy over that of the difference, in dB, ``inf`` if
+    there is no difference. Infinities and NaNs do not count but must stand in the same places.
+    """
+
+    name: str
+    max_abs_error: float
+    sqnr: float
+    minimum: float
+    same_places: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether the output is as close as it must be."""
+        return self.same_places and self.sqnr >= self.minimum
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The comparison of all outputs; ``reference`` names what ran the original."""
+
+    reference: str
+    outputs: list[OutputParity]
+
+    @property
+    def passed(self) -> bool:
+        """Whether each output passed."""
+        return all(output.passed for output in self.outputs)
+
+
+def check_parity(onnx_path: str, model: Model, inputs: Mapping[str, np.ndarray]) -> Parity:
+    """Runs the original and the converted model on ``inputs`` and compares their outputs.
+
+    The original runs in ONNX Runtime if that is installed, else in onnx's reference evaluator.
+    Raises UnsupportedError if it does not run there.
+    """
+    found = model.run(inputs)  # first: its errors tell what is wrong with the inputs
+    reference, expected = _run_original(onnx_path, inputs)
+    return Parity(
+        reference, [compare_output(name, expected[name], found[name]) for name in expected]
+    )
+
+
+def compare_output(name: str, expected: np.ndarray, found: np.ndarray) -> OutputParity:
+    """The parity of one output; one of another shape never passes."""
+    minimum = MINIMUM.get(expected.dtype.name, float("inf"))
+    if expected.shape != found.shape:
+        return OutputParity(name, float("inf"), float("-inf"), minimum, False)
+    signal, other = expected.astype(np.float64), found.astype(np.float64)
+    finite = np.isfinite(signal) & np.isfinite(other)
+    same_places = np.array_equal(signal[~finite], other[~finite], equal_nan=True)
+    error = np.abs(signal[finite] - other[finite])
+    sqnr = _sqnr(signal[finite], error)
+    return OutputParity(name, float(error.max(initial=0)), sqnr, minimum, same_places)
+
+
+def _sqnr(signal: np.ndarray, error: np.ndarray) -> float:
+    noise, energy = float(np.square(error).sum()), float(np.square(signal).sum())
+    if noise == 0:
+        return float("inf")
+    return 10 * float(np.log10(energy / noise)) if energy > 0 else float("-inf")
+
+
+def _run_original(path: str, inputs: Mapping[str, np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        run = _run_reference_evaluator
+    else:
+        run = _run_onnxruntime
+    try:
+        return run(path, dict(_original_dtypes(path, inputs)))
+    except Exception as error:  # whatever the other library raises
+        first_line = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise UnsupportedError(
+            f"the original does not run for comparison: {first_line[0]}; --no-check leaves it out",
+            "CHECK",
+        ) from error
+
+
+def _original_dtypes(
+    path: str, inputs: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The inputs in the dtypes of the original, which may be float16 or float64."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+    for name, array in inputs.items():
+        yield name, array.astype(onnx.helper.tensor_dtype_to_np_dtype(types[name]))
+
+
+def _run_onnxruntime(path: str, inputs: dict[str, np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: stderr belongs to the command
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return f"ONNX Runtime {onnxruntime.__version__}", dict(zip(names, session.run(names, inputs)))
+
+
+def _run_reference_evaluator(
+    path: str, inputs: dict[str, np.ndarray]
+) -> tuple[str, dict[str, np.ndarray]]:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(path)
+    values = evaluator.run(None, inputs)
+    name = f"onnx {onnx.__version__} reference evaluator"
+    return name, dict(zip(evaluator.output_names, values))

@@ -1,0 +1,87 @@
+"""What a command returns, and its plain text: tables, sizes and times."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Cells that stand to the right of their column: a number and its unit, or nothing.
+_NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?( ?(%|B|kB|MB|GB|ms|dB))?$|-?$|exact$")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a command: for JSON, for people, and for the shell."""
+
+    data: dict[str, Any]
+    text: str
+    exit_code: int = 0
+
+
+def printable(text: object) -> str:
+    """``text`` with control characters escaped: anybody may have made the file with the names."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+
+
+def table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
+    """Lines with aligned columns, numbers to the right, below an underlined ``header`` if given."""
+    body = [list(row) for row in rows]
+    cells = [[printable(cell) for cell in row] for row in ([list(header)] if header else []) + body]
+    columns = len(cells[0]) if cells else 0
+    widths = [max(len(row[i]) for row in cells) for i in range(columns)]
+    right = [bool(body) and all(_is_number(row[i]) for row in body) for i in range(columns)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right)
+        ).rstrip()
+        for row in cells
+    ]
+    if header:
+        lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float)) or bool(_NUMBER.match(str(cell)))
+
+
+def size(count: int) -> str:
+    """A number of bytes: "812 B", "127.4 kB", "4.1 MB"; a kB has 1000 bytes."""
+    if count < 1000:
+        return f"{count} B"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6)):
+        if count < 999.95 * scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count / 1e9:.1f} GB"
+
+
+def milliseconds(value: float) -> str:
+    """A time: "1234 ms", "12.35 ms", "0.0123 ms"."""
+    digits = (
+        4 if value < 0.1 else 3 if value < 1 else 2 if value < 100 else 1 if value < 1000 else 0
+    )
+    return f"{value:.{digits}f} ms"
+
+
+def decibels(value: float) -> str:
+    """A ratio of powers: "134.2 dB"; "exact" for no error at all, "-" for errors on zeros."""
+    return f"{value:.1f} dB" if math.isfinite(value) else "exact" if value > 0 else "-"
+
+
+def number(value: float | None) -> str:
+    """A value with four significant digits, "-" for none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def json_number(value: float | None) -> float | None:
+    """``value`` for JSON, which knows neither infinities nor NaN: null instead."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def shape(dims: Iterable[int]) -> str:
+    """A shape as ONNX tools write it: "1x3x224x224", "scalar" if it has no dimension."""
+    return "x".join(map(str, dims)) or "scalar"
