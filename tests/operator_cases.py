@@ -1,0 +1,311 @@
+"""For every operator of the schema, graphs of one node: shapes at the edges of what kernels do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgert.schema import (
+    BinaryFn,
+    DType,
+    PadMode,
+    ReduceFn,
+    ResizeCoordinate,
+    ResizeMode,
+    ResizeNearest,
+    UnaryFn,
+)
+
+
+class Case(NamedTuple):
+    """One node: its attributes, its inputs (None: absent) and which of them are constants."""
+
+    attrs: dict[str, Any]
+    inputs: Sequence[np.ndarray | None]
+    constants: Sequence[int] = ()
+
+
+RELU = {"fn": UnaryFn.relu}
+SILU = {"fn": UnaryFn.silu}
+NONE: dict[str, Any] = {}
+IMAGES = [(1, 1, 1, 1), (2, 5, 7, 3), (1, 9, 4, 17), (1, 14, 15, 32)]
+SHAPES: list[tuple[int, ...]] = [(), (1,), (7,), (3, 5), (2, 3, 33), (2, 1, 4, 64), (1, 2, 1, 3, 5)]
+
+
+def cases(op: str, rng: np.random.Generator) -> list[Case]:
+    """The cases of an operator; KeyError if it has none."""
+    return list(_CASES[op](rng))
+
+
+def _normal(rng: np.random.Generator, *shape: int, dtype: str = "float32") -> np.ndarray:
+    if dtype == "float32":
+        return rng.normal(size=shape).astype(np.float32)
+    return rng.integers(0 if dtype in ("bool", "uint8") else -50, 2 if dtype == "bool" else 50,
+                        shape).astype(dtype)  # fmt: skip
+
+
+def _conv(rng: np.random.Generator) -> Iterator[Case]:
+    settings = [
+        # image, outputs, kernel, groups, strides, dilations, pads, activation, bias, residual
+        ((1, 1, 1, 1), 1, (1, 1), 1, (1, 1), (1, 1), (0, 0, 0, 0), NONE, False, False),
+        ((2, 5, 7, 3), 8, (3, 3), 1, (2, 2), (1, 1), (1, 1, 1, 1), RELU, True, False),
+        ((1, 6, 6, 16), 33, (1, 1), 1, (1, 1), (1, 1), (0, 0, 0, 0), SILU, True, True),
+        ((1, 8, 9, 32), 16, (1, 1), 1, (2, 2), (1, 1), (0, 0, 0, 0), NONE, True, False),
+        ((1, 9, 9, 24), 24, (3, 3), 24, (1, 1), (1, 1), (1, 1, 1, 1), RELU, True, False),
+        ((1, 9, 8, 19), 19, (5, 5), 19, (2, 2), (1, 1), (2, 2, 2, 2), SILU, True, True),
+        ((1, 9, 9, 4), 8, (3, 2), 4, (1, 2), (2, 1), (2, 0, 2, 1), NONE, False, False),
+        ((2, 7, 6, 12), 18, (3, 3), 3, (1, 1), (1, 1), (1, 0, 0, 1), NONE, True, True),
+        ((1, 1, 40, 6), 10, (1, 5), 1, (1, 1), (1, 2), (0, 4, 0, 4), RELU, True, False),
+        ((1, 4, 4, 3), 5, (3, 3), 1, (1, 1), (1, 1), (3, 3, 3, 3), NONE, True, False),
+        ((1, 20, 21, 64), 40, (3, 3), 1, (1, 1), (1, 1), (1, 1, 1, 1), RELU, True, True),
+        ((1, 12, 12, 32), 64, (3, 3), 2, (2, 1), (1, 1), (1, 1, 1, 1), NONE, True, False),
+        ((1, 3, 3, 600), 20, (1, 1), 1, (1, 1), (1, 1), (0, 0, 0, 0), NONE, True, False),
+    ]
+    for image, outputs, kernel, groups, strides, dilations, pads, act, bias, residual in settings:
+        x = _normal(rng, *image)
+        w = _normal(rng, outputs, *kernel, image[3] // groups)
+        rows, columns = (
+            (image[1 + i] + pads[i] + pads[2 + i] - (kernel[i] - 1) * dilations[i] - 1)
+            // strides[i] + 1
+            for i in range(2)
+        )  # fmt: skip
+        inputs = [x, w, _normal(rng, outputs) if bias else None]
+        if residual:
+            inputs.append(_normal(rng, image[0], rows, columns, outputs))
+        attrs = {"strides": strides, "dilations": dilations, "pads": pads, "groups": groups}
+        yield Case({**attrs, "activation": act}, inputs, (1, 2))
+
+
+def _conv_transpose(rng: np.random.Generator) -> Iterator[Case]:
+    settings = [
+        # image, outputs, kernel, groups, strides, dilations, pads, output_padding, bias
+        ((1, 1, 1, 1), 1, (1, 1), 1, (1, 1), (1, 1), (0, 0, 0, 0), (0, 0), False),
+        ((2, 5, 4, 6), 3, (2, 2), 1, (2, 2), (1, 1), (0, 0, 0, 0), (0, 0), True),
+        ((1, 5, 4, 24), 17, (2, 2), 1, (2, 2), (1, 1), (0, 0, 0, 0), (0, 0), True),
+        ((1, 5, 4, 6), 4, (3, 3), 2, (2, 2), (1, 1), (1, 1, 1, 1), (1, 1), True),
+        ((1, 6, 3, 4), 8, (4, 3), 4, (2, 3), (1, 2), (1, 0, 2, 1), (1, 0), False),
+        ((1, 3, 3, 33), 20, (3, 3), 1, (1, 1), (1, 1), (0, 2, 1, 0), (0, 0), True),
+    ]
+    for image, outputs, kernel, groups, strides, dilations, pads, extra, bias in settings:
+        w = _normal(rng, kernel[0] * kernel[1] * outputs, image[3] // groups)
+        attrs = {"kernel": kernel, "strides": strides, "dilations": dilations, "pads": pads,
+                 "output_padding": extra, "groups": groups, "activation": SILU}  # fmt: skip
+        inputs = [_normal(rng, *image), w, _normal(rng, outputs) if bias else None]
+        yield Case(attrs, inputs, (1, 2))
+
+
+def _gemm(rng: np.random.Generator) -> Iterator[Case]:
+    for rows, n, k, act in [((1,), 1, 1, NONE), ((1,), 1000, 64, NONE), ((2, 3), 33, 17, SILU),
+                            ((40,), 48, 300, RELU), ((), 5, 8, NONE), ((1, 7, 2), 16, 16, NONE),
+                            ((65,), 130, 5, NONE)]:  # fmt: skip
+        x, w, bias = _normal(rng, *rows, k), _normal(rng, n, k), _normal(rng, n)
+        yield Case({"activation": act}, [x, w], (1,))
+        yield Case({"activation": act}, [x, w, bias, _normal(rng, *rows, n)], (1, 2))
+        yield Case({"activation": act}, [x, w, None, _normal(rng, *rows, n)], (1,))
+
+
+def _matmul(rng: np.random.Generator) -> Iterator[Case]:
+    for a, b in [((1, 1), (1, 1)), ((5, 7), (7, 3)), ((2, 3, 5, 8), (2, 3, 8, 17)),
+                 ((4, 1, 3, 40), (2, 40, 33)), ((6, 33), (2, 33, 4)),
+                 ((2, 9, 5), (5, 16))]:  # fmt: skip
+        yield Case({}, [_normal(rng, *a), _normal(rng, *b)])
+        yield Case({}, [_normal(rng, *a), _normal(rng, *b)], (0,))
+        yield Case({}, [_normal(rng, *a), _normal(rng, *b)], (1,))
+
+
+def _pool(rng: np.random.Generator, average: bool) -> Iterator[Case]:
+    settings = [
+        ((2, 2), (2, 2), (1, 1), (0, 0, 0, 0), 0),
+        ((3, 3), (2, 2), (1, 1), (1, 1, 1, 1), 0),
+        ((3, 2), (2, 1), (1, 1), (0, 1, 2, 0), 1),
+        ((2, 3), (1, 2), (2, 1), (1, 0, 1, 2), 1),
+        ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), 0),
+    ]
+    for kernel, strides, dilations, pads, ceil in settings:
+        for image in [(1, 5, 7, 3), (2, 9, 6, 17), (1, 14, 15, 32)]:
+            for count in range(1 + average):
+                attrs = {"kernel": kernel, "strides": strides, "dilations": dilations,
+                         "pads": pads, "ceil_mode": ceil, "count_include_pad": count}  # fmt: skip
+                yield Case(attrs, [_normal(rng, *image)])
+
+
+def _reduce(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in [(7,), (3, 5), (2, 3, 33), (2, 4, 5, 64), (1, 7, 7, 19)]:
+        for axes in range(1, 1 << len(shape)):
+            for fn in ReduceFn:
+                yield Case({"fn": fn, "axes": axes, "keep_dims": axes & 1}, [_normal(rng, *shape)])
+    for dtype in ("int32", "int64"):
+        for fn in (ReduceFn.sum, ReduceFn.max, ReduceFn.min):
+            x = _normal(rng, 4, 6, dtype=dtype)
+            yield Case({"fn": fn, "axes": 2, "keep_dims": 0}, [x])
+
+
+def _unary(rng: np.random.Generator) -> Iterator[Case]:
+    positive = UnaryFn.log, UnaryFn.sqrt, UnaryFn.reciprocal
+    for fn in UnaryFn:
+        for shape in [(), (1,), (5, 19), (2, 3, 4, 32)]:
+            x = 2 * _normal(rng, *shape)
+            x = np.abs(x) + np.float32(0.25) if fn in positive else x
+            alpha, beta = (-0.5, 1.25) if fn is UnaryFn.clip else (0.3, 0.4)
+            yield Case({"function": {"fn": fn, "alpha": alpha, "beta": beta}}, [x])
+
+
+def _binary(rng: np.random.Generator) -> Iterator[Case]:
+    pairs = [((), ()), ((3, 5), (3, 5)), ((2, 4, 33), (33,)), ((2, 5, 7, 16), (1, 1, 1, 16)),
+             ((2, 5, 7, 16), (2, 1, 1, 16)), ((4, 1, 6), (3, 1)), ((5, 6), ()), ((7,), (2, 3, 7)),
+             ((1, 3, 1, 5), (2, 1, 4, 1))]  # fmt: skip
+    for fn in BinaryFn:
+        for a, b in pairs:
+            x, y = _normal(rng, *a), _normal(rng, *b)
+            if fn in (BinaryFn.pow, BinaryFn.div):
+                x, y = np.abs(x) + np.float32(0.5), np.abs(y) + np.float32(0.5)
+            yield Case({"fn": fn, "activation": SILU if len(a) == 2 else NONE}, [x, y])
+            yield Case({"fn": fn}, [x, y], (1,))
+    for dtype in ("int32", "int64"):
+        for fn in (BinaryFn.add, BinaryFn.sub, BinaryFn.mul, BinaryFn.max, BinaryFn.min):
+            x, y = _normal(rng, 3, 5, dtype=dtype), _normal(rng, 5, dtype=dtype)
+            yield Case({"fn": fn}, [x, y])
+
+
+def _batch_norm(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in [(1,), (3, 5), (1, 4, 3, 33), (2, 3, 4, 64)]:
+        channels = shape[-1]
+        inputs = [_normal(rng, *shape), _normal(rng, channels), _normal(rng, channels)]
+        yield Case({"activation": {"fn": UnaryFn.hard_swish}}, inputs, (1, 2))
+        yield Case({}, inputs)
+
+
+def _layer_norm(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in [(3,), (3, 5), (1, 40, 120), (2, 3, 4, 64)]:
+        channels = shape[-1]
+        inputs = [_normal(rng, *shape), _normal(rng, channels), _normal(rng, channels)]
+        yield Case({"epsilon": 1e-3}, inputs, (1, 2))
+
+
+def _softmax(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in [(1,), (3, 5), (2, 3, 33), (1, 40, 1000), (2, 3, 4, 16)]:
+        for axis in range(len(shape)):
+            yield Case({"axis": axis, "log": axis & 1}, [3 * _normal(rng, *shape)])
+
+
+def _lrn(rng: np.random.Generator) -> Iterator[Case]:
+    for size in (1, 2, 3, 5, 8):
+        for shape in [(5,), (1, 4, 3, 33)]:
+            attrs = {"size": size, "alpha": 0.3, "beta": 0.75, "bias": 1.5}
+            yield Case(attrs, [_normal(rng, *shape)])
+
+
+def _all_dtypes(rng: np.random.Generator, *shape: int) -> Iterator[np.ndarray]:
+    for dtype in DType:
+        yield _normal(rng, *shape, dtype="bool" if dtype.name == "boolean" else dtype.name)
+
+
+def _transpose(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in [*SHAPES, (1, 3, 40, 50), (2, 19, 33, 7), (1, 2, 3, 4, 5, 2)]:
+        for _ in range(3):
+            perm = rng.permutation(len(shape)).tolist()
+            for x in _all_dtypes(rng, *shape):
+                yield Case({"perm": perm}, [x])
+    yield Case({"perm": [0, 2, 3, 1]}, [_normal(rng, 1, 3, 61, 67)])
+    yield Case({"perm": [0, 3, 1, 2]}, [_normal(rng, 1, 61, 67, 3)])
+
+
+def _reshape(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 2, 3, 4):
+        yield Case({"rank": 2, "dims": [4, 6]}, [x])
+    yield Case({"rank": 0, "dims": []}, [_normal(rng, 1, 1)])
+
+
+def _concat(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 2, 3, 5):
+        for axis in range(3):
+            sizes = list(x.shape)
+            sizes[axis] = 2
+            other = np.resize(x, sizes)
+            yield Case({"axis": axis}, [x, other, x], (1,))
+
+
+def _slice(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 6, 5, 7):
+        for starts, steps, sizes in [
+            ([0, 1, 2], [1, 1, 1], [6, 3, 4]),
+            ([5, 0, 6], [-2, 2, -1], [3, 2, 7]),
+            ([2, 4, 0], [1, -4, 3], [1, 2, 3]),
+        ]:
+            yield Case({"starts": starts, "steps": steps, "sizes": sizes}, [x])
+
+
+def _gather(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 4, 5, 6):
+        for axis in range(3):
+            for shape in [(), (3,), (2, 2)]:
+                size = x.shape[axis]
+                indices = rng.integers(-size, size, shape)
+                dtype = np.int32 if axis else np.int64
+                yield Case({"axis": axis}, [x, indices.astype(dtype)], (1,) if shape else ())
+
+
+def _expand(rng: np.random.Generator) -> Iterator[Case]:
+    for shape, dims in [((), (3,)), ((1, 4, 1), (2, 4, 5)), ((5,), (2, 3, 5)), ((3, 1), (3, 33))]:
+        for x in _all_dtypes(rng, *shape):
+            yield Case({"rank": len(dims), "dims": dims}, [x])
+
+
+def _tile(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 2, 3, 4):
+        for repeats in ([1, 2, 3], [3, 1, 1], [2, 2, 2]):
+            yield Case({"repeats": repeats}, [x])
+
+
+def _pad(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 3, 4, 5):
+        for mode in PadMode:
+            yield Case({"mode": mode, "before": [1, 0, 2], "after": [0, 3, 4], "value": 1.0}, [x])
+    infinite = {"mode": PadMode.constant, "before": [0, 1], "after": [2, 0], "value": -np.inf}
+    yield Case(infinite, [_normal(rng, 2, 3)])
+
+
+def _resize(rng: np.random.Generator) -> Iterator[Case]:
+    for mode in ResizeMode:
+        for coordinate in ResizeCoordinate:
+            for i, size in enumerate([(8, 10), (2, 3), (7, 1), (4, 5)]):
+                attrs = {"mode": mode, "coordinate": coordinate, "nearest": ResizeNearest(i),
+                         "size": size, "scale": (size[0] / 4, size[1] / 5),
+                         "cubic_coefficient": -0.75, "exclude_outside": i & 1}  # fmt: skip
+                yield Case(attrs, [_normal(rng, 1, 4, 5, 3 + 14 * (i % 2))])
+
+
+def _cast(rng: np.random.Generator) -> Iterator[Case]:
+    for x in _all_dtypes(rng, 3, 7):
+        for dtype in DType:
+            values = np.abs(x) if dtype is DType.uint8 and x.dtype != bool else x
+            yield Case({"dtype": dtype}, [values])
+
+
+_CASES = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "gemm": _gemm,
+    "matmul": _matmul,
+    "max_pool": lambda rng: _pool(rng, average=False),
+    "average_pool": lambda rng: _pool(rng, average=True),
+    "reduce": _reduce,
+    "unary": _unary,
+    "binary": _binary,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "softmax": _softmax,
+    "lrn": _lrn,
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "concat": _concat,
+    "slice": _slice,
+    "gather": _gather,
+    "expand": _expand,
+    "tile": _tile,
+    "pad": _pad,
+    "resize": _resize,
+    "cast": _cast,
+}
