@@ -35,15 +35,15 @@ bool spin_until(Condition condition) {
 }  // namespace
 
 struct ThreadPool::State {
-  std::mutex busy;  // held by the thread that is inside parallel_for
+  std::atomic<bool> busy{false};  // a thread is inside parallel_for
   std::vector<std::thread> workers;
-  pid_t owner = 0;  // the process that started the workers
+  std::atomic<pid_t> owner{0};  // the process that started the workers
 
   // One round of work. `round` is written last by the caller, read first by the workers.
   const TaskRef* task = nullptr;
   size_t count = 0;
   alignas(64) std::atomic<size_t> next{0};
-  alignas(64) std::atomic<int> running{0};   // workers that have not finished the round
+  alignas(64) std::atomic<int> running{0};  // workers that have not finished the round
   alignas(64) std::atomic<unsigned> round{0};
 
   std::atomic<bool> stop{false};
@@ -58,11 +58,12 @@ struct ThreadPool::State {
   void work(int thread) {
     unsigned seen = 0;
     for (;;) {
-      const auto changed = [&] { return round.load(std::memory_order_acquire) != seen; };
-      if (!spin_until(changed)) {
+      if (!spin_until([&] { return round.load(std::memory_order_acquire) != seen; })) {
         std::unique_lock<std::mutex> lock(sleep_mutex);
         sleeping.fetch_add(1);
-        wake.wait(lock, changed);
+        // Sequentially consistent, as all in announce(): either this sees the round, or that sees
+        // somebody asleep.
+        wake.wait(lock, [&] { return round.load() != seen; });
         sleeping.fetch_sub(1);
       }
       ++seen;
@@ -73,43 +74,48 @@ struct ThreadPool::State {
   }
 
   void announce() {
-    round.fetch_add(1);  // sequentially consistent: ordered against `sleeping`
+    round.fetch_add(1);
     if (sleeping.load() > 0) {
       std::lock_guard<std::mutex> lock(sleep_mutex);
       wake.notify_all();
+    }
+  }
+
+  void start(int threads) {
+    owner = getpid();
+    try {
+      for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error&) {
+      // The system gives fewer threads than asked for: the tasks run on those that there are.
     }
   }
 };
 
 ThreadPool::ThreadPool(int threads) : threads_(threads), state_(new State) {}
 
-// Workers start with the first parallel work, and anew in a child of fork(), whose copy of the
-// pool has no threads behind its handles.
-void ThreadPool::start_workers() {
-  if (state_->owner == getpid()) return;
-  if (state_->owner != 0) {
-    State* stale = state_.release();  // its threads and locks belong to the parent: leaked on purpose
-    state_.reset(new State);
-    state_->busy.lock();
-    (void)stale;
-  }
-  state_->owner = getpid();
-  try {
-    for (int i = 1; i < threads_; ++i)
-      state_->workers.emplace_back([state = state_.get(), i] { state->work(i); });
-  } catch (const std::system_error&) {
-    // The system gives fewer threads than asked for: the tasks run on those that there are.
-  }
+ThreadPool::~ThreadPool() {
+  State* const state = state_.load();
+  if (state->owner == 0) {
+    delete state;
+  } else if (state->owner == getpid()) {
+    state->stop = true;
+    state->announce();
+    for (std::thread& worker : state->workers) worker.join();
+    delete state;
+  }  // else a forked child's copy: its threads and locks belong to the parent, nothing can be
+     // joined
 }
 
-ThreadPool::~ThreadPool() {
-  if (state_->owner != getpid()) {
-    if (state_->owner != 0) (void)state_.release();  // a forked child: nothing of it can be joined
-    return;
-  }
-  state_->stop = true;
-  state_->announce();
-  for (std::thread& worker : state_->workers) worker.join();
+// The state of this process. In a child of fork() the copy has no threads behind its handles, and
+// locks that nobody will release: the child leaves it alone and makes its own.
+ThreadPool::State& ThreadPool::state() {
+  State* state = state_.load();
+  const pid_t owner = state->owner;
+  if (owner == 0 || owner == getpid()) return *state;
+  State* const fresh = new State;
+  if (state_.compare_exchange_strong(state, fresh)) return *fresh;
+  delete fresh;  // another thread was faster
+  return *state;
 }
 
 void ThreadPool::parallel_for(size_t count, TaskRef task) {
@@ -117,9 +123,9 @@ void ThreadPool::parallel_for(size_t count, TaskRef task) {
     for (size_t i = 0; i < count; ++i) task(i, 0);
   };
   if (threads_ == 1 || count <= 1) return run_alone();
-  if (!state_->busy.try_lock()) return run_alone();
-  start_workers();
-  State& s = *state_;
+  State& s = state();
+  if (s.busy.exchange(true, std::memory_order_acquire)) return run_alone();
+  if (s.owner == 0) s.start(threads_);
   s.task = &task;
   s.count = count;
   s.next.store(0, std::memory_order_relaxed);
@@ -128,7 +134,7 @@ void ThreadPool::parallel_for(size_t count, TaskRef task) {
   s.drain(0);
   const auto finished = [&] { return s.running.load(std::memory_order_acquire) == 0; };
   while (!spin_until(finished)) std::this_thread::yield();
-  s.busy.unlock();
+  s.busy.store(false, std::memory_order_release);
 }
 
 }  // namespace edgert

@@ -1,12 +1,13 @@
 // A pool of persistent worker threads.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
-#include <memory>
 
 namespace edgert {
 
-// A non-owning reference to a callable: what parallel_for needs of std::function, without allocating.
+// A non-owning reference to a callable: what parallel_for needs of std::function, without
+// allocating.
 class TaskRef {
  public:
   template <typename F>
@@ -37,10 +38,10 @@ class ThreadPool {
 
  private:
   struct State;
-  void start_workers();
+  State& state();
 
   int threads_;
-  std::unique_ptr<State> state_;
+  std::atomic<State*> state_;
 };
 
 }  // namespace edgert
