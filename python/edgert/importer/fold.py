@@ -18,7 +18,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edgert.errors import FormatError, LimitError, UnsupportedError
 
-MAX_BYTES = 1 << 32  # of all results together
+MAX_BYTES = 1 << 31  # of all results together
 MAX_SECONDS = 60.0
 _MAX_MULTIPLICATIONS = 1 << 32  # of one matrix product
 _MAX_SHAPE_ELEMENTS = 64  # larger inputs are no shapes: the size of no result depends on them
@@ -101,7 +101,7 @@ def _result_bytes(node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]
     """Bytes of the results, from ONNX's shape inference."""
     op = node.op_type
     if op in _BOUNDED:
-        return sum(array.size * max(array.ndim, 1) * 8 for array in feeds.values())
+        return sum(array.size * (array.ndim + 1) * 8 for array in feeds.values())
     types, data = {}, {}
     for name, array in feeds.items():
         element = helper.np_dtype_to_tensor_dtype(array.dtype)
@@ -124,7 +124,7 @@ def _result_bytes(node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]
         dims = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]
         if not tensor.HasField("shape") or any(dim < 0 for dim in dims):
             raise UnsupportedError(f"{op}: the shape of its constant result is unknown", "FOLD")
-        total += math.prod(dims) * 8
+        total += math.prod(dims) * helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
         if op in ("MatMul", "Gemm"):
             inner = max(array.shape[-1] if array.ndim else 1 for array in feeds.values())
             if math.prod(dims) * inner > _MAX_MULTIPLICATIONS:

@@ -57,10 +57,11 @@ def _read_file(path: str) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise ModelIOError(f"cannot open '{path}': {error}", "OPEN") from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise ModelIOError(f"'{path}' is not a regular file", "OPEN")
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelIOError(f"'{path}' is not a regular file", "OPEN")
         if status.st_size > MAX_MODEL_BYTES:
             raise LimitError(
                 f"'{path}' has {status.st_size} bytes, a protobuf has at most {MAX_MODEL_BYTES}; "

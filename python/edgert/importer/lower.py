@@ -244,12 +244,7 @@ class _Lowering:
 
     def _definition(self, call: Call) -> onnx.FunctionProto:
         """ONNX's own definition of an operator by other operators."""
-        if call.op in _RANDOM:
-            raise UnsupportedNodeError("its result is random")
-        try:
-            schema = defs.get_schema(call.op, call.opset, "")
-        except defs.SchemaError:
-            raise UnsupportedNodeError("no such operator") from None
+        schema = self._schema(call.op, call.opset)
         defaults = {name: a.default_value for name, a in schema.attributes.items()}
         stated = {n: self._attribute(a) for n, a in defaults.items() if a.name}
         call.attrs = {**stated, **call.attrs}
@@ -291,14 +286,11 @@ class _Lowering:
             inputs = [self._lookup(name) if name else None for name in node.input]
             first = len(self._graph.nodes)
             try:
-                if any(tensor is _UNKNOWN for tensor in inputs):
-                    self._check_known(node)
-                    raise _Reported
-                results = self._apply_node(node, inputs, len(outputs))
-            except UnsupportedNodeError as error:
-                self._report(node, str(error))
-                results = [_UNKNOWN] * len(outputs)
-            except UnsupportedError as error:
+                if any(isinstance(tensor, _Unknown) for tensor in inputs):
+                    results = [self._behind_unsupported(node, inputs)] * len(outputs)
+                else:
+                    results = self._apply_node(node, inputs, len(outputs))
+            except (UnsupportedNodeError, UnsupportedError) as error:
                 self._report(node, str(error))
                 results = [_UNKNOWN] * len(outputs)
             except _Reported:
@@ -408,21 +400,33 @@ class _Lowering:
             raise FormatError(f"{name!r} is an input and an output", "DUPLICATE")
         self._graph.outputs.append(name)
 
-    def _check_known(self, node: onnx.NodeProto) -> None:
+    def _behind_unsupported(self, node: onnx.NodeProto, inputs: list[Tensor | None]) -> _Unknown:
         """Reports a node behind an unsupported one if its operator alone rules it out."""
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if (domain, node.op_type) in self._functions:
-            return
+        op, opset = node.op_type, self._scopes[-1].opsets.get(domain, 0)
+        if (domain, op) in self._functions:
+            return _UNKNOWN
         if domain:
             raise UnsupportedNodeError("its domain is unknown")
-        opset = self._scopes[-1].opsets.get("", 0)
-        if node.op_type in HANDLERS or self._folder.folds(node.op_type, opset):
-            return
-        if not defs.has(node.op_type, opset, ""):
-            raise UnsupportedNodeError("no such operator")
-        schema = defs.get_schema(node.op_type, opset, "")
+        if op in ("Shape", "Size") or (
+            self._folder.folds(op, opset)
+            and all(t is None or t is _UNKNOWN_CONSTANT or isinstance(t, Constant) for t in inputs)
+        ):
+            return _UNKNOWN_CONSTANT
+        if op in HANDLERS:
+            return _UNKNOWN
+        schema = self._schema(op, opset)
         if not (schema.has_function or schema.has_context_dependent_function):
             raise UnsupportedNodeError("edgert has no such operator")
+        return _UNKNOWN
+
+    def _schema(self, op: str, opset: int) -> defs.OpSchema:
+        if op in _RANDOM:
+            raise UnsupportedNodeError("its result is random")
+        try:
+            return defs.get_schema(op, opset, "")
+        except defs.SchemaError:
+            raise UnsupportedNodeError("no such operator") from None
 
     def _report(self, node: onnx.NodeProto, why: str) -> None:
         name = node.name or next(filter(None, node.output), "")
@@ -447,7 +451,12 @@ class _Reported(Exception):  # noqa: N818 (not an error: control flow to the enc
     """The unsupported node that causes this is in the list already."""
 
 
-_UNKNOWN: Any = object()  # the output of an unsupported node
+class _Unknown:
+    """The output of an unsupported node, or of one behind it."""
+
+
+_UNKNOWN = _Unknown()
+_UNKNOWN_CONSTANT = _Unknown()  # one that would be known at conversion, such as a shape
 
 
 def _run_dtype(dtype: np.dtype, name: str) -> np.dtype:

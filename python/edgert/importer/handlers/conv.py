@@ -104,6 +104,8 @@ def _weight(call: Call) -> np.ndarray:
     weight = call.constant(1, "W")
     if weight.ndim != len(call.input(0).shape):
         raise ValueError(f"weights {weight.shape} for an input {call.input(0).shape}")
+    if weight.ndim < 3:
+        raise ValueError(f"an input {weight.shape} without spatial axes")
     if weight.ndim not in (3, 4):
         raise UnsupportedNodeError(f"it has {weight.ndim - 2} spatial axes: 1 or 2 are supported")
     return weight
