@@ -124,6 +124,7 @@ void register_schema(py::module_& m) {
   m.attr("NONE") = kNone;
   m.attr("MAX_RANK") = kMaxRank;
   m.attr("MAX_NAME_BYTES") = kMaxNameBytes;
+  m.attr("MAX_NODES") = kMaxNodes;
   m.def(
       "is_clean_text", [](const std::string& utf8) { return is_clean_text(utf8); },
       "Whether bytes may stand in a file as a name");

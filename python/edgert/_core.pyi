@@ -9,6 +9,7 @@ PAYLOAD_ALIGNMENT: int
 NONE: int
 MAX_RANK: int
 MAX_NAME_BYTES: int
+MAX_NODES: int
 
 def records() -> dict[str, np.dtype]: ...
 def ops() -> dict[str, tuple[int, np.dtype, int, int]]: ...

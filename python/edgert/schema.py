@@ -52,3 +52,4 @@ PAYLOAD_ALIGNMENT: int = _core.PAYLOAD_ALIGNMENT
 NONE: int = _core.NONE
 MAX_RANK: int = _core.MAX_RANK
 MAX_NAME_BYTES: int = _core.MAX_NAME_BYTES
+MAX_NODES: int = _core.MAX_NODES

@@ -1,0 +1,390 @@
+"""docs/format.md, rule by rule: each has one error, and a file that breaks it and nothing before it."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mutate import (
+    HEADER_BYTES,
+    SAMPLE,
+    TABLE_ENTRY,
+    ModelFile,
+    header_field,
+    patched,
+    read_field,
+    sample_graph,
+    sample_inputs,
+    seal,
+    table_field,
+)
+
+import edgert
+from edgert import interp, schema
+from edgert.pack import pack, to_layout
+from edgert.schema import DType, Layout, Section
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES: dict[str, tuple[type[edgert.EdgertError], str]] = {}  # "F1" -> what breaking it raises
+NONE = schema.NONE
+
+
+def load_bytes(data: bytes, folder: Path, verify: bool = False) -> edgert.Model:
+    """Loads a file with these bytes."""
+    path = folder / "model.edgert"
+    path.write_bytes(data)
+    return edgert.load(path, threads=1, verify=verify)
+
+
+CASES: list[tuple[str, bytes]] = []
+
+
+def case(rule: str, data: bytes) -> None:
+    """Adds a file that breaks ``rule``."""
+    CASES.append((rule, data))
+
+
+def change(rule: str, edit) -> None:
+    """Adds the sample as ``edit`` changes it."""
+    file = ModelFile()
+    edit(file)
+    case(rule, file.bytes())
+
+
+def without_section(section: Section) -> bytes:
+    """The sample without one entry of its section table, the rest moved up."""
+    entry = HEADER_BYTES + TABLE_ENTRY * (section - 1)
+    file = bytearray(SAMPLE[:entry] + SAMPLE[entry + TABLE_ENTRY :])
+    offset, size = header_field("sections")
+    file[offset : offset + size] = (len(Section) - 1).to_bytes(size, "little")
+    return patched(header_field("file_bytes"), len(file), bytes(file))
+
+
+def moved(section: Section, distance: int, gap: int = 0) -> bytes:
+    """The sample with a section declared ``distance`` further, ``gap`` bytes put before it."""
+    field = table_field(section, "offset")
+    offset = read_field(field)
+    file = SAMPLE[:offset] + bytes(gap) + SAMPLE[offset:]
+    file = patched(header_field("file_bytes"), len(file), file)
+    return patched(field, offset + distance, file)
+
+
+def build_cases() -> None:
+    """One file or more for each rule, in the order of the rules."""
+    crc_field = header_field("header_crc")
+    data_offset = read_field(table_field(Section.data, "offset"))
+    case("F1", b"")
+    case("F1", SAMPLE[: HEADER_BYTES - 1])
+    case("F2", b"GGUF" + SAMPLE[4:])
+    case("F2", b"\x08\x07\x12\x07pytorch")
+    case("F3", patched(header_field("endian"), 0x04030201))
+    case("F4", patched(header_field("version"), schema.VERSION + 1))
+    case("F4", patched(header_field("version"), 0))
+    case("F5", SAMPLE[:-1])
+    case("F6", SAMPLE + b"\0")
+    case("F7", patched(header_field("sections"), len(SAMPLE)))
+    case("F8", SAMPLE[: crc_field[0]] + b"\1\2\3\4" + SAMPLE[crc_field[0] + 4 :])
+    case("F9", patched((header_field("reserved")[0], 8), 1))
+    case("F9", patched(table_field(Section.data, "crc"), 1))
+    case("F10", patched(table_field(Section.metadata, "id"), Section.strings))
+    case("F11", patched(table_field(Section.data, "id"), 77))
+    case("F12", without_section(Section.payloads))
+    case("F12", without_section(Section.data))
+    case("F13", moved(Section.tensors, 4))
+    case("F13", moved(Section.data, 32))
+    case("F14", patched(table_field(Section.data, "bytes"), 2**64 - 64))
+    case("F14", patched(table_field(Section.edges, "offset"), 2**63))
+    case("F15", moved(Section.nodes, -8))
+    case("F16", moved(Section.nodes, 8))
+    data_bytes = read_field(table_field(Section.data, "bytes"))
+    case("F17", patched(table_field(Section.data, "bytes"), data_bytes - 64))
+    change("F19", lambda f: f.sections.__setitem__(Section.edges, f[Section.edges].view("u1")[:-1]))
+
+    def pad_strings(f: ModelFile) -> None:
+        f.rename(Section.tensors, f.tensor("w1"), b"w1" + b"x" * (1 + -len(f[Section.strings]) % 8))
+
+    dirty = ModelFile()
+    pad_strings(dirty)
+    sealed = bytearray(dirty.bytes())
+    end = read_field(table_field(Section.strings, "offset"), sealed) + len(dirty[Section.strings])
+    assert end % 8, "there must be padding"
+    sealed[end] = 1
+    case("F21", seal(sealed))
+    tensors = read_field(table_field(Section.tensors, "offset"))
+    case("F22", SAMPLE[:tensors] + b"\x7f" + SAMPLE[tensors + 1 :])
+
+    def ref(section: Section, key: str, value: int, field: str = "name"):
+        return lambda f: f[section][field][key].__setitem__(1, value)
+
+    change("F23", ref(Section.tensors, "offset", 2**32 - 1))
+    change("F23", ref(Section.tensors, "bytes", 2**32 - 1))
+    change("F23", ref(Section.nodes, "offset", 0))
+    change("F23", lambda f: f.__setitem__(Section.strings, np.append(f[Section.strings], 65)))
+    for name in (b"\xff\xfe", b"a\nb", "\u202eevil".encode(), b"x" * 1025, b"\xc0\x80", b"\0"):
+        change("F24", lambda f, name=name: f.rename(Section.tensors, f.tensor("w1"), name))
+    change("F24", lambda f: f.rename(Section.tensors, f.tensor("image"), b""))
+    change("F24", lambda f: f.rename(Section.metadata, 0, b"", "key"))
+    change("F24", lambda f: f.rename(Section.metadata, 0, b"\x1b[31m", "value"))
+    change("F25", lambda f: f.rename(Section.metadata, 0, b"producer", "key"))
+
+    def payload(field: str, value: int, index: int = 1):
+        return lambda f: f[Section.payloads][field].__setitem__(index, value)
+
+    first = int(ModelFile()[Section.payloads]["offset"][1])
+    change("F26", payload("encoding", 1))
+    change("F27", payload("offset", first + 8))
+    change("F28", payload("offset", 0, 0))
+    change("F28", payload("offset", 2**63, 0))
+    change("F28", payload("bytes", 2**64 - 128))
+    change("F29", payload("offset", data_offset))
+    change("F30", payload("offset", first + 64))
+    change("F30", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], [0] * 64)))
+    last = ModelFile()[Section.payloads][-1]
+    assert last["bytes"] % 64, "there must be padding"
+    change("F31", lambda f: f[Section.data].__setitem__(-1, 1))
+
+    def tensor(name: str, field: str, value):
+        return lambda f: f[Section.tensors][field].__setitem__(f.tensor(name), value)
+
+    change("F33", tensor("w1", "dtype", 0))
+    change("F33", tensor("rows", "dtype", 255))
+    change("F34", tensor("w1", "layout", 99))
+    change("F34", tensor("rows", "layout", Layout.kn))
+    change("F35", tensor("rows", "rank", 9))
+    change("F36", tensor("rows", "reserved", 1))
+    change("F37", tensor("rows", "dims", (-1, 8, 0, 0, 0, 0, 0, 0)))
+    change("F37", tensor("rows", "dims", (2, 8, 1, 0, 0, 0, 0, 0)))
+
+    def huge(f: ModelFile) -> None:
+        record = f[Section.tensors]
+        record["rank"][f.tensor("rows")] = 8
+        record["dims"][f.tensor("rows")] = 2**31 - 1
+
+    def huge_with_zero(f: ModelFile) -> None:
+        huge(f)
+        f[Section.tensors]["dims"][f.tensor("rows"), 0] = 0
+
+    change("F38", huge)
+    change("F38", huge_with_zero)
+    change("F39", tensor("w1", "payload", 2**31))
+    change("F40", tensor("w1", "dims", (8, 3, 3, 2, 0, 0, 0, 0)))
+    change("F40", tensor("w1", "layout", Layout.row))
+
+    def orphan(f: ModelFile) -> None:
+        weight = f[Section.tensors]["payload"]
+        weight[f.tensor("b3")] = weight[f.tensor("w3")]
+        f[Section.tensors]["dims"][f.tensor("b3")] = (5, 8, 0, 0, 0, 0, 0, 0)
+        f[Section.tensors]["rank"][f.tensor("b3")] = 2
+        f[Section.tensors]["layout"][f.tensor("b3")] = Layout.k1n16
+
+    change("F41", orphan)
+    change("F42", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
+    change("F42", lambda f: f[Section.outputs].__setitem__(0, NONE))
+    change("F43", lambda f: f[Section.inputs].__setitem__(0, f.tensor("w1")))
+    change("F43", lambda f: f.__setitem__(Section.outputs, []))
+    change("F43", lambda f: f[Section.outputs].__setitem__(0, f.tensor("w3")))
+    change("F44", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
+    change("F44", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
+    change("F44", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
+
+    def node(name: str, field: str, value: int):
+        return lambda f: f[Section.nodes][field].__setitem__(f.node(name), value)
+
+    change("F45", node("c1", "op", 0))
+    change("F45", node("c1", "op", 65535))
+    change("F46", node("c1", "inputs", 1))
+    change("F46", node("double", "inputs", 3))
+    change("F46", node("flat", "inputs", 65535))
+    change("F47", node("c2", "first_edge", 0))
+    change("F47", node("c2", "first_edge", 2**32 - 1))
+    change("F47", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
+    change("F47", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
+    change("F48", node("c2", "attrs", 2**32 - 4))
+    change("F48", node("c2", "attrs_bytes", 0))
+    change("F48", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
+    change("F48", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
+
+    def edge(name: str, i: int, value):
+        def edit(f: ModelFile) -> None:
+            f.edges(name)[i] = f.tensor(value) if isinstance(value, str) else value
+
+        return edit
+
+    change("F49", edge("c1", 0, 2**31))
+    change("F49", edge("c1", 0, NONE))  # not optional
+    change("F49", edge("c1", -1, NONE))
+    change("F50", edge("c1", 0, "double"))
+    change("F50", edge("c2", 0, "c2"))
+    change("F51", edge("double", -1, "image"))
+    change("F51", edge("double", -1, "w1"))
+    change("F51", edge("double", -1, "c1"))
+    change("F52", tensor("rows", "dims", (1, 16, 0, 0, 0, 0, 0, 0)))
+    change("F52", tensor("rows", "dtype", DType.int32))
+
+    def other_layout(f: ModelFile) -> None:
+        tensor("w2", "layout", Layout.row)(f)
+
+    change("F53", other_layout)
+
+    def unwritten(f: ModelFile) -> None:
+        extra = f[Section.tensors][f.tensor("rows")].copy()
+        extra["name"] = (0, 0)
+        records = np.append(f[Section.tensors], extra)
+        ends = records["name"]["offset"][-2] + records["name"]["bytes"][-2]
+        records["name"]["offset"][-1] = ends
+        f[Section.tensors] = records
+
+    change("F54", unwritten)
+
+
+build_cases()
+
+
+def rules() -> dict[str, tuple[str, str]]:
+    """{number: (error class, rule name)} from the table of docs/format.md."""
+    text = (ROOT / "docs" / "format.md").read_text()
+    rows = re.findall(r"^\| (F\d+) \| (\w+) \| `(\w+)` \|", text, re.MULTILINE)
+    assert len(rows) == len({row[0] for row in rows})
+    return {number: (error, name) for number, error, name in rows}
+
+
+@pytest.mark.parametrize(("rule", "data"), CASES, ids=[rule for rule, _ in CASES])
+def test_rule(rule: str, data: bytes, tmp_path: Path) -> None:
+    error, name = rules()[rule]
+    with pytest.raises(edgert.EdgertError) as caught:
+        load_bytes(data, tmp_path)
+    assert f"[{rule}]" in str(caught.value)
+    assert type(caught.value).__name__ == error
+    assert caught.value.rule == name
+
+
+def test_payload_checksum_is_checked_on_request(tmp_path: Path) -> None:
+    """F32."""
+    file = bytearray(SAMPLE)
+    file[read_field(table_field(Section.data, "offset"))] ^= 1
+    load_bytes(bytes(file), tmp_path)
+    with pytest.raises(edgert.IntegrityError, match=r"payload 0.*\[F32\]"):
+        load_bytes(bytes(file), tmp_path, verify=True)
+
+
+def test_limits_on_metadata_and_nodes(tmp_path: Path) -> None:
+    """F18 and F20, with files of zeros that are sparse on disk."""
+    table = np.frombuffer(SAMPLE, schema.SectionRecord, len(Section), HEADER_BYTES)
+
+    def sparse(section: Section, size: int) -> None:
+        records, end = table.copy(), HEADER_BYTES + TABLE_ENTRY * len(Section)
+        for record in records:
+            record["bytes"] = size if record["id"] == section else 0
+            record["crc"] = 0
+            alignment = 64 if record["id"] == Section.data else 8
+            record["offset"] = end = -(-end // alignment) * alignment
+            end += int(record["bytes"])
+        header = np.frombuffer(SAMPLE, schema.FileHeader, 1).copy()
+        header["file_bytes"], header["header_crc"] = end, 0
+        head = header.tobytes() + records.tobytes()
+        header["header_crc"] = zlib.crc32(head)
+        with open(tmp_path / "model.edgert", "wb") as file:
+            file.write(header.tobytes() + records.tobytes())
+            file.truncate(end)
+
+    sparse(Section.strings, 2**30)
+    with pytest.raises(edgert.LimitError, match=r"\[F18\]"):
+        edgert.load(tmp_path / "model.edgert")
+    sparse(Section.nodes, (schema.MAX_NODES + 1) * schema.NodeRecord.itemsize)
+    with pytest.raises(edgert.LimitError, match=r"\[F20\]"):
+        edgert.load(tmp_path / "model.edgert")
+
+
+def test_every_rule_has_a_test_and_stands_in_the_loader() -> None:
+    source = (ROOT / "csrc/runtime/model_file.cpp").read_text()
+    in_source = re.findall(r"^RULE\((F\d+), k(\w+), \"(\w+)\"\)", source, re.MULTILINE)
+    errors = {"Io": "ModelIOError"}
+    assert {n: (errors.get(e, e + "Error"), name) for n, e, name in in_source} == rules()
+    assert {rule for rule, _ in CASES} | {"F18", "F20", "F32"} == set(rules())
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    graph = sample_graph()
+    model = load_bytes(pack(graph), tmp_path, verify=True)
+    assert model.metadata == graph.metadata
+    assert [tuple(t) for t in model.inputs] == [
+        (n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs
+    ]
+    expected = interp.run(graph, sample_inputs())
+    found = model.run(sample_inputs())
+    assert list(found) == graph.outputs
+    for name in graph.outputs:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
+
+
+def test_same_graph_same_bytes() -> None:
+    assert pack(sample_graph()) == SAMPLE
+    assert ModelFile().bytes() == SAMPLE
+
+
+def test_equal_constants_are_stored_once() -> None:
+    graph = sample_graph()
+    once = len(pack(graph))
+    weight = graph.values["w1"].data
+    copy = graph.add_constant("copy", weight.copy())
+    graph.nodes[0].inputs[1] = copy
+    assert len(pack(graph)) < once + weight.nbytes
+
+
+def test_a_constant_may_have_two_layouts(tmp_path: Path) -> None:
+    graph = sample_graph()
+    name = next(n for n in graph.values if n == "w3")
+    twice = graph.add("binary", [name, name], {"fn": 0, "activation": {"fn": 0}}, output="twice")
+    graph.outputs.append(twice)
+    model = load_bytes(pack(graph), tmp_path)
+    np.testing.assert_array_equal(model.run(sample_inputs())["twice"], 2 * graph.values["w3"].data)
+
+
+def test_names_unfit_for_a_file_are_escaped_or_refused(tmp_path: Path) -> None:
+    graph = sample_graph()
+    graph.nodes[0].name = "evil\n\u202e" + "x" * 2000
+    model = load_bytes(pack(graph), tmp_path)
+    assert model.plan()[0].step.startswith(r"evil\n\u202exxx")
+    graph.values["a\nb"] = graph.values["image"]
+    graph.inputs[0] = graph.nodes[0].inputs[0] = "a\nb"
+    with pytest.raises(edgert.FormatError) as caught:
+        pack(graph)
+    assert caught.value.rule == "NAME"
+
+
+@pytest.mark.parametrize("shape", [(16, 3), (1, 5), (17, 2, 3), (40, 1, 1, 4), (0, 4), (3, 0)])
+def test_layouts(shape: tuple[int, ...]) -> None:
+    """kn and k1n16 as csrc/schema/layouts.def words them."""
+    data = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
+    n, k = shape[0], int(np.prod(shape[1:]))
+    matrix = data.reshape(n, k)
+    np.testing.assert_array_equal(to_layout(data, Layout.kn), matrix.T)
+    panels = to_layout(data, Layout.k1n16)
+    assert panels.shape == (-(-n // 16), k, 16)
+    for j in range(panels.shape[0] * 16):
+        expected = matrix[j] if j < n else np.zeros(k)
+        np.testing.assert_array_equal(panels[j // 16, :, j % 16], expected)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"GGUF\3\0\0\0", "GGUF"),
+        (b"PK\3\4\x14\0", "zip"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"\x80\x04\x95", "pickle"),
+        (b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
+        (b"\x08\x08\x12\x07pytorch", "edgert convert"),
+        (b"\x93NUMPY\1\0", "npy"),
+        (b"EDGERT\n\n", "binary mode"),
+        (b"version https://git-lfs.github.com", "LFS"),
+        (b"\xde\xad\xbe\xef'\n", r"\\xde\\xad\\xbe\\xef\\x27\\x0a"),
+        (b"E", "ends after 1 bytes"),
+    ],
+)
+def test_wrong_files_are_named(head: bytes, kind: str, tmp_path: Path) -> None:
+    with pytest.raises(edgert.FormatError, match=kind):
+        load_bytes(head, tmp_path)
