@@ -28,8 +28,9 @@ TABLE_ENTRY = schema.SectionRecord.itemsize
 
 
 def sample_graph() -> ir.Graph:
-    """A small model with a packed, a depthwise and a row weight, an optional input left out, shared
-    memory of every kind, two outputs and metadata."""
+    """A small model with packed, depthwise and plain weights, an optional input left out, memory
+    shared in every way, two outputs and metadata.
+    """
     rng = np.random.default_rng(7)
     activation = {"fn": 1, "alpha": 0.0, "beta": 0.0}
 
@@ -177,7 +178,7 @@ class ModelFile:
 
 
 def seal(file: bytearray) -> bytes:
-    """Computes the checksums of the header and of the sections anew, as far as they lie in the file.
+    """Computes the checksums of the header and of the sections that lie in the file anew.
 
     Those of the payloads stay: they do not decide whether a file is loaded.
     """

@@ -1,4 +1,4 @@
-"""docs/format.md, rule by rule: each has one error, and a file that breaks it and nothing before it."""
+"""docs/format.md, rule by rule: each has its error, and a file that breaks it before any other."""
 
 from __future__ import annotations
 

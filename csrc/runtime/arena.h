@@ -1,21 +1,23 @@
 // The memory planner: a pure function from lifetimes to offsets, and its verifier.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace edgert {
+
+// Sizes are 64 bits wide on every machine: a plan may be too large for this one, but never wraps.
 
 // A buffer that must exist from step `first` to step `last`, both inclusive.
 struct Lifetime {
   int first;
   int last;
-  size_t bytes;
+  uint64_t bytes;
 };
 
 struct ArenaPlan {
-  std::vector<size_t> offsets;  // one per lifetime, multiples of kAlignment
-  size_t bytes = 0;
+  std::vector<uint64_t> offsets;  // one per lifetime, multiples of kAlignment
+  uint64_t bytes = 0;
 };
 
 // Greedy by size (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference",

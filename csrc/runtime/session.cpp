@@ -9,22 +9,39 @@
 #include "schema/format.h"
 
 namespace edgert {
+namespace {
+
+void require_memory(uint64_t bytes, size_t limit) {
+  if (bytes > limit)
+    throw Error(ErrorCode::kLimit, "MEMORY",
+                format("the model needs %llu bytes for activations and repacked weights or more; "
+                       "the limit is %zu",
+                       static_cast<unsigned long long>(bytes), limit));
+}
+
+}  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
     : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
+  // Each limit is checked before anything of that size is allocated.
+  for (const Tensor& tensor : model_->tensors)
+    if (tensor.data == nullptr) require_memory(tensor.type.bytes(), memory_limit);
+  plan_memory(memory_limit);
   steps_.reserve(model_->nodes.size());
   for (const Node& node : model_->nodes) {
     steps_.push_back(op_def(node.op).bind(BindContext{*model_, node, isa, threads}));
     memory_.repacked += steps_.back().weight_bytes;
     memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
+    require_memory(uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked, memory_limit);
   }
-  plan_memory(memory_limit);
+  memory_.arena = scratch_offset_ + memory_.scratch;
   // The first workspace is made now, so that a run allocates nothing.
   idle_.push_back(make_workspace());
 }
 
-// Groups the tensors that share memory (aliases and in-place results), gives each group the lifetime
-// of its members, and lets the planner place the groups that are neither constants nor the caller's.
+// Groups the tensors that share memory (aliases and in-place results), gives each group the
+// lifetime of its members, and lets the planner place the groups that are neither constants nor the
+// caller's.
 void Session::plan_memory(size_t memory_limit) {
   const Model& model = *model_;
   const size_t count = model.tensors.size();
@@ -55,10 +72,11 @@ void Session::plan_memory(size_t memory_limit) {
         if (!writable[owner[in]] || group_last[owner[in]] != i) continue;
         if (model.tensors[in].type.bytes() != model.tensors[out].type.bytes()) continue;
         // An input that is read in another order must not lie in the same memory.
-        const bool shared = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const uint32_t& other) {
-          const size_t j = &other - node.inputs.data();
-          return other != kNone && owner[other] == owner[in] && !(def.reusable_inputs >> j & 1);
-        });
+        const bool shared =
+            std::any_of(node.inputs.begin(), node.inputs.end(), [&](const uint32_t& other) {
+              const size_t j = &other - node.inputs.data();
+              return other != kNone && owner[other] == owner[in] && !(def.reusable_inputs >> j & 1);
+            });
         if (shared) continue;
         owner[out] = owner[in];
         break;
@@ -90,17 +108,13 @@ void Session::plan_memory(size_t memory_limit) {
     tensors.push_back(t);
   }
   const ArenaPlan plan = plan_arena(lifetimes);
-  for (size_t i = 0; i < tensors.size(); ++i) places_[tensors[i]].offset = plan.offsets[i];
+  require_memory(plan.bytes, memory_limit);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    places_[tensors[i]].offset = static_cast<size_t>(plan.offsets[i]);
   for (uint32_t t = 0; t < count; ++t) places_[t] = places_[owner[t]];
 
-  scratch_offset_ = plan.bytes;
-  memory_.arena = plan.bytes + memory_.scratch;
+  scratch_offset_ = static_cast<size_t>(plan.bytes);
   for (const Tensor& tensor : model.tensors) memory_.mapped += tensor.data_bytes;
-  if (memory_.arena > memory_limit || memory_.repacked > memory_limit - memory_.arena)
-    throw Error(ErrorCode::kLimit, "MEMORY",
-                format("the model needs %zu bytes for activations and %zu for repacked weights; the "
-                       "limit is %zu",
-                       memory_.arena, memory_.repacked, memory_limit));
 }
 
 std::unique_ptr<Session::Workspace> Session::make_workspace() const {
