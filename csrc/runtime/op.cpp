@@ -80,10 +80,8 @@ void NodeTypes::require_activation(const Activation& activation) const {
   switch (static_cast<UnaryFn>(activation.fn)) {
 #define UNARY(name, id) case UnaryFn::name:
 #include "schema/functions.def"
-    if (std::isnan(activation.alpha))
-      fail("ATTR", "alpha is not a number");
-    if (std::isnan(activation.beta))
-      fail("ATTR", "beta is not a number");
+    if (std::isnan(activation.alpha)) fail("ATTR", "alpha is not a number");
+    if (std::isnan(activation.beta)) fail("ATTR", "beta is not a number");
     return;
   }
   fail("ATTR", "unknown function %d", activation.fn);

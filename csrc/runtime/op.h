@@ -111,9 +111,9 @@ struct OpDef {
   uint32_t reusable_inputs = 0;
   // The output is input 0 under another shape: the step does nothing.
   bool alias = false;
-  // The layout in which a file holds input 1 if that is a constant; null: row, as for all the others.
-  // Called with what infer() has accepted. The packer and the validator ask the same function, so
-  // that bind() finds no other layout.
+  // The layout in which a file holds input 1 if that is a constant; null: row, as for all the
+  // others. Called with what infer() has accepted. The packer and the validator ask the same
+  // function, so that bind() finds no other layout.
   Layout (*weight_layout)(const NodeTypes&) = nullptr;
 };
 

@@ -15,11 +15,11 @@
 
 namespace edgert {
 
-struct MemoryUse {   // bytes
-  size_t mapped;     // weights used in place, in the file
-  size_t repacked;   // private copies of weights in another layout
-  size_t arena;      // activations, once per run() under way
-  size_t scratch;    // inside the arena
+struct MemoryUse {  // bytes
+  size_t mapped;    // weights used in place, in the file
+  size_t repacked;  // private copies of weights in another layout
+  size_t arena;     // activations, once per run() under way
+  size_t scratch;   // inside the arena
 };
 
 class Session {
@@ -59,7 +59,7 @@ class Session {
   IsaSet isa_;
   std::unique_ptr<ThreadPool> pool_;
   std::vector<Step> steps_;
-  std::vector<Place> places_;  // one per tensor
+  std::vector<Place> places_;                        // one per tensor
   std::vector<std::pair<uint32_t, size_t>> copies_;  // tensor -> output, after the last step
   size_t scratch_offset_ = 0;
   MemoryUse memory_ = {};

@@ -8,8 +8,7 @@ namespace edgert {
 
 std::string to_string(const Shape& shape) {
   std::string text = "[";
-  for (int i = 0; i < shape.rank; ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(shape.dims[i]);
+  for (int i = 0; i < shape.rank; ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape.dims[i]);
   return text + "]";
 }
 
@@ -65,7 +64,7 @@ size_t dtype_bytes(DType dtype) {
 
 const char* layout_name(Layout layout) {
   switch (layout) {
-#define X(name, id)    \
+#define X(name, id)  \
   case Layout::name: \
     return #name;
 #include "schema/layouts.def"

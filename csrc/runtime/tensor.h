@@ -49,11 +49,12 @@ struct TensorType {
   bool operator!=(const TensorType& o) const { return !(*this == o); }
 };
 
-// Whether no dimension is negative and no product of dimensions, in bytes, exceeds kMaxTensorBytes or
-// what this machine can address. Dimensions of zero count as one, so that partial products are safe.
+// Whether no dimension is negative and no product of dimensions, in bytes, exceeds kMaxTensorBytes
+// or what this machine can address. Dimensions of zero count as one, so that partial products are
+// safe.
 bool in_bounds(const TensorType& type);
 
-// Bytes that a constant of a type in bounds takes in `layout`; nothing if it cannot have that layout.
+// Bytes that a constant of a type in bounds takes in `layout`; nothing if it cannot have it.
 std::optional<uint64_t> stored_bytes(const TensorType& type, Layout layout);
 
 }  // namespace edgert

@@ -1,5 +1,5 @@
 // Attribute records of the operators, stored as they are here. Members are i32 or f32 only, so that
-// no record has padding and every byte of it has a meaning. Axes are never negative, pads never are.
+// no record has padding and every byte of it has a meaning. Axes and pads are never negative.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct PoolAttrs {
   int32_t dilations[2];
   int32_t pads[4];            // top, left, bottom, right
   int32_t ceil_mode;          // 0, 1: a window may hang over the bottom and right pads
-  int32_t count_include_pad;  // 0, 1; average_pool only: pads count in the divisor, overhang does not
+  int32_t count_include_pad;  // 0, 1; average_pool: pads count in the divisor, overhang does not
 };
 
 struct ReduceAttrs {
@@ -114,7 +114,7 @@ struct PadAttrs {
   float value;
 };
 
-struct ResizeAttrs {  // of the height and the width of an image
+struct ResizeAttrs {   // of the height and the width of an image
   int32_t mode;        // ResizeMode
   int32_t coordinate;  // ResizeCoordinate
   int32_t nearest;     // ResizeNearest

@@ -27,7 +27,7 @@ struct FileHeader {  // 48 bytes, at offset 0; the section table follows
   uint32_t endian;  // kEndianTag
   uint64_t file_bytes;
   uint32_t sections;
-  uint32_t header_crc;  // CRC-32 of the header, with this member zero, and of the section table
+  uint32_t header_crc;   // CRC-32 of the header, with this member zero, and of the section table
   uint64_t reserved[2];  // zero
 };
 
@@ -53,9 +53,9 @@ struct TensorRecord {
   uint8_t dtype;
   uint8_t layout;
   uint8_t rank;
-  uint8_t reserved;         // zero
-  uint32_t payload;         // first payload of a constant, kNone for an activation
-  int32_t dims[kMaxRank];   // the logical shape; unused entries are zero
+  uint8_t reserved;        // zero
+  uint32_t payload;        // first payload of a constant, kNone for an activation
+  int32_t dims[kMaxRank];  // the logical shape; unused entries are zero
 };
 
 struct PayloadRecord {
