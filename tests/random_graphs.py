@@ -123,7 +123,8 @@ class _Builder:
         s = self.add("reduce", x, fn=ReduceFn.mean, axes=0b1100, keep_dims=1)
         s = self.planes(self.conv_image(self.image(s), channels, kernel=(1, 1)))
         s = self.unary(s, UnaryFn.hard_sigmoid, alpha=1 / 6, beta=0.5)
-        return self.binary(BinaryFn.mul, *self.any([(x, s), (s, x)]))
+        y = self.binary(BinaryFn.mul, *self.any([(x, s), (s, x)]))
+        return self.binary(BinaryFn.add, y, x) if self.chance(0.3) else y
 
     def conv_image(self, x: str, channels: int, kernel=None) -> str:
         _, height, width, inputs = self.shape(x)
@@ -170,6 +171,11 @@ class _Builder:
         channels = self.shape(x)[1]
         groups = self.any([g for g in (1, 2) if channels % g == 0])
         weight = self.constant(groups * 4 * 3, channels // groups, scale=0.4)
+        if groups == 1 and self.chance(0.5):
+            y = self.add("conv_transpose", self.image(x), weight, self.constant(3), kernel=[2, 2],
+                         strides=[2, 2], dilations=[1, 1], pads=[0, 0, 0, 0],
+                         output_padding=[0, 0], groups=1)  # fmt: skip
+            return self.planes(y)
         y = self.add("conv_transpose", self.image(x), weight, kernel=[2, 2], strides=[2, 2],
                      dilations=[1, 1], pads=[0, 1, 0, 0], output_padding=[0, 1],
                      groups=groups)  # fmt: skip

@@ -301,6 +301,24 @@ def test_neutral_constants_go_unless_they_broadcast() -> None:
     ]
 
 
+def test_a_gated_value_is_not_added_to_itself() -> None:
+    net = Net()
+    x, gate = net.x(2, 3, 3, 8), net.x(2, 1, 1, 8, name="gate")
+    y = net.b(BinaryFn.add, net.b(BinaryFn.mul, x, gate), x)
+    assert ops_after(net, y, passes.simplify_arithmetic) == ["binary", "binary"]
+    assert net.values[net.nodes[0].output].shape == (2, 1, 1, 8)
+
+
+def test_a_product_of_equal_shapes_or_that_is_shared_stays() -> None:
+    net = Net()
+    x, gate = net.x(2, 8), net.x(1, 8, name="gate")
+    product = net.b(BinaryFn.mul, gate, x)
+    ys = [net.b(BinaryFn.add, x, product), net.f(UnaryFn.relu, product)]
+    ys.append(net.b(BinaryFn.add, x, net.b(BinaryFn.mul, x, net.x(2, 8, name="same"))))
+    ops_after(net, ys, passes.simplify_arithmetic)
+    assert {net.values[n.output].shape for n in net.nodes} == {(2, 8)}
+
+
 # Functions ---------------------------------------------------------------------------------------
 
 
@@ -452,6 +470,31 @@ def test_matmul_with_several_matrices_or_a_value_stays() -> None:
     y = net.op("matmul", x, net.random(2, 5, 4))
     z = net.op("matmul", net.x(5, 5, name="a"), net.random(1, 5, 5))
     assert ops_after(net, [y, z, net.op("matmul", z, net.x(1, 5, 2, name="b"))]) == ["matmul"] * 3
+
+
+def test_blocks_of_a_transposed_convolution_are_products() -> None:
+    net = Net()
+    attrs = {"kernel": [2, 3], "strides": [2, 3], "dilations": [1, 1], "pads": [0] * 4,
+             "output_padding": [0, 0], "groups": 1}  # fmt: skip
+    weight, bias = net.random(2 * 3 * 5, 4), net.random(5)
+    y = net.op("conv_transpose", net.x(2, 6, 4, 4), weight, bias, **attrs)
+    assert ops_after(net, net.f(UnaryFn.sigmoid, y)) == ["gemm", "reshape", "transpose", "reshape"]
+    assert activation(net, 0) is UnaryFn.sigmoid
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"strides": [2, 2]}, {"outputs": 16}, {"pads": [0, 1, 0, 0]}, {"groups": 2},
+     {"dilations": [1, 2]},
+     {"output_padding": [1, 0]}],
+)  # fmt: skip
+def test_other_transposed_convolutions_stay(change: dict) -> None:
+    net = Net()
+    attrs = {"kernel": [2, 3], "strides": [2, 3], "dilations": [1, 1], "pads": [0] * 4,
+             "output_padding": [0, 0], "groups": 1, **change}  # fmt: skip
+    weight = net.random(2 * 3 * attrs.pop("outputs", 4), 4 // attrs["groups"])
+    y = net.op("conv_transpose", net.x(2, 6, 4, 4), weight, **attrs)
+    assert ops_after(net, y) == ["conv_transpose"]
 
 
 def test_parts_of_a_product_are_products() -> None:

@@ -17,6 +17,7 @@ from edgert.passes.simplify import simplify_arithmetic, simplify_data_movement
 from edgert.passes.slices import divide_products
 from edgert.passes.subexpressions import share_subexpressions
 from edgert.passes.transposes import merge_transposes_across_reshapes
+from edgert.passes.upsampling import conv_transpose_to_gemm
 
 PASSES: tuple[Pass, ...] = (
     fold_constants,
@@ -26,6 +27,7 @@ PASSES: tuple[Pass, ...] = (
     recognise_functions,
     recognise_layer_norm,
     matmul_to_gemm,
+    conv_transpose_to_gemm,
     divide_products,
     merge_transposes_across_reshapes,
     assign_layouts,

@@ -36,11 +36,12 @@ def simplify_arithmetic(graph: Graph) -> PassReport:
     3. x ** 2 is x * x, x ** 0.5 the square root, x ** -1 the reciprocal, x ** 1 is x.
     4. max and min with a number are clip; clips in a row are one; clip from 0 to infinity is relu.
     5. x + 0, x * 1 and the identity function go.
-    6. Not integers, whose division rounds; and not x * 0, which is NaN for an infinite x.
+    6. x + x * s with an s that is broadcast is x * (s + 1).
+    7. Not integers, whose division rounds; and not x * 0, which is NaN for an infinite x.
     """
     return sweep(
         "simplify_arithmetic", graph, _constant_second, _invert_constant, _power, _bounds,
-        _merge_clips, _neutral,
+        _merge_clips, _neutral, _factor_out,
     )  # fmt: skip
 
 
@@ -216,3 +217,21 @@ def _neutral(sweep: Sweep, node: Node) -> str | None:
     if sweep.scalar(node.inputs[1]) != neutral or sweep.shape(x) != sweep.shape(node.output):
         return None
     return _activate(sweep, node, x)
+
+
+def _factor_out(sweep: Sweep, node: Node) -> str | None:
+    if not _is_float_binary(sweep, node, BinaryFn.add):
+        return None
+    for x, name in (node.inputs, node.inputs[::-1]):
+        product = sweep.producer(name, "binary")
+        if product is None or not _is_float_binary(sweep, product, BinaryFn.mul):
+            continue
+        if x not in product.inputs or activation(product) is not UnaryFn.identity:
+            continue
+        gate = product.inputs[product.inputs[0] == x]
+        smaller = math.prod(sweep.shape(gate)) < math.prod(sweep.shape(x))
+        if smaller and sweep.shape(x) == sweep.shape(node.output) and not sweep.is_shared(name):
+            one = sweep.add_constant(f"{gate}_one", np.float32(1))
+            more = sweep.add("binary", [gate, one], {"fn": BinaryFn.add}, product)
+            return sweep.add("binary", [x, more], {**node.attrs, "fn": BinaryFn.mul}, node)
+    return None
