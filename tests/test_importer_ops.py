@@ -150,6 +150,14 @@ def _products() -> None:
                     f32(1.5) * (a.T if ta else a) @ (b.T if tb else b) + c
                 )
             ))  # fmt: skip
+    for equation, *shapes in (
+        ("ij,jk->ik", (3, 4), (4, 5)), ("ij,kj", (3, 4), (5, 4)), ("bhid,bhjd->bhij", (2, 3, 4, 5),
+        (2, 3, 6, 5)), ("nchw,oc->nohw", (2, 3, 4, 5), (6, 3)), ("i,j->ij", (3,), (4,)),
+        ("ij,ij->", (3, 4), (3, 4)), ("bij,bj->bi", (2, 3, 4), (2, 4)), ("ij->ji", (3, 4)),
+        ("ijk->i", (2, 3, 4)), ("ab , bcd -> dca", (2, 3), (3, 4, 5)), ("ij,jk->k", (2, 3), (3, 4)),
+    ):  # fmt: skip
+        case("Einsum", (12, LATEST), *[x(*shape) for shape in shapes], equation=equation)
+        case("Einsum", (12, 12), x(*shapes[0]), *[w(*s) for s in shapes[1:]], equation=equation)
     for bias in (w(1), w(3, 1), w(1, 5), w(3, 5), c(0.25), x(5), x(3, 1)):
         case("Gemm", (7, LATEST), x(3, 4), w(4, 5), bias)
     case("Gemm", (1, 6), x(3, 4), w(4, 5), w(3, 5), expect=lambda a, b, c: a @ b + c)

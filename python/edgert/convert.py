@@ -81,7 +81,9 @@ def _onnx_size(model: onnx.ModelProto) -> ModelSize:
     parameters, external = 0, 0
     for tensor in weight_tensors(model.graph):
         parameters += math.prod(tensor.dims)
-        external += sum(int(e.value) for e in tensor.external_data if e.key == "length")
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            lengths = [e.value for e in tensor.external_data if e.key == "length"]
+            external += sum(int(length) for length in lengths if length.isdecimal())
     return ModelSize(len(model.graph.node), parameters, model.ByteSize() + external)
 
 

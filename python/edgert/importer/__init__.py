@@ -9,6 +9,7 @@ from typing import Union
 import onnx
 
 from edgert import ir
+from edgert.errors import ResourceError
 from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
 from edgert.importer.check import check_model
 from edgert.importer.inputs import pin_inputs
@@ -40,8 +41,11 @@ def import_proto(
 ) -> ir.Graph:
     """As :func:`import_model`, for a parsed model whose external data is in ``folder``."""
     check_model(model)
-    with TensorReader(folder) as tensors:
-        return lower_model(model, pin_inputs(model, input_shapes), tensors)
+    try:
+        with TensorReader(folder) as tensors:
+            return lower_model(model, pin_inputs(model, input_shapes), tensors)
+    except MemoryError as error:
+        raise ResourceError("not enough memory for the model's constants", "MEMORY") from error
 
 
 __all__ = ["Source", "import_model", "import_proto", "read_model"]

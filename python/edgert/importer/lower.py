@@ -397,7 +397,7 @@ class _Lowering:
             shape = {"rank": len(tensor.shape), "dims": tensor.shape}
             self.emit("reshape", [tensor], shape, name, name)
         elif name in self._graph.inputs:
-            raise FormatError(f"{name!r} is an input and an output", "DUPLICATE")
+            raise UnsupportedError(f"{name!r} is an input and an output", "IO")
         self._graph.outputs.append(name)
 
     def _behind_unsupported(self, node: onnx.NodeProto, inputs: list[Tensor | None]) -> _Unknown:

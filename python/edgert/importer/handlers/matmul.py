@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgert.importer.handlers.images import reshape, transpose
 from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
-from edgert.importer.values import Constant, Tensor
+from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 
 
 @onnx_op("MatMul")
@@ -56,6 +58,61 @@ def gemm(call: Call) -> Tensor:
     if c is None or bias is not None:
         return y
     return call.call("Add", [y, _scaled(call, c, beta)])
+
+
+@onnx_op("Einsum")
+def einsum(call: Call) -> Tensor:
+    """Sums of one operand, or products of two, without diagonals and ellipses."""
+    equation = call.attrs["equation"].replace(" ", "")
+    terms, arrow, out = equation.partition("->")
+    labels = terms.split(",")
+    if not arrow:
+        out = "".join(sorted(c for c in set(terms) - {","} if terms.count(c) == 1))
+    if "." in equation or len(labels) > 2 or any(len(set(t)) != len(t) for t in (*labels, out)):
+        raise UnsupportedNodeError(f"its equation is {equation!r}")
+    if [len(t) for t in labels] != [len(x.shape) for x in call.inputs]:
+        raise ValueError(f"equation {equation!r} for {[x.shape for x in call.inputs]}")
+    operands = [
+        _sum_over(call, x, own, out + "".join(labels[:i] + labels[i + 1 :]))
+        for i, (x, own) in enumerate(zip(call.inputs, labels))
+    ]
+    if len(operands) == 1:
+        ((y, found),) = operands
+    else:
+        y, found = _product(call, *operands[0], *operands[1], out)
+    return _permuted(call, y, found, out)
+
+
+def _sum_over(call: Call, x: Tensor, own: str, used: str) -> tuple[Tensor, str]:
+    """``x`` summed over the labels that nothing else uses, and the labels that are left."""
+    axes = [i for i, label in enumerate(own) if label not in used]
+    if axes:
+        x = call.call("ReduceSum", [x, call.const(axes, np.int64)], keepdims=0)
+    return x, "".join(label for label in own if label in used)
+
+
+def _product(
+    call: Call, a: Tensor, a_labels: str, b: Tensor, b_labels: str, out: str
+) -> tuple[Tensor, str]:
+    """One matrix product per combination of the labels that both operands and the output have."""
+    shared = [c for c in a_labels if c in b_labels]
+    batch, summed = [c for c in shared if c in out], [c for c in shared if c not in out]
+    rows, columns = ([c for c in labels if c not in shared] for labels in (a_labels, b_labels))
+    sizes = dict(zip(a_labels + b_labels, (*a.shape, *b.shape)))
+    dims = [[sizes[c] for c in group] for group in (batch, rows, summed, columns)]
+    n, m, k, p = map(math.prod, dims)
+    a = _permuted(call, a, a_labels, "".join(batch + rows + summed))
+    b = _permuted(call, b, b_labels, "".join(batch + summed + columns))
+    a = call.call("Reshape", [a, call.const([n, m, k], np.int64)])
+    b = call.call("Reshape", [b, call.const([n, k, p], np.int64)])
+    y = call.call("MatMul", [a, b])
+    shape = call.const(dims[0] + dims[1] + dims[3], np.int64)
+    return call.call("Reshape", [y, shape]), "".join(batch + rows + columns)
+
+
+def _permuted(call: Call, x: Tensor, found: str, wanted: str) -> Tensor:
+    """``x``, whose axes have the labels ``found``, with them in the order ``wanted``."""
+    return call.call("Transpose", [x], perm=[found.index(label) for label in wanted])
 
 
 def _as_bias(c: Tensor | None, beta: float, outputs: int) -> Constant | None:

@@ -43,30 +43,24 @@ def batch_normalization(call: Call) -> Tensor:
 def instance_normalization(call: Call) -> Tensor:
     """Every channel of every image is normalised by itself, then scaled."""
     x = call.input(0)
-    return _grouped_norm(call, x, x.shape[1], per_channel=True)
+    return _grouped_norm(call, x, x.shape[1])
 
 
 @onnx_op("GroupNormalization")
 def group_normalization(call: Call) -> Tensor:
-    """Groups of channels are normalised; up to operator set 20 also scaled by group."""
-    x, groups = call.input(0), call.attrs["num_groups"]
-    return _grouped_norm(call, x, groups, per_channel=call.opset >= 21)
+    """Groups of channels are normalised, then every channel is scaled."""
+    return _grouped_norm(call, call.input(0), call.attrs["num_groups"])
 
 
-def _grouped_norm(call: Call, x: Tensor, groups: int, per_channel: bool) -> Tensor:
+def _grouped_norm(call: Call, x: Tensor, groups: int) -> Tensor:
     batch, channels, *spatial = x.shape
     ones = [1] * len(spatial)
     y = reshape(call, x, (batch, groups, channels // groups * math.prod(spatial)))
     y = _layer_norm(call, y, None, None)
     y = reshape(call, y, x.shape)
     for i, op in ((1, "Mul"), (2, "Add")):
-        parameter = call.input(i)
-        if not per_channel:
-            repeat = call.const([groups, channels // groups], np.int64)
-            parameter = call.call("Reshape", [parameter, call.const([-1, 1], np.int64)])
-            parameter = call.call("Expand", [parameter, repeat])
         shape = call.const([channels, *ones], np.int64)
-        y = call.call(op, [y, call.call("Reshape", [parameter, shape])])
+        y = call.call(op, [y, call.call("Reshape", [call.input(i), shape])])
     return y
 
 
