@@ -34,8 +34,8 @@ inline bool is_clamp(const Activation& activation) {
   return fn == UnaryFn::identity || fn == UnaryFn::relu || fn == UnaryFn::clip;
 }
 
-// y = f(y) on rows of n elements, for a function that is not a clamp. Rows without gaps between them
-// are one row: few columns would leave most lanes empty.
+// y = f(y) on rows of n elements, for a function that is not a clamp. Rows without gaps between
+// them are one row: few columns would leave most lanes empty.
 __attribute__((noinline)) void activate(const Activation& activation, float* y, size_t rows,
                                         size_t stride, size_t n) {
   const UnaryFn fn = static_cast<UnaryFn>(activation.fn);
