@@ -15,8 +15,9 @@ struct Row {
 
 // kColumns neighbouring outputs from column ox on, of filters kWidth wide (0: any width), at stride
 // kStride (0: any). An input vector is loaded once and used for all the outputs that it reaches.
-// kBorder: some taps lie to the left or to the right of the image.
-template <int kWidth, int kStride, int kColumns, bool kBorder>
+// kLeft and kRight: how many of the input columns lie beyond the edges of the image; kUnknown: any.
+constexpr int kUnknown = -1;
+template <int kWidth, int kStride, int kColumns, int kLeft, int kRight>
 void strip(const DwconvF32& g, const Row& row, size_t ox) {
   constexpr int kLanes = F32::kLanes;
   const size_t pixel = g.pixel_stride;
@@ -52,7 +53,9 @@ void strip(const DwconvF32& g, const Row& row, size_t ox) {
         const float* p = in;
 #pragma GCC unroll 32
         for (int k = 0; k < kInputs; ++k, p += pixel) {
-          if (kBorder && (x0 + k < 0 || x0 + k >= width)) continue;
+          if (kLeft == kUnknown ? x0 + k < 0 || x0 + k >= width
+                                : k < kLeft || k >= kInputs - kRight)
+            continue;
           const F32 v = load(p);
 #pragma GCC unroll 8
           for (int o = 0; o < kColumns; ++o)
@@ -65,7 +68,7 @@ void strip(const DwconvF32& g, const Row& row, size_t ox) {
 #pragma GCC unroll 8
           for (int o = 0; o < kColumns; ++o) {
             const ptrdiff_t k = static_cast<ptrdiff_t>(j * g.dilations[1] + o * g.strides[1]);
-            if (kBorder && (x0 + k < 0 || x0 + k >= width)) continue;
+            if (kLeft == kUnknown && (x0 + k < 0 || x0 + k >= width)) continue;
             acc[o] = accumulate(acc[o], load(in + k * static_cast<ptrdiff_t>(pixel)), tap);
           }
         }
@@ -87,12 +90,22 @@ void strip(const DwconvF32& g, const Row& row, size_t ox) {
 
 template <int kWidth, int kStride, int kColumns>
 void columns(const DwconvF32& g, const Row& row, size_t ox) {
-  const size_t x0 = ox * g.strides[1];
-  const size_t reach = (kColumns - 1) * g.strides[1] + (g.kernel[1] - 1) * g.dilations[1] + 1;
-  if (x0 < g.pads[1] || x0 - g.pads[1] + reach > g.width)
-    strip<kWidth, kStride, kColumns, true>(g, row, ox);
-  else
-    strip<kWidth, kStride, kColumns, false>(g, row, ox);
+  const size_t x0 = ox * g.strides[1];  // of the padded image
+  const size_t end = x0 + (kColumns - 1) * g.strides[1] + (g.kernel[1] - 1) * g.dilations[1] + 1;
+  const size_t left = x0 < g.pads[1] ? g.pads[1] - x0 : 0;
+  const size_t right = end > g.pads[1] + g.width ? end - (g.pads[1] + g.width) : 0;
+  if (left == 0 && right == 0) return strip<kWidth, kStride, kColumns, 0, 0>(g, row, ox);
+  if constexpr (kWidth > 0 && kColumns == 7) {
+    // The edges of an image whose output is 1 / kStride of its size.
+    constexpr int kBefore = kWidth / 2, kAfter = kWidth / 2 - (kStride - 1);
+    if (left == kBefore && right == 0)
+      return strip<kWidth, kStride, kColumns, kBefore, 0>(g, row, ox);
+    if (left == 0 && right == kAfter)
+      return strip<kWidth, kStride, kColumns, 0, kAfter>(g, row, ox);
+    if (left == kBefore && right == kAfter)
+      return strip<kWidth, kStride, kColumns, kBefore, kAfter>(g, row, ox);
+  }
+  strip<kWidth, kStride, kColumns, kUnknown, kUnknown>(g, row, ox);
 }
 
 template <int kWidth, int kStride>
