@@ -1,8 +1,8 @@
 """Compare edgert with other engines on the same networks, cores and instruction sets.
 
 usage: models.py FOLDER [--models A,B] [--tiers avx2,native] [--threads 1,2] [--engines edgert,ort]
-                        [--rounds 5] [--seconds 0.5] [--load] [--shape 1,3,224,224] [--json FILE]
-                        [--python ENGINE=PATH]
+                        [--rounds 5] [--seconds 0.5] [--load] [--json FILE]
+                        [--input-shape NAME=DIMS] [--python ENGINE=PATH]
 
 FOLDER holds NAME.onnx, NAME.tflite and NAME.ncnn.param/.bin (export_zoo.py writes them);
 NAME.edgert is converted anew. Each measurement is a process of its own, pinned, and the engines
@@ -89,7 +89,10 @@ class Bench:
             self.note("edgert: skipped, the command is not installed")
             return
         source = self.args.folder / f"{model}.onnx"
-        done = run_quietly([command, "convert", str(source), "-o", str(target)])
+        words = [command, "convert", str(source), "-o", str(target), "--no-check"]
+        if self.args.input_shape:
+            words += ["--input-shape", self.args.input_shape]
+        done = run_quietly(words)
         if done.returncode:
             self.note(f"edgert: cannot convert {model}: {last_line(done.stderr)}")
 
@@ -102,7 +105,9 @@ class Bench:
         cores = ",".join(str(core) for core in self.cores[: cell.threads])
         seconds = 0 if self.args.load else self.args.seconds
         command = [self.python(engine), str(HERE / "worker.py"), engine, str(path)]
-        command += ["--shape", self.args.shape, "--cores", cores, "--seconds", str(seconds)]
+        command += ["--cores", cores, "--seconds", str(seconds)]
+        if self.args.input_shape:
+            command += ["--shape", self.args.input_shape.partition("=")[2]]
         env = dict(os.environ)
         if cell.tier != "native":
             env.update(CPUMASK=cell.tier, LD_PRELOAD=str(self.mask))
@@ -291,7 +296,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=names, default=MODELS)
-    parser.add_argument("--shape", default="1,3,224,224", help="of the input, NCHW")
+    parser.add_argument("--input-shape", metavar="NAME=DIMS", help="as edgert convert takes it")
     parser.add_argument("--tiers", type=names, default=["native"])
     parser.add_argument("--threads", type=counts, default=[1])
     parser.add_argument("--engines", type=engine_names, default=list(FILES))
