@@ -20,19 +20,24 @@ from edgert.passes.transposes import merge_transposes_across_reshapes
 from edgert.passes.upsampling import conv_transpose_to_gemm
 
 PASSES: tuple[Pass, ...] = (
+    # First what makes the graph smaller and its spellings uniform: the others look for few forms.
     fold_constants,
     simplify_arithmetic,
     simplify_data_movement,
     share_subexpressions,
+    # Patterns before transposes move into them, and before their nodes are fused with others.
     recognise_functions,
     recognise_layer_norm,
     matmul_to_gemm,
     conv_transpose_to_gemm,
     divide_products,
+    # Transposes before fusion: what is to be fused must be neighbours.
     merge_transposes_across_reshapes,
     assign_layouts,
     fuse_pads,
+    # Sunk at once before the fusion that wants it, or the layout would be chosen again.
     sink_movers,
+    # In the order of y = activation(x * scale + shift + residual).
     fold_affine,
     fuse_residual,
     fuse_activation,
