@@ -31,7 +31,7 @@ PYTHON_LAYERS = [
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
     ("host", ["pack"]),
-    ("host", ["convert"]),
+    ("host", ["converter"]),
     ("tool", ["inputs", "measure", "parity", "report"]),
     ("tool", ["commands"]),
     ("tool", ["cli"]),

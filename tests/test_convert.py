@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 from onnx_models import make_model, value_info
 
 import edgert
-from edgert.convert import STAGES, convert
+from edgert.converter import STAGES, convert
 from edgert.errors import InputError, ModelIOError, UnsupportedError
 from edgert.importer import import_model
 

@@ -17,7 +17,7 @@ from onnx_models import LATEST, Case, Const
 
 import edgert
 from edgert import interp
-from edgert.convert import convert
+from edgert.converter import convert
 from edgert.importer import import_model
 
 f32, i64 = np.float32, np.int64

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from onnx_models import run_elsewhere
 
 import edgert
-from edgert.convert import convert
+from edgert.converter import convert
 
 FOLDER = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))

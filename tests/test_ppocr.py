@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import edgert
-from edgert.convert import convert
+from edgert.converter import convert
 
 SPEC = importlib.util.find_spec("rapidocr_onnxruntime")
 pytestmark = pytest.mark.skipif(SPEC is None, reason="rapidocr-onnxruntime is not installed")

@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:
     """Imports the converter, and with it the packages that it needs, when it is first asked for."""
     if name != "convert":
         raise AttributeError(f"module 'edgert' has no attribute {name!r}")
-    from edgert.convert import convert
+    from edgert.converter import convert
 
     globals()["convert"] = convert
     return convert

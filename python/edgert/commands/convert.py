@@ -65,7 +65,7 @@ def convert_file(
 ) -> tuple[dict[str, Any], str]:
     """Converts with a progress bar; returns what the model was and became, as data and as text."""
     try:
-        from edgert.convert import STAGES, convert
+        from edgert.converter import STAGES, convert
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
