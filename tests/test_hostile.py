@@ -519,7 +519,7 @@ def test_e9_indices_out_of_range(tmp_path: Path) -> None:
 
 
 def test_e10_many_nodes(attempt) -> None:
-    """As many nodes as a file may have load in bounded time; one more is refused."""
+    """A long chain of nodes runs; rule F20 bounds their number."""
     graph = ir.Graph()
     name = graph.add_input("x", np.float32, (1,))
     for _ in range(300):

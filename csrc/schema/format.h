@@ -18,7 +18,7 @@ constexpr uint32_t kNone = 0xFFFFFFFF;  // an absent optional input
 // Limits: what no honest file reaches, checked before anything is allocated.
 constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 30;
 constexpr uint32_t kMaxNameBytes = 1024;
-constexpr uint32_t kMaxNodes = 1 << 16;
+constexpr uint32_t kMaxNodes = 1 << 14;
 constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 40;
 
 struct FileHeader {  // 48 bytes, at offset 0; the section table follows
