@@ -416,6 +416,18 @@ def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _narrow(y, inputs[0].dtype)
 
 
+def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    """A float out of an integer's range becomes the nearest one of the range, NaN 0."""
+    x, dtype = inputs[0], np.dtype(DType(attrs["dtype"]).name)
+    if x.dtype.kind != "f" or dtype.kind not in "iu":
+        return x.astype(dtype)
+    limits, x = np.iinfo(dtype), _f64(x)
+    low, high = float(limits.min), float(limits.max)
+    inside = np.where((x > low) & (x < high), x, 0).astype(dtype)
+    ends = dtype.type(limits.max), dtype.type(limits.min)
+    return np.select([x >= high, x <= low], ends, inside)
+
+
 _OPERATORS: dict[str, Operator] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -439,5 +451,5 @@ _OPERATORS: dict[str, Operator] = {
     "tile": _tile,
     "pad": _pad,
     "resize": _resize,
-    "cast": lambda attrs, inputs: inputs[0].astype(DType(attrs["dtype"]).name),
+    "cast": _cast,
 }
