@@ -10,6 +10,8 @@ namespace {
 // exp(x) for x <= 0, without subnormal results.
 inline F32 term(F32 x) { return select(x < constant(-87.0f), F32::zero(), exp_normal(x)); }
 
+inline F32 log_sum(F32 sum, bool wanted) { return wanted ? log(sum) : F32::zero(); }
+
 inline void softmax_row(const float* x, float* y, size_t count, bool log) {
   constexpr size_t kLanes = F32::kLanes;
   const auto value = [&](size_t j, int n) { return load_first(x + j, n); };
@@ -20,7 +22,7 @@ inline void softmax_row(const float* x, float* y, size_t count, bool log) {
     return e;
   };
   const F32 sum = constant(fold_row(count, 0.0f, Add(), keep));
-  const F32 factor = constant(1.0f) / sum, logarithm = edgert::log(sum);
+  const F32 factor = constant(1.0f) / sum, logarithm = log_sum(sum, log);
   const auto at = [&](size_t j, int n) {
     return log ? load_first(x + j, n) - greatest - logarithm : load_first(y + j, n) * factor;
   };
@@ -40,7 +42,7 @@ inline void softmax_columns(const float* x, float* y, size_t count, size_t strid
     if (!log) store_first(y + i * stride, n, e);
     sum = sum + e;
   }
-  const F32 factor = constant(1.0f) / sum, logarithm = edgert::log(sum);
+  const F32 factor = constant(1.0f) / sum, logarithm = log_sum(sum, log);
   for (size_t i = 0; i < count; ++i)
     store_first(y + i * stride, n,
                 log ? load_first(x + i * stride, n) - greatest - logarithm
