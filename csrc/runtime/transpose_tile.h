@@ -74,28 +74,92 @@ inline void transpose_tile(const std::byte* src, ptrdiff_t src_stride, std::byte
   for (int i = 0; i < kLanes; ++i) std::memcpy(dst + i * dst_stride, &rows[i], 16);
 }
 
+// Two or three rows of 4-byte elements to pixels that lie together: dst[j * rows + i] = src[i][j].
+// A pixel of three is written with a fourth element, which the next one replaces; the last pixels
+// are left to the caller. Returns how many are done.
+inline ptrdiff_t interleave_rows(const std::byte* src, ptrdiff_t src_stride, std::byte* dst,
+                                 ptrdiff_t rows, ptrdiff_t columns) {
+  TileVector<4>::Type a, b, c;
+  ptrdiff_t j = 0;
+  for (; j + 5 <= columns; j += 4) {
+    std::byte* const to = dst + j * rows * 4;
+    std::memcpy(&a, src + j * 4, 16);
+    std::memcpy(&b, src + src_stride + j * 4, 16);
+    if (rows == 2) {
+      const auto low = interleave<4, false>(a, b), high = interleave<4, true>(a, b);
+      std::memcpy(to, &low, 16);
+      std::memcpy(to + 16, &high, 16);
+      continue;
+    }
+    std::memcpy(&c, src + 2 * src_stride + j * 4, 16);
+    const auto ac = interleave<4, false>(a, c), bb = interleave<4, false>(b, b);
+    const auto ac2 = interleave<4, true>(a, c), bb2 = interleave<4, true>(b, b);
+    const TileVector<4>::Type pixels[4] = {
+        interleave<4, false>(ac, bb), interleave<4, true>(ac, bb), interleave<4, false>(ac2, bb2),
+        interleave<4, true>(ac2, bb2)};
+    for (int i = 0; i < 4; ++i) std::memcpy(to + i * 12, &pixels[i], 16);
+  }
+  return j;
+}
+
+// The way back: dst[j][i] = src[i * columns + j], for two or three columns.
+inline ptrdiff_t separate_columns(const std::byte* src, std::byte* dst, ptrdiff_t dst_stride,
+                                  ptrdiff_t rows, ptrdiff_t columns) {
+  TileVector<4>::Type p[4];
+  ptrdiff_t i = 0;
+  for (; i + 5 <= rows; i += 4) {
+    const std::byte* const from = src + i * columns * 4;
+    std::byte* const to = dst + i * 4;
+    if (columns == 2) {
+      for (int k = 0; k < 2; ++k) std::memcpy(&p[k], from + k * 16, 16);
+      const auto low = interleave<4, false>(p[0], p[1]), high = interleave<4, true>(p[0], p[1]);
+      p[0] = interleave<4, false>(low, high);
+      p[1] = interleave<4, true>(low, high);
+    } else {
+      for (int k = 0; k < 4; ++k) std::memcpy(&p[k], from + k * 12, 16);
+      const auto low = interleave<4, false>(p[0], p[2]), low2 = interleave<4, false>(p[1], p[3]);
+      const auto high = interleave<4, true>(p[0], p[2]), high2 = interleave<4, true>(p[1], p[3]);
+      p[0] = interleave<4, false>(low, low2);
+      p[1] = interleave<4, true>(low, low2);
+      p[2] = interleave<4, false>(high, high2);
+      std::memcpy(to + 2 * dst_stride, &p[2], 16);
+    }
+    std::memcpy(to, &p[0], 16);
+    std::memcpy(to + dst_stride, &p[1], 16);
+  }
+  return i;
+}
+
 // dst[j * dst_stride + i * bytes] = src[i * src_stride + j * bytes] for i < rows and j < columns.
 template <size_t bytes>
 inline void transpose(const std::byte* src, ptrdiff_t src_stride, std::byte* dst,
                       ptrdiff_t dst_stride, ptrdiff_t rows, ptrdiff_t columns) {
   constexpr ptrdiff_t kLanes = TileVector<bytes>::kLanes, kBytes = bytes;
   constexpr ptrdiff_t kLine = 64 / kBytes;
-  const auto plain = [&](ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0, ptrdiff_t j1) {
-    for (ptrdiff_t j = j0; j < j1; ++j)
-      for (ptrdiff_t i = i0; i < i1; ++i)
+  if (rows < kLanes || columns < kLanes) {
+    ptrdiff_t first_row = 0, first_column = 0;
+    if (bytes == 4 && (rows == 2 || rows == 3) && dst_stride == rows * kBytes)
+      first_column = interleave_rows(src, src_stride, dst, rows, columns);
+    else if (bytes == 4 && (columns == 2 || columns == 3) && src_stride == columns * kBytes)
+      first_row = separate_columns(src, dst, dst_stride, rows, columns);
+    for (ptrdiff_t j = first_column; j < columns; ++j)
+      for (ptrdiff_t i = first_row; i < rows; ++i)
         std::memcpy(dst + j * dst_stride + i * kBytes, src + i * src_stride + j * kBytes, bytes);
-  };
-  const ptrdiff_t tile_rows = rows / kLanes * kLanes, tile_columns = columns / kLanes * kLanes;
-  // Down a cache line's worth of rows first, so that the lines of dst are written whole.
-  for (ptrdiff_t i0 = 0; i0 < tile_rows; i0 += kLine) {
-    const ptrdiff_t i1 = i0 + kLine < tile_rows ? i0 + kLine : tile_rows;
-    for (ptrdiff_t j = 0; j < tile_columns; j += kLanes)
-      for (ptrdiff_t i = i0; i < i1; i += kLanes)
-        transpose_tile<bytes>(src + i * src_stride + j * kBytes, src_stride,
-                              dst + j * dst_stride + i * kBytes, dst_stride);
+    return;
   }
-  plain(0, tile_rows, tile_columns, columns);
-  plain(tile_rows, rows, 0, columns);
+  // Down a cache line's worth of rows first, so that the lines of dst are written whole. The last
+  // tiles overlap those before them.
+  for (ptrdiff_t i0 = 0; i0 < rows; i0 += kLine) {
+    const ptrdiff_t i1 = i0 + kLine < rows ? i0 + kLine : rows;
+    for (ptrdiff_t j0 = 0; j0 < columns; j0 += kLanes) {
+      const ptrdiff_t j = j0 + kLanes <= columns ? j0 : columns - kLanes;
+      for (ptrdiff_t i = i0; i < i1; i += kLanes) {
+        const ptrdiff_t at = i + kLanes <= rows ? i : rows - kLanes;
+        transpose_tile<bytes>(src + at * src_stride + j * kBytes, src_stride,
+                              dst + j * dst_stride + at * kBytes, dst_stride);
+      }
+    }
+  }
 }
 
 }  // namespace edgert
