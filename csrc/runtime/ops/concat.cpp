@@ -1,5 +1,7 @@
+#include <cstring>
+
 #include "runtime/op.h"
-#include "runtime/strided_copy.h"
+#include "runtime/split.h"
 
 namespace edgert {
 namespace {
@@ -25,31 +27,34 @@ TensorType infer(const NodeTypes& node) {
 
 struct Part {
   uint32_t tensor;
-  size_t offset;  // bytes in the output
-  StridedCopy copy;
+  size_t bytes;  // of a row: the axis and those behind it
 };
 
 Step bind(const BindContext& context) {
   const int axis = context.attrs<AxisAttrs>().axis;
-  const Shape& out = context.output().type.shape;
-  const size_t element_bytes = dtype_bytes(context.output().type.dtype);
-  const size_t outer = out.elements(0, axis), row = out.elements(axis, out.rank);
+  const TensorType& out = context.output().type;
+  const size_t rows = out.shape.elements(0, axis);
+  const size_t row_bytes = out.shape.elements(axis, out.shape.rank) * dtype_bytes(out.dtype);
   std::vector<Part> parts;
-  size_t offset = 0;
   for (size_t i = 0; i < context.node.inputs.size(); ++i) {
-    const size_t part = context.input(i)->type.shape.elements(axis, out.rank);
-    const StridedCopy copy(
-        element_bytes,
-        {{outer, static_cast<ptrdiff_t>(part), static_cast<ptrdiff_t>(row)}, {part, 1, 1}});
-    parts.push_back({context.input_index(i), offset * element_bytes, copy});
-    offset += part;
+    const TensorType& type = context.input(i)->type;
+    parts.push_back({context.input_index(i),
+                     type.shape.elements(axis, type.shape.rank) * dtype_bytes(type.dtype)});
   }
-  const char* const name = parts[0].copy.name();
-  return {name, 0, 0,
-          [parts = std::move(parts), output = context.node.output](const RunContext& run) {
-            for (const Part& part : parts)
-              part.copy.run(run.tensor<std::byte>(part.tensor),
-                            run.tensor<std::byte>(output) + part.offset, run.pool());
+  return {"copy", 0, 0,
+          [parts = std::move(parts), rows, row_bytes,
+           output = context.node.output](const RunContext& run) {
+            std::byte* const out = run.tensor<std::byte>(output);
+            // Row by row, so that the output is written once from end to end.
+            split(run.pool(), rows, 2 * row_bytes, [&](size_t first, size_t last) {
+              std::byte* to = out + first * row_bytes;
+              for (size_t row = first; row < last; ++row)
+                for (const Part& part : parts) {
+                  std::memcpy(to, run.tensor<std::byte>(part.tensor) + row * part.bytes,
+                              part.bytes);
+                  to += part.bytes;
+                }
+            });
           }};
 }
 
