@@ -35,14 +35,14 @@ struct Axis {
 };
 
 // The sums are made in the same order here, so that the results are equal bit for bit.
-void check(size_t channels, bool has_bias, UnaryFn fn, Guard guard) {
+void check(size_t channels, size_t gap, bool has_bias, UnaryFn fn, Guard guard) {
   constexpr size_t kRows = 5, kColumns = 6, kOrigin = 7;
   constexpr int kHeight = 3, kWidth = 4;
   Random random(channels);
   const Axis columns(kColumns, channels, kWidth, random);
   Axis rows(kRows, channels * kWidth, kHeight, random);
   for (size_t& offset : rows.offset) offset += kOrigin;
-  const size_t y_stride = channels + 3, outputs = (kRows * kColumns - 1) * y_stride + channels;
+  const size_t y_stride = channels + gap, outputs = (kRows * kColumns - 1) * y_stride + channels;
   GuardedArray<float> x(kHeight * kWidth * channels, guard), bias(channels, guard);
   test::fill_uniform(x, random);
   test::fill_uniform(bias, random);
@@ -76,7 +76,10 @@ TEST(col2im_f32) {
   int i = 0;
   for (size_t channels : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, 70})
     for (UnaryFn fn : {UnaryFn::identity, UnaryFn::relu, UnaryFn::clip, UnaryFn::leaky_relu})
-      for (Guard guard : {Guard::kFront, Guard::kBack}) check(channels, ++i % 3 > 0, fn, guard);
+      for (Guard guard : {Guard::kFront, Guard::kBack}) {
+        check(channels, 3, ++i % 3 > 0, fn, guard);
+        check(channels, 0, i % 2 > 0, fn, guard);
+      }
 }
 
 }  // namespace

@@ -29,7 +29,10 @@ inline void col2im(const Col2imF32& g) {
       if (const int left = static_cast<int>(g.channels - k); left > 0)
         pixel(k, [left](const float* p) { return F32::load(p, left); }).store(y + k, left);
     }
-    if (!is_clamp(g.activation))
+    if (is_clamp(g.activation)) continue;
+    if (g.y_stride == g.channels)  // whole vectors, however few channels there are
+      activate(g.activation, row, 1, 0, g.columns.size * g.channels);
+    else
       activate(g.activation, row, g.columns.size, g.y_stride, g.channels);
   }
 }
