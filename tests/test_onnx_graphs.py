@@ -11,6 +11,7 @@ from onnx_refusals import F32, I64, WEIGHT, X, matmul_model, refuse, relu
 
 from edgert.errors import (
     FormatError,
+    LimitError,
     UnsupportedError,
 )
 from edgert.importer import import_model
@@ -244,3 +245,14 @@ def test_unsupported_nodes(name: str) -> None:
     message = refuse(UnsupportedError, "OP", model)
     assert "'the_node'" in message
     assert node.op_type in message
+
+
+def test_counts_and_sizes_beyond_reason() -> None:
+    """Neither a loop over 2^62 parts nor a number that wraps in 32 bits."""
+    split = helper.make_node("Split", ["x"], ["y"], "split", num_outputs=2**62)
+    refuse(FormatError, "NODE", make_model([split], [X], ["y"], opset=18))
+    image = value_info("image", np.zeros((1, 3, 8, 8), F32))
+    for strides in ([-(2**63), 1], [2**32 + 1, 1], [2**63 - 1, 1]):
+        pool = helper.make_node("MaxPool", ["image"], ["y"], kernel_shape=[2, 2], strides=strides)
+        with pytest.raises((FormatError, LimitError)):
+            import_model(make_model([pool], [image], ["y"]))

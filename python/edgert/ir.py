@@ -167,12 +167,16 @@ def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
             record[name][key] = item
     elif np.size(value) > record[name].size:
         raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
-    elif record[name].dtype.kind == "i" and any(abs(v) > 2**31 - 1 for v in np.atleast_1d(value)):
+    elif record[name].dtype.kind == "i" and not _fits_32_bits(value):
         raise LimitError(f"{op}: {name} {value} does not fit 32 bits", "ATTR")
     elif np.ndim(value) == 0:
         record[name] = value
     else:
         record[name][: len(value)] = value
+
+
+def _fits_32_bits(value: Any) -> bool:
+    return all(-(2**31) <= int(v) < 2**31 for v in np.atleast_1d(value))
 
 
 def infer(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...]]:

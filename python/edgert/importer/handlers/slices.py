@@ -40,6 +40,8 @@ def split(call: Call) -> Sequence[Tensor]:
     axis = normal_axis(call.attr("axis", 0), len(x.shape))
     size, count = x.shape[axis], call.attr("num_outputs", call.outputs)
     sizes = call.ints(1, "split")
+    if not call.outputs <= count <= max(size, call.outputs):
+        raise ValueError(f"{count} parts of an axis of {size}")
     if sizes is None:
         part = -(-size // count)
         sizes = [max(min(part, size - i * part), 0) for i in range(count)]
