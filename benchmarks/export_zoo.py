@@ -19,16 +19,8 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from models import MODELS
 
-MODELS = [
-    "mobilenetv1_100",
-    "mobilenetv2_100",
-    "mobilenetv3_large_100",
-    "efficientnet_lite0",
-    "mobilenetv4_conv_small",
-    "resnet18",
-    "resnet50",
-]
 SHAPE = (1, 3, 224, 224)
 OPSET = 17
 
