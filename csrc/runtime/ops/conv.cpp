@@ -61,14 +61,8 @@ TensorType infer(const NodeTypes& node) {
   if (!in_bounds(out) || !in_bounds(padded))
     node.fail("LIMIT", "the padded input %s or the output %s is too large",
               to_string(padded.shape).c_str(), to_string(out.shape).c_str());
-  if (node.has(2)) {
-    node.require_dtype(2, DType::f32);
-    node.require_shape(2, {w[0]});
-  }
-  if (node.has(3)) {
-    node.require_dtype(3, DType::f32);
-    node.require_shape(3, {out.shape[0], out.shape[1], out.shape[2], out.shape[3]});
-  }
+  if (node.has(2)) node.require_f32(2, {w[0]});
+  if (node.has(3)) node.require_f32(3, {out.shape[0], out.shape[1], out.shape[2], out.shape[3]});
   return out;
 }
 
