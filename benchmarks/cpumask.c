@@ -1,21 +1,27 @@
-// Hides instruction sets from CPUID: preloaded into a process, it makes every library that the
-// process loads afterwards choose the kernels that it would choose on a lesser CPU, at full speed.
+// Hides instruction sets from CPUID, so that every library which a process loads chooses the
+// kernels that it would choose on a lesser CPU, and runs them at full speed.
 //
 //   cc -O2 -shared -fPIC -o cpumask.so cpumask.c
 //   CPUMASK=avx2 LD_PRELOAD=./cpumask.so PROGRAM
+//   CPUMASK=avx2 CPUMASK_SITES=FILE LD_AUDIT=./cpumask.so PROGRAM
 //
-// The kernel makes CPUID fault (arch_prctl, Linux on x86-64, where /proc/cpuinfo has cpuid_fault);
-// the signal handler executes the real instruction and clears bits in what it returned. Whatever
-// ran before this library's constructor, the C library above all, has seen the real CPU.
+// A signal handler executes the real instruction and clears bits in what it returned. Two ways lead
+// there. Where /proc/cpuinfo has cpuid_fault, the kernel makes CPUID fault (arch_prctl). Elsewhere
+// FILE lists the addresses of the CPUID instructions of each library, one line "ADDRESS PATH" each
+// (hexadecimal, as the ELF file has them); the dynamic linker shows every library to this one, as
+// its auditor, before the library's own code runs, and they are overwritten with an instruction
+// that raises SIGILL. Whatever ran before, the C library above all, has seen the real CPU.
 
 #define _GNU_SOURCE
 #include <cpuid.h>
+#include <link.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -61,17 +67,25 @@ static const Rule kRules[] = {
     {kAmx, 7, 1, {BIT(21), 0, 0, BIT(8)}},                        // FP16; COMPLEX
 };
 
+static const uint8_t kCpuid[2] = {0x0f, 0xa2}, kTrap[2] = {0x0f, 0x0b};  // CPUID, UD2
+
 static unsigned hidden;
+static const char* sites;  // the file with the addresses; NULL where the kernel makes CPUID fault
 static struct sigaction previous;
+
+static void die(const char* message) {
+  fprintf(stderr, "cpumask: %s\n", message);
+  _exit(2);
+}
 
 static long set_cpuid_allowed(int allowed) {
   return syscall(SYS_arch_prctl, kArchSetCpuid, allowed);
 }
 
 static void masked_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4]) {
-  set_cpuid_allowed(1);
+  if (!sites) set_cpuid_allowed(1);
   __cpuid_count(leaf, subleaf, registers[0], registers[1], registers[2], registers[3]);
-  set_cpuid_allowed(0);
+  if (!sites) set_cpuid_allowed(0);
   for (size_t i = 0; i < sizeof kRules / sizeof *kRules; ++i) {
     const Rule* rule = &kRules[i];
     if (!(hidden & rule->group) || rule->leaf != leaf || rule->subleaf != subleaf) continue;
@@ -79,11 +93,13 @@ static void masked_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4])
   }
 }
 
-static void on_fault(int number, siginfo_t* info, void* context) {
+static void on_trap(int number, siginfo_t* info, void* context) {
   greg_t* registers = ((ucontext_t*)context)->uc_mcontext.gregs;
   const uint8_t* code = (const uint8_t*)registers[REG_RIP];
-  if (info->si_code != kFromKernel || code[0] != 0x0f || code[1] != 0xa2) {
-    sigaction(number, &previous, NULL);  // not ours: returning raises it again
+  const int ours = sites ? !memcmp(code, kTrap, sizeof kTrap)
+                         : info->si_code == kFromKernel && !memcmp(code, kCpuid, sizeof kCpuid);
+  if (!ours) {
+    sigaction(number, &previous, NULL);  // returning raises it again
     return;
   }
   uint32_t result[4];
@@ -95,9 +111,32 @@ static void on_fault(int number, siginfo_t* info, void* context) {
   registers[REG_RIP] += 2;
 }
 
-static void die(const char* message) {
-  fprintf(stderr, "cpumask: %s\n", message);
-  _exit(2);
+static void overwrite(uint8_t* code) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t first = (uintptr_t)code & ~(page - 1);
+  const size_t size = (uintptr_t)code + sizeof kTrap - first;
+  if (memcmp(code, kCpuid, sizeof kCpuid)) die("the list of sites is not of this library");
+  if (mprotect((void*)first, size, PROT_READ | PROT_WRITE | PROT_EXEC)) die("mprotect failed");
+  memcpy(code, kTrap, sizeof kTrap);
+  if (mprotect((void*)first, size, PROT_READ | PROT_EXEC)) die("mprotect failed");
+}
+
+// The dynamic linker's auditing interface: the version spoken, and a call for each mapped object.
+unsigned la_version(unsigned version) { return version; }
+
+unsigned la_objopen(struct link_map* map, Lmid_t namespace_id, uintptr_t* cookie) {
+  (void)namespace_id, (void)cookie;
+  FILE* file = hidden && sites && *map->l_name ? fopen(sites, "r") : NULL;
+  if (!file) return 0;
+  char* name = realpath(map->l_name, NULL);
+  unsigned long address;
+  char path[4096];
+  while (name && fscanf(file, "%lx %4095[^\n]", &address, path) == 2) {
+    if (!strcmp(name, path)) overwrite((uint8_t*)map->l_addr + address);
+  }
+  free(name);
+  fclose(file);
+  return 0;
 }
 
 __attribute__((constructor)) static void start(void) {
@@ -107,10 +146,11 @@ __attribute__((constructor)) static void start(void) {
     if (!strcmp(name, kLevels[i].name)) hidden = kLevels[i].hidden;
   }
   if (!hidden) die("CPUMASK must be avx2, avx_vnni, avx512 or avx512_vnni");
+  sites = getenv("CPUMASK_SITES");
   struct sigaction action;
   memset(&action, 0, sizeof action);
-  action.sa_sigaction = on_fault;
+  action.sa_sigaction = on_trap;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  sigaction(SIGSEGV, &action, &previous);
-  if (set_cpuid_allowed(0)) die("this CPU or kernel cannot make CPUID fault");
+  sigaction(sites ? SIGILL : SIGSEGV, &action, &previous);
+  if (!sites && set_cpuid_allowed(0)) die("this CPU or kernel cannot make CPUID fault");
 }

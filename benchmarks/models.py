@@ -14,7 +14,6 @@ minima, above 1 where edgert is faster.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -25,6 +24,8 @@ import sys
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
+
+from cpumask import masked
 
 HERE = Path(__file__).resolve().parent
 FILES = {
@@ -43,6 +44,13 @@ MODELS = [
     "resnet18",
     "resnet50",
 ]
+PACKAGES = {  # engine: what of site-packages holds its libraries
+    "edgert": ["edgert"],
+    "ort": ["onnxruntime"],
+    "openvino": ["openvino"],
+    "litert": ["ai_edge_litert"],
+    "ncnn": ["ncnn", "ncnn.libs"],
+}
 # tier: the flag in /proc/cpuinfo that says that this CPU has it
 TIERS = {"avx2": "avx2", "avx_vnni": "avx_vnni", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
 MINIMA = {"import_ms", "load_ms", "first_ms", "min_ms"}  # of which the least counts
@@ -66,7 +74,7 @@ class Bench:
         self.args = args
         self.pythons = dict(args.python)
         self.notes: dict[str, None] = {}  # ordered, without repetition
-        self.mask = build_mask() if set(args.tiers) != {"native"} else None
+        self.faults = "cpuid_fault" in cpu_info().get("flags", "").split()
         self.cores = sorted(os.sched_getaffinity(0))
         if max(args.threads) > len(self.cores):
             raise SystemExit(f"{max(args.threads)} threads, but {len(self.cores)} usable cores")
@@ -108,9 +116,9 @@ class Bench:
         command += ["--cores", cores, "--seconds", str(seconds)]
         if self.args.input_shape:
             command += ["--shape", self.args.input_shape.partition("=")[2]]
-        env = dict(os.environ)
+        env = None
         if cell.tier != "native":
-            env.update(CPUMASK=cell.tier, LD_PRELOAD=str(self.mask))
+            env = masked(cell.tier, self.python(engine), PACKAGES[engine], self.faults)
         done = run_quietly(command, env)
         if done.returncode:
             self.note(f"{engine}: skipped on {cell.model}: {last_line(done.stderr)}")
@@ -149,21 +157,6 @@ def last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no message"])[-1]
 
 
-def build_mask() -> Path:
-    """Compiles cpumask.c into the user's cache, once per version of its source."""
-    source = HERE / "cpumask.c"
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgert-bench"
-    library = cache / f"cpumask-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = library.with_suffix(f".{os.getpid()}")
-        compiler = os.environ.get("CC", "cc")
-        command = [compiler, "-O2", "-shared", "-fPIC", str(source), "-o", str(partial)]
-        subprocess.run(command, check=True)
-        partial.replace(library)
-    return library
-
-
 def cpu_info() -> dict[str, str]:
     """Returns the first processor of /proc/cpuinfo."""
     pairs = (line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if line)
@@ -179,8 +172,6 @@ def check_tiers(tiers: list[str]) -> None:
     for tier in tiers:
         if TIERS.get(tier, tier) not in flags:
             raise SystemExit(f"this CPU cannot run as '{tier}'; native, {', '.join(TIERS)}")
-    if set(tiers) != {"native"} and "cpuid_fault" not in flags:
-        raise SystemExit("this CPU cannot hide its instruction sets: use --tiers native")
 
 
 def summary(rounds: list[dict]) -> dict:
