@@ -4,8 +4,8 @@ usage: models.py FOLDER [--models A,B] [--tiers avx2,native] [--threads 1,2] [--
                         [--rounds 5] [--seconds 0.5] [--load] [--json FILE]
                         [--input-shape NAME=DIMS] [--python ENGINE=PATH]
 
-FOLDER holds NAME.onnx, NAME.tflite and NAME.ncnn.param/.bin (export_zoo.py writes them);
-NAME.edgert is converted anew. Each measurement is a process of its own, pinned, and the engines
+FOLDER holds NAME.onnx, NAME.tflite and NAME.ncnn.param/.bin (export_zoo.py writes them), and for
+the engines ENGINE-int8 what quantize_zoo.py makes of these; NAME.edgert is converted anew. Each measurement is a process of its own, pinned, and the engines
 take turns, so that a slow minute of the machine hits all of them. The time of a cell is the
 minimum over all rounds, with the median of the rounds' medians after it, in ms; ratios are of
 minima, above 1 where edgert is faster.
@@ -34,7 +34,12 @@ FILES = {
     "openvino": "{}.onnx",
     "litert": "{}.tflite",
     "ncnn": "{}.ncnn.param",
+    "edgert-int8": "{}.int8.edgert",
+    "ort-int8": "{}.qdq.onnx",
+    "openvino-int8": "{}.qdq.onnx",
+    "litert-int8": "{}.int8.tflite",
 }
+FLOAT = [engine for engine in FILES if not engine.endswith("-int8")]
 MODELS = [
     "mobilenetv1_100",
     "mobilenetv2_100",
@@ -54,7 +59,10 @@ PACKAGES = {  # engine: what of site-packages holds its libraries
 # tier: the flag in /proc/cpuinfo that says that this CPU has it
 TIERS = {"avx2": "avx2", "avx_vnni": "avx_vnni", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
 MINIMA = {"import_ms", "load_ms", "first_ms", "min_ms"}  # of which the least counts
-NORM_TOLERANCE = 1e-3  # engines whose outputs differ by more did not run the same network
+NORM_TOLERANCE = {
+    "float": 1e-3,
+    "int8": 0.1,
+}  # engines whose outputs differ by more did not run the same network
 
 Results = dict  # engine -> what worker.py printed, one per round
 
@@ -85,7 +93,7 @@ class Bench:
 
     def python(self, engine: str) -> str:
         """Returns the interpreter that has the engine installed."""
-        return self.pythons.get(engine, sys.executable)
+        return self.pythons.get(program(engine), sys.executable)
 
     def convert(self, model: str) -> None:
         """Writes NAME.edgert from NAME.onnx."""
@@ -112,13 +120,13 @@ class Bench:
             return None
         cores = ",".join(str(core) for core in self.cores[: cell.threads])
         seconds = 0 if self.args.load else self.args.seconds
-        command = [self.python(engine), str(HERE / "worker.py"), engine, str(path)]
+        command = [self.python(engine), str(HERE / "worker.py"), program(engine), str(path)]
         command += ["--cores", cores, "--seconds", str(seconds)]
         if self.args.input_shape:
             command += ["--shape", self.args.input_shape.partition("=")[2]]
         env = None
         if cell.tier != "native":
-            env = masked(cell.tier, self.python(engine), PACKAGES[engine], self.faults)
+            env = masked(cell.tier, self.python(engine), PACKAGES[program(engine)], self.faults)
         done = run_quietly(command, env)
         if done.returncode:
             self.note(f"{engine}: skipped on {cell.model}: {last_line(done.stderr)}")
@@ -143,8 +151,19 @@ class Bench:
         norms = {engine: rounds[0]["norm"] for engine, rounds in results.items()}
         reference = norms.get("ort", next(iter(norms.values()), 0.0))
         for engine, norm in norms.items():
-            if abs(norm - reference) > NORM_TOLERANCE * reference:
+            tolerance = NORM_TOLERANCE["int8" if is_int8(engine) else "float"]
+            if abs(norm - reference) > tolerance * reference:
                 self.note(f"{engine}: another output on {cell.model}: {norm:.5g}, {reference:.5g}")
+
+
+def program(engine: str) -> str:
+    """Returns which program an engine is: "ort" for "ort-int8"."""
+    return engine.partition("-")[0]
+
+
+def is_int8(engine: str) -> bool:
+    """Returns whether an engine runs the quantised network."""
+    return engine.endswith("-int8")
 
 
 def run_quietly(command: list[str], env: dict | None = None) -> subprocess.CompletedProcess:
@@ -184,15 +203,25 @@ def summary(rounds: list[dict]) -> dict:
     return merged
 
 
-def ratio(times: dict[str, float], engines: list[str]) -> str:
-    """Returns the quickest of the engines over edgert."""
-    peers = [times[engine] for engine in engines if engine in times]
-    return f"{min(peers) / times['edgert']:.2f}" if peers and "edgert" in times else "-"
+def subject(engines: list[str]) -> str:
+    """Returns the engine that the others are compared with."""
+    return "edgert-int8" if "edgert-int8" in engines else "edgert"
+
+
+def ratios(engines: list[str]) -> dict[str, list[str]]:
+    """Returns the columns that compare: the engines of which the quickest counts."""
+    own = subject(engines)
+    if not is_int8(own):
+        peers = [engine for engine in engines if engine != own]
+        return {f"best peer / {own}": peers, f"ncnn / {own}": ["ncnn"]}
+    int8 = [engine for engine in engines if is_int8(engine) and engine != own]
+    floats = [engine for engine in engines if not is_int8(engine)]
+    return {f"best int8 / {own}": int8, f"best float / {own}": floats}
 
 
 def speed_header(engines: list[str]) -> list[str]:
     """Returns the columns of the table of times."""
-    return [*Cell._fields, *engines, "best peer / edgert", "ncnn / edgert"]
+    return [*Cell._fields, *engines, *ratios(engines)]
 
 
 def speed_lines(cell: Cell, engines: list[str], merged: dict[str, dict]) -> list[list[str]]:
@@ -201,8 +230,11 @@ def speed_lines(cell: Cell, engines: list[str], merged: dict[str, dict]) -> list
     shown = [
         f"{times[e]:.2f} ({merged[e]['median_ms']:.2f})" if e in merged else "-" for e in engines
     ]
-    peers = [engine for engine in engines if engine != "edgert"]
-    return [[*map(str, cell), *shown, ratio(times, peers), ratio(times, ["ncnn"])]]
+    own, compared = times.get(subject(engines)), []
+    for peers in ratios(engines).values():
+        found = [times[engine] for engine in peers if engine in times]
+        compared.append(f"{min(found) / own:.2f}" if found and own else "-")
+    return [[*map(str, cell), *shown, *compared]]
 
 
 def load_header(_engines: list[str]) -> list[str]:
@@ -290,7 +322,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--input-shape", metavar="NAME=DIMS", help="as edgert convert takes it")
     parser.add_argument("--tiers", type=names, default=["native"])
     parser.add_argument("--threads", type=counts, default=[1])
-    parser.add_argument("--engines", type=engine_names, default=list(FILES))
+    parser.add_argument("--engines", type=engine_names, default=FLOAT,
+                        help="int8 ones are named ENGINE-int8")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of timing, per process")
     parser.add_argument("--load", action="store_true", help="load, first run and memory instead")

@@ -72,6 +72,10 @@ def open_litert(path: str, threads: int, x: np.ndarray) -> Run:
     source = interpreter.get_input_details()[0]["index"]
     result = interpreter.get_output_details()[0]["index"]
     nhwc = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    details = interpreter.get_input_details()[0]
+    if details["dtype"] == np.int8:  # a quantised network: its input is made beforehand
+        scale, zero = details["quantization"]
+        nhwc = np.clip(np.rint(nhwc / scale) + zero, -128, 127).astype(np.int8)
 
     def run() -> np.ndarray:
         interpreter.set_tensor(source, nhwc)
