@@ -5,10 +5,10 @@ usage: models.py FOLDER [--models A,B] [--tiers avx2,native] [--threads 1,2] [--
                         [--input-shape NAME=DIMS] [--python ENGINE=PATH]
 
 FOLDER holds NAME.onnx, NAME.tflite and NAME.ncnn.param/.bin (export_zoo.py writes them), and for
-the engines ENGINE-int8 what quantize_zoo.py makes of these; NAME.edgert is converted anew. Each measurement is a process of its own, pinned, and the engines
-take turns, so that a slow minute of the machine hits all of them. The time of a cell is the
-minimum over all rounds, with the median of the rounds' medians after it, in ms; ratios are of
-minima, above 1 where edgert is faster.
+the engines ENGINE-int8 what quantize_zoo.py makes of these; NAME.edgert is converted anew. Each
+measurement is a process of its own, pinned, and the engines take turns, so that a slow minute of
+the machine hits all of them. The time of a cell is the minimum over all rounds, with the median of
+the rounds' medians after it, in ms; ratios are of minima, above 1 where edgert is faster.
 """
 
 from __future__ import annotations

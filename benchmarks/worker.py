@@ -70,7 +70,7 @@ def open_litert(path: str, threads: int, x: np.ndarray) -> Run:
     interpreter = Interpreter(path, num_threads=threads)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
-    result = interpreter.get_output_details()[0]["index"]
+    output = interpreter.get_output_details()[0]
     nhwc = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     details = interpreter.get_input_details()[0]
     if details["dtype"] == np.int8:  # a quantised network: its input is made beforehand
@@ -80,8 +80,11 @@ def open_litert(path: str, threads: int, x: np.ndarray) -> Run:
     def run() -> np.ndarray:
         interpreter.set_tensor(source, nhwc)
         interpreter.invoke()
-        return interpreter.get_tensor(result)
+        return interpreter.get_tensor(output["index"])
 
+    if output["dtype"] == np.int8:
+        scale, zero = output["quantization"]
+        return lambda: (run() - np.float32(zero)) * np.float32(scale)
     return run
 
 
