@@ -41,6 +41,13 @@ void register_records() {
   PYBIND11_NUMPY_DTYPE(ResizeAttrs, mode, coordinate, nearest, size, scale, cubic_coefficient,
                        exclude_outside);
   PYBIND11_NUMPY_DTYPE(CastAttrs, dtype);
+  PYBIND11_NUMPY_DTYPE(Requantize, dtype, activation, scale, zero, low, high);
+  PYBIND11_NUMPY_DTYPE(QuantizeAttrs, dtype, scale, zero);
+  PYBIND11_NUMPY_DTYPE(QConvAttrs, strides, dilations, pads, groups, x_zero, residual_zero,
+                       residual_scale, output);
+  PYBIND11_NUMPY_DTYPE(QGemmAttrs, residual_zero, residual_scale, output);
+  PYBIND11_NUMPY_DTYPE(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output);
+  PYBIND11_NUMPY_DTYPE(QPoolAttrs, pool, x_zero, x_scale, output);
   PYBIND11_NUMPY_DTYPE(FileHeader, magic, version, endian, file_bytes, sections, header_crc,
                        reserved);
   PYBIND11_NUMPY_DTYPE(SectionRecord, id, crc, offset, bytes);

@@ -68,8 +68,8 @@ void NodeTypes::require_rank(int i, int rank) const {
     fail("SHAPE", "input %d has shape %s, expected rank %d", i, to_string(shape(i)).c_str(), rank);
 }
 
-void NodeTypes::require_f32(int i, std::initializer_list<int32_t> dims) const {
-  require_dtype(i, DType::f32);
+void NodeTypes::require(int i, DType dtype, std::initializer_list<int32_t> dims) const {
+  require_dtype(i, dtype);
   Shape expected;
   for (int32_t dim : dims) expected[expected.rank++] = dim;
   if (shape(i) != expected)

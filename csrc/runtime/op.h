@@ -37,7 +37,7 @@ class NodeTypes {
                                                                ...) const;
   void require_dtype(int i, DType dtype) const;
   void require_rank(int i, int rank) const;
-  void require_f32(int i, std::initializer_list<int32_t> dims) const;  // dtype and shape
+  void require(int i, DType dtype, std::initializer_list<int32_t> dims) const;
   void require_activation(const Activation& activation) const;
   Shape target_shape(const ShapeAttrs& attrs) const;  // checked: rank, dims, number of elements
   // `size` as a dimension of the output, or Error(kFormat, "SHAPE") if it is none.

@@ -80,9 +80,7 @@ struct Pool {
 
 }  // namespace
 
-TensorType infer_pool(const NodeTypes& node) {
-  const PoolAttrs& attrs = node.attrs<PoolAttrs>();
-  node.require_dtype(0, DType::f32);
+Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs) {
   node.require_rank(0, 4);
   const Shape& in = node.shape(0);
   if (attrs.ceil_mode < 0 || attrs.ceil_mode > 1)
@@ -110,7 +108,12 @@ TensorType infer_pool(const NodeTypes& node) {
         node.fail("ATTR", "%s: window %lld lies in the padding", name, static_cast<long long>(i));
     out[1 + axis] = node.output_dim(count);
   }
-  return {DType::f32, out};
+  return out;
+}
+
+TensorType infer_pool(const NodeTypes& node) {
+  node.require_dtype(0, DType::f32);
+  return {DType::f32, infer_windows(node, node.attrs<PoolAttrs>())};
 }
 
 Step bind_pool(const BindContext& context, bool average) {

@@ -5,8 +5,11 @@
 
 namespace edgert {
 
-// Pools input 0, [batch, height, width, channels] in float32. Every window sees at least one
-// element.
+// The shape that windows over input 0, [batch, height, width, channels], give. Checks the record
+// completely; every window sees at least one element.
+Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs);
+
+// Pools input 0, [batch, height, width, channels] in float32.
 TensorType infer_pool(const NodeTypes& node);
 Step bind_pool(const BindContext& context, bool average);
 

@@ -128,4 +128,56 @@ struct CastAttrs {
   int32_t dtype;  // DType of the output
 };
 
+// The end of every quantised operator. With t the exact result as a float, which the operator
+// states, f the activation, and each operation rounded on its own:
+//
+//   u8:   y = clamp(round(f(t) * scale), low - zero, high - zero) + zero, half to even
+//   f32:  y = f(t) * scale; zero, low and high are 0
+struct Requantize {
+  int32_t dtype;  // DType of the output
+  Activation activation;
+  float scale;
+  int32_t zero;
+  int32_t low, high;  // 0 .. 255
+};
+
+struct QuantizeAttrs {
+  int32_t dtype;  // DType of the output
+  float scale;
+  int32_t zero;  // in the range of the quantised type
+};
+
+struct QConvAttrs {
+  int32_t strides[2];    // height, width
+  int32_t dilations[2];  // height, width
+  int32_t pads[4];       // top, left, bottom, right
+  int32_t groups;
+  int32_t x_zero;  // what the pads hold
+  int32_t residual_zero;
+  float residual_scale;
+  Requantize output;
+};
+
+struct QGemmAttrs {
+  int32_t residual_zero;
+  float residual_scale;
+  Requantize output;
+};
+
+struct QBinaryAttrs {
+  int32_t fn;  // BinaryFn: add or mul
+  int32_t a_zero;
+  float a_scale;
+  int32_t b_zero;
+  float b_scale;
+  Requantize output;
+};
+
+struct QPoolAttrs {
+  PoolAttrs pool;
+  int32_t x_zero;
+  float x_scale;
+  Requantize output;
+};
+
 }  // namespace edgert

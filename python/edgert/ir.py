@@ -143,9 +143,9 @@ class Graph:
 def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
     """The attribute record of a node as it stands in the file.
 
-    Every field must be given, but for ``activation``, ``function`` sub-fields and ``reserved``,
-    which default to zero. Lists shorter than their field are filled up with zeros. An activation
-    is a dict of ``fn``, ``alpha`` and ``beta``. Raises FormatError for a field that is unknown,
+    Every field must be given, but for ``activation``, ``reserved`` and the fields of records in
+    the record, which default to zero. Lists shorter than their field are filled up with zeros. A
+    record in the record is a dict: an activation of ``fn``, ``alpha`` and ``beta``. Raises FormatError for a field that is unknown,
     missing or too long.
     """
     dtype = OPS[op].attrs
@@ -164,7 +164,7 @@ def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
 def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            record[name][key] = item
+            _set_field(record[name], key, item, op)
     elif np.size(value) > record[name].size:
         raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
     elif record[name].dtype.kind == "i" and not _fits_32_bits(value):

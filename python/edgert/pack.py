@@ -68,6 +68,14 @@ def to_layout(data: np.ndarray, layout: Layout) -> np.ndarray:
     if layout == Layout.kn:
         return np.ascontiguousarray(data.reshape(n, k).T)
     panels = -(-n // 16)
+    if layout == Layout.k4n16:
+        last = -(-data.shape[-1] // 4)
+        taps = k // data.shape[-1] if k else 0
+        padded = np.zeros((panels * 16, taps, last * 4), data.dtype)
+        padded[:n, :, : data.shape[-1]] = data.reshape(n, taps, data.shape[-1])
+        return np.ascontiguousarray(
+            padded.reshape(panels, 16, taps, last, 4).transpose(0, 2, 3, 1, 4)
+        )
     padded = np.zeros((panels * 16, k), data.dtype)
     padded[:n] = data.reshape(n, k)
     return np.ascontiguousarray(padded.reshape(panels, 16, k).transpose(0, 2, 1))

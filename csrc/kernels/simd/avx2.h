@@ -15,7 +15,12 @@ struct Mask {  // a truth value per lane
 
 struct I32 {
   __m256i v;
+  static I32 zero() { return {_mm256_setzero_si256()}; }
   static I32 broadcast(int32_t x) { return {_mm256_set1_epi32(x)}; }
+  static I32 load(const int32_t* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+  }
+  void store(int32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 };
 
 struct F32 {
@@ -45,8 +50,13 @@ inline F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
+#ifdef EDGERT_ROUND_TWICE
+// a * b + c, rounded twice, for kernels whose bits must be those of CPUs that cannot do otherwise.
+inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
+#else
 // a * b + c, rounded once.
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+#endif
 // The same, for chains: always the form that overwrites c. With the intrinsic gcc 12 moves
 // long-lived accumulators between registers, and spills them.
 inline F32 accumulate(F32 c, F32 a, F32 b) {
@@ -84,6 +94,31 @@ inline I32 shift_right(I32 a) {  // the sign fills
 inline I32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
 inline F32 from_bits(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
 inline F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+inline I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^22
+inline I32 operator*(I32 a, I32 b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
+
+// Bytes, one per lane.
+inline I32 load_u8(const uint8_t* p) {
+  return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
+inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
+  uint64_t bytes = 0;
+  for (int i = 0; i < n; ++i) bytes |= static_cast<uint64_t>(p[i]) << (8 * i);
+  return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes)))};
+}
+inline uint64_t pack_u8(I32 a) {  // lanes in 0 .. 255
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  return static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+}
+inline void store_u8(uint8_t* p, I32 a) {
+  const uint64_t bytes = pack_u8(a);
+  __builtin_memcpy(p, &bytes, 8);
+}
+inline void store_u8(uint8_t* p, I32 a, int n) {
+  const uint64_t bytes = pack_u8(a);
+  for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> (8 * i));
+}
 
 // Lane i gets lane i ^ kDistance.
 template <int kDistance>

@@ -16,7 +16,10 @@ struct Mask {  // a truth value per lane
 
 struct I32 {
   __m512i v;
+  static I32 zero() { return {_mm512_setzero_si512()}; }
   static I32 broadcast(int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static I32 load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  void store(int32_t* p) const { _mm512_storeu_si512(p, v); }
 };
 
 struct F32 {
@@ -40,8 +43,13 @@ inline F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+#ifdef EDGERT_ROUND_TWICE
+// a * b + c, rounded twice, for kernels whose bits must be those of CPUs that cannot do otherwise.
+inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
+#else
 // a * b + c, rounded once.
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+#endif
 // The same, for chains: always the form that overwrites c. With the intrinsic gcc 12 moves
 // long-lived accumulators between registers, and spills them.
 inline F32 accumulate(F32 c, F32 a, F32 b) {
@@ -79,6 +87,22 @@ inline I32 shift_right(I32 a) {  // the sign fills
 inline I32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32 from_bits(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^22
+inline I32 operator*(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+
+// Bytes, one per lane.
+inline I32 load_u8(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
+  return {_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(F32::first_lanes(n).v, p))};
+}
+inline void store_u8(uint8_t* p, I32 a) {  // lanes in 0 .. 255
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+inline void store_u8(uint8_t* p, I32 a, int n) {
+  _mm512_mask_cvtepi32_storeu_epi8(p, F32::first_lanes(n).v, a.v);
+}
 
 // Lane i gets lane i ^ kDistance.
 template <int kDistance>

@@ -17,6 +17,13 @@ struct Mask {  // all bits of a lane, or none
 struct I32 {
   typedef uint32_t Vector __attribute__((vector_size(16)));  // unsigned: overflow is defined
   Vector v;
+  static I32 zero() { return broadcast(0); }
+  static I32 load(const int32_t* p) {
+    I32 r;
+    std::memcpy(&r.v, p, sizeof r.v);
+    return r;
+  }
+  void store(int32_t* p) const { std::memcpy(p, &v, sizeof v); }
   static I32 broadcast(int32_t x) {
     const uint32_t u = static_cast<uint32_t>(x);
     return {Vector{u, u, u, u}};
@@ -87,6 +94,24 @@ inline I32 shift_right(I32 a) {  // the sign fills
 inline I32 bits(F32 a) { return {(I32::Vector)a.v}; }
 inline F32 from_bits(I32 a) { return {(F32::Vector)a.v}; }
 inline F32 to_f32(I32 a) { return {__builtin_convertvector((Mask::Vector)a.v, F32::Vector)}; }
+inline I32 operator*(I32 a, I32 b) { return {a.v * b.v}; }
+inline I32 to_i32(
+    F32 a) {  // half to even; |a| < 2^22: adding 1.5 * 2^23 leaves no bit for a fraction
+  const F32 shift = F32::broadcast(12582912.0f);
+  return bits(a + shift) - bits(shift);
+}
+
+// Bytes, one per lane.
+inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
+  I32 r = I32::zero();
+  for (int i = 0; i < n; ++i) r.v[i] = p[i];
+  return r;
+}
+inline I32 load_u8(const uint8_t* p) { return load_u8(p, F32::kLanes); }
+inline void store_u8(uint8_t* p, I32 a, int n) {  // lanes in 0 .. 255
+  for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(a.v[i]);
+}
+inline void store_u8(uint8_t* p, I32 a) { store_u8(p, a, F32::kLanes); }
 
 // Half to even: adding 2^23 leaves no bit for a fraction.
 inline F32 round(F32 a) {

@@ -4,94 +4,29 @@
 #include "core/memory.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "runtime/conv_gemm.h"
+#include "runtime/conv_shape.h"
 #include "runtime/op.h"
 
 namespace edgert {
 namespace {
 
-// Size of an output dimension; 0 if the filter does not fit.
-int64_t output_size(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
-                    int64_t after) {
-  const int64_t room = in + before + after - ((kernel - 1) * dilation + 1);
-  return room < 0 ? 0 : room / stride + 1;
-}
-
 TensorType infer(const NodeTypes& node) {
   const ConvAttrs& attrs = node.attrs<ConvAttrs>();
-  for (int i : {0, 1}) {
-    node.require_dtype(i, DType::f32);
-    node.require_rank(i, 4);
-  }
-  const Shape &x = node.shape(0), &w = node.shape(1);
-  for (int i = 0; i < 4; ++i) {
-    if (w[i] < 1) node.fail("SHAPE", "the filter has shape %s", to_string(w).c_str());
-    if (i > 0 && x[i] < 1) node.fail("SHAPE", "the input has shape %s", to_string(x).c_str());
-    if (attrs.pads[i] < 0) node.fail("ATTR", "pad %d is %d", i, attrs.pads[i]);
-  }
-  for (int i : {0, 1})
-    if (attrs.strides[i] < 1 || attrs.dilations[i] < 1)
-      node.fail("ATTR", "stride %d and dilation %d along axis %d, expected at least 1",
-                attrs.strides[i], attrs.dilations[i], i);
-  const int32_t groups = attrs.groups;
-  if (groups < 1 || x[3] % groups != 0 || w[0] % groups != 0)
-    node.fail("ATTR", "%d groups do not divide %d input and %d output channels", groups, x[3],
-              w[0]);
-  if (w[3] != x[3] / groups)
-    node.fail("SHAPE", "the filter has %d input channels, expected %d (%d in %d groups)", w[3],
-              x[3] / groups, x[3], groups);
+  for (int i : {0, 1}) node.require_dtype(i, DType::f32);
+  const Shape out = infer_conv(node, ConvWindow(attrs));
   node.require_activation(attrs.activation);
-
-  TensorType out{DType::f32, {}};
-  out.shape.rank = 4;
-  out.shape[0] = x[0];
-  out.shape[3] = w[0];
-  TensorType padded = node.input(0);  // what a task may have to copy
-  for (int i : {0, 1}) {
-    const int64_t in = int64_t{x[1 + i]} + attrs.pads[i] + attrs.pads[2 + i];
-    const int64_t size = output_size(x[1 + i], w[1 + i], attrs.strides[i], attrs.dilations[i],
-                                     attrs.pads[i], attrs.pads[2 + i]);
-    if (size < 1)
-      node.fail("SHAPE", "a filter of %d with dilation %d does not fit into %lld along axis %d",
-                w[1 + i], attrs.dilations[i], static_cast<long long>(in), i);
-    if (in > INT32_MAX)
-      node.fail("LIMIT", "the padded input has %lld rows or columns", static_cast<long long>(in));
-    out.shape[1 + i] = static_cast<int32_t>(size);
-    padded.shape[1 + i] = static_cast<int32_t>(in);
-  }
-  if (!in_bounds(out) || !in_bounds(padded))
-    node.fail("LIMIT", "the padded input %s or the output %s is too large",
-              to_string(padded.shape).c_str(), to_string(out.shape).c_str());
-  if (node.has(2)) node.require_f32(2, {w[0]});
-  if (node.has(3)) node.require_f32(3, {out.shape[0], out.shape[1], out.shape[2], out.shape[3]});
-  return out;
+  if (node.has(2)) node.require(2, DType::f32, {out[3]});
+  if (node.has(3)) node.require(3, DType::f32, {out[0], out[1], out[2], out[3]});
+  return {DType::f32, out};
 }
 
 Layout layout_for(const ConvAttrs& attrs, const Shape& x, const Shape& w) {
-  if (attrs.groups > 1 && attrs.groups == x[3] && attrs.groups == w[0]) return Layout::kn;
+  if (is_depthwise(ConvWindow(attrs), x, w)) return Layout::kn;
   return attrs.groups == 1 || w[0] / attrs.groups % kPanelWidth == 0 ? Layout::k1n16 : Layout::row;
 }
 
 Layout weight_layout(const NodeTypes& node) {
   return layout_for(node.attrs<ConvAttrs>(), node.shape(0), node.shape(1));
-}
-
-ConvGeometry geometry_of(const ConvAttrs& attrs, const Shape& x, const Shape& w, const Shape& y) {
-  ConvGeometry g;
-  g.batch = x[0];
-  g.height = x[1];
-  g.width = x[2];
-  g.channels = x[3];
-  g.out_height = y[1];
-  g.out_width = y[2];
-  g.outputs = y[3];
-  g.groups = attrs.groups;
-  for (int i : {0, 1}) {
-    g.kernel[i] = w[1 + i];
-    g.strides[i] = attrs.strides[i];
-    g.dilations[i] = attrs.dilations[i];
-    g.pads[i] = attrs.pads[i];
-  }
-  return g;
 }
 
 // Rows to the transposed matrix, for a depthwise filter that is computed by the model.
@@ -221,7 +156,7 @@ Step bind_gemm(const BindContext& context, const ConvGeometry& g, Layout layout)
 Step bind(const BindContext& context) {
   const ConvAttrs& attrs = context.attrs<ConvAttrs>();
   const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
-  const ConvGeometry g = geometry_of(attrs, x, w, context.output().type.shape);
+  const ConvGeometry g = conv_geometry(ConvWindow(attrs), x, w, context.output().type.shape);
   const Layout layout = layout_for(attrs, x, w);
   return layout == Layout::kn ? bind_depthwise(context, g) : bind_gemm(context, g, layout);
 }

@@ -59,7 +59,7 @@ TensorType infer(const NodeTypes& node) {
     node.fail("SHAPE", "the filter has %d rows, expected a multiple of %d groups of %d x %d taps",
               w[0], attrs.groups, attrs.kernel[0], attrs.kernel[1]);
   out[3] = static_cast<int32_t>(w[0] / taps);
-  if (node.has(2)) node.require_f32(2, {out[3]});
+  if (node.has(2)) node.require(2, DType::f32, {out[3]});
   Shape products = x;
   products[3] = w[0];
   if (!in_bounds({DType::f32, out}) || !in_bounds({DType::f32, products}))

@@ -19,7 +19,7 @@ TensorType infer(const NodeTypes& node) {
   out.shape[x.rank - 1] = w[0];
   if (!in_bounds(out))
     node.fail("LIMIT", "the output %s is too large", to_string(out.shape).c_str());
-  if (node.has(2)) node.require_f32(2, {w[0]});
+  if (node.has(2)) node.require(2, DType::f32, {w[0]});
   if (node.has(3)) {
     node.require_dtype(3, DType::f32);
     if (node.shape(3) != out.shape)

@@ -11,7 +11,7 @@ TensorType infer(const NodeTypes& node) {
   node.require_dtype(0, DType::f32);
   const Shape& x = node.shape(0);
   if (x.rank == 0) node.fail("SHAPE", "input 0 is a scalar, expected at least one axis");
-  for (int i = 1; i <= 2; ++i) node.require_f32(i, {x[x.rank - 1]});
+  for (int i = 1; i <= 2; ++i) node.require(i, DType::f32, {x[x.rank - 1]});
   return node.input(0);
 }
 

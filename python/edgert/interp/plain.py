@@ -1,21 +1,18 @@
-"""What every operator means: a slow interpreter of ir.Graph in numpy, the oracle of the tests.
+"""The operators on floats, and those that only move elements, in numpy.
 
-Float operators are evaluated in float64 and rounded once, to float32, at their end. Nothing here is
-optimised: the converter uses it to fold constants, the tests to judge passes and kernels.
+Float operators are evaluated in float64 and rounded once, to float32, at their end.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 import numpy as np
 
-from edgert.errors import EdgertError, InputError
-from edgert.ir import Graph, Node, encode_attrs
+from edgert.errors import InputError
 from edgert.schema import (
-    OPS,
     BinaryFn,
     DType,
     PadMode,
@@ -28,46 +25,6 @@ from edgert.schema import (
 
 Inputs = Sequence[Optional[np.ndarray]]
 Operator = Callable[[np.void, Inputs], np.ndarray]
-
-
-def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Runs the graph once: one array per graph input in, one per graph output out.
-
-    Raises InputError for inputs that do not fit and EdgertError if a node's result does not have
-    the type that the graph declares for it.
-    """
-    arrays: dict[str, np.ndarray] = {}
-    for name in graph.inputs:
-        value = graph.values[name]
-        array = np.asarray(inputs[name])
-        if (array.dtype, array.shape) != (value.dtype, value.shape):
-            raise InputError(
-                f"input '{name}': expected {value.dtype} {value.shape}, "
-                f"found {array.dtype} {array.shape}"
-            )
-        arrays[name] = array
-    arrays.update((name, v.data) for name, v in graph.values.items() if v.data is not None)
-    last_reader = {name: node for node in graph.nodes for name in node.inputs}
-    for node in graph.nodes:
-        value = graph.values[node.output]
-        result = run_node(node, [arrays[name] if name else None for name in node.inputs])
-        if (result.dtype, result.shape) != (value.dtype, value.shape):
-            raise EdgertError(
-                f"{node.op} '{node.name}': declared {value.dtype} {value.shape}, "
-                f"computed {result.dtype} {result.shape}"
-            )
-        arrays[node.output] = result
-        for name in set(node.inputs):
-            if name and last_reader[name] is node and name not in graph.outputs:
-                arrays.pop(name)
-    return {name: arrays[name] for name in graph.outputs}
-
-
-def run_node(node: Node, arrays: Inputs) -> np.ndarray:
-    """The output of one node for the given inputs (None for an absent one)."""
-    attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
-    with np.errstate(all="ignore"):
-        return np.asarray(_OPERATORS[node.op](attrs, arrays), order="C")
 
 
 def _f32(x: np.ndarray) -> np.ndarray:
@@ -98,7 +55,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-_UNARY: dict[UnaryFn, Callable[[np.ndarray, float, float], np.ndarray]] = {
+UNARY: dict[UnaryFn, Callable[[np.ndarray, float, float], np.ndarray]] = {
     UnaryFn.identity: lambda x, a, b: x,
     UnaryFn.relu: lambda x, a, b: np.maximum(x, 0),
     UnaryFn.clip: _clip,
@@ -156,7 +113,7 @@ _REDUCE: dict[ReduceFn, Callable[..., np.ndarray]] = {
 
 def _activate(x: np.ndarray, activation: np.void) -> np.ndarray:
     alpha, beta = float(activation["alpha"]), float(activation["beta"])
-    return _UNARY[UnaryFn(activation["fn"])](x, alpha, beta)
+    return UNARY[UnaryFn(activation["fn"])](x, alpha, beta)
 
 
 def _epilogue(y: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -190,19 +147,23 @@ def _window_counts(image: Sequence[int], kernel: Sequence[int], attrs: np.void, 
     return out
 
 
-def _conv(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    x, w = _f64(inputs[0]), _f64(inputs[1])
+def convolve(attrs: np.void, x: np.ndarray, w: np.ndarray, fill: float = 0) -> np.ndarray:
+    """The convolution of x [B,H,W,I] in float64, surrounded by ``fill``, with w [O,kh,kw,I/g]."""
+    x, w = _f64(x), _f64(w)
     groups, kernel = int(attrs["groups"]), w.shape[1:3]
     top, left, bottom, right = attrs["pads"]
     out = _window_counts(x.shape[1:3], kernel, attrs, ceil=False)
-    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     w = w.reshape(groups, -1, *w.shape[1:])  # [g, O/g, kh, kw, I/g]
     y = np.zeros((groups, x.shape[0] * out[0] * out[1], w.shape[1]))
     for i, j, seen in _taps(x, kernel, attrs, out):
         seen = np.moveaxis(seen.reshape(y.shape[1], groups, -1), 1, 0)
         y += seen @ np.swapaxes(w[:, :, i, j], 1, 2)
-    y = np.moveaxis(y, 0, 1).reshape(x.shape[0], *out, -1)
-    return _epilogue(y, attrs, inputs)
+    return np.moveaxis(y, 0, 1).reshape(x.shape[0], *out, -1)
+
+
+def _conv(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return _epilogue(convolve(attrs, inputs[0], inputs[1]), attrs, inputs)
 
 
 def _conv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -250,8 +211,8 @@ def _max_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _narrow(_pool(attrs, x, lowest, np.fmax), x.dtype)  # NaNs are passed over
 
 
-def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    x = _f64(inputs[0])
+def sum_windows(attrs: np.void, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of every window over x [B,H,W,C]: the sum, and how many elements an average counts."""
     counted = np.ones((1, *x.shape[1:3], 1))
     total = _pool(attrs, x, 0.0, np.add)
     if attrs["count_include_pad"]:
@@ -260,10 +221,14 @@ def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
         unpadded = attrs.copy()
         # The windows are where they were: the pads became part of the image.
         unpadded["pads"] = 0
-        return _f32(
-            total / _pool(unpadded, counted, 0.0, np.add)[:, : total.shape[1], : total.shape[2]]
-        )
-    return _f32(total / _pool(attrs, counted, 0.0, np.add))
+        counts = _pool(unpadded, counted, 0.0, np.add)[:, : total.shape[1], : total.shape[2]]
+        return total, counts
+    return total, _pool(attrs, counted, 0.0, np.add)
+
+
+def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    total, counts = sum_windows(attrs, _f64(inputs[0]))
+    return _f32(total / counts)
 
 
 def _reduce(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -428,7 +393,7 @@ def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return np.select([x >= high, x <= low], ends, inside)
 
 
-_OPERATORS: dict[str, Operator] = {
+OPERATORS: dict[str, Operator] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "gemm": _gemm,

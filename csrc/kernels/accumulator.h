@@ -1,0 +1,22 @@
+// What follows the exact sum of products in the quantised matrix multiplication and convolutions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "schema/attrs.h"
+
+namespace edgert {
+
+// y[i][j] = requantize(float(sum[i][j] + bias[j]) * multiplier[j] +
+//                      float(residual[i][j] - residual_zero) * residual_scale)
+struct AccumulatorOutput {
+  const int32_t* bias;
+  const float* multiplier;
+  const uint8_t* residual;  // rows as those of the output, or null; may be the output itself
+  int32_t residual_zero;
+  float residual_scale;
+  Requantize output;
+};
+
+}  // namespace edgert

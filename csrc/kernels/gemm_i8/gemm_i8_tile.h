@@ -1,0 +1,176 @@
+// The loops of every gemm_i8 kernel, over the vector types of the including file and over
+// `Dot`, which adds four products to each 32-bit lane.
+#pragma once
+
+#include <utility>
+
+#include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/simd/requantize.h"
+
+namespace edgert {
+namespace {
+
+// From the sums of a tile, rows `stride` elements apart, to its part of the output.
+template <typename T>
+__attribute__((noinline)) void finish(const GemmI8& g, size_t i, size_t j, const int32_t* sums,
+                                      int rows, int stride, int columns) {
+  const AccumulatorOutput& out = g.out;
+  const Requantizer requantizer(out.output);
+  const I32 residual_zero = I32::broadcast(out.residual_zero);
+  const F32 residual_scale = constant(out.residual_scale);
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const F32 multiplier = load_first(out.multiplier + j + v, n);
+    for (int r = 0; r < rows; ++r) {
+      const size_t at = (i + r) * g.c_stride + j + v;
+      F32 t = to_f32(I32::load(sums + r * stride + v)) * multiplier;
+      if (out.residual)
+        t = t + to_f32(load_u8_first(out.residual + at, n) - residual_zero) * residual_scale;
+      requantizer.store(t, static_cast<T*>(g.c) + at, n);
+    }
+  }
+}
+
+// The first n bytes at p, 1 .. 3, zeros above them, in each lane.
+inline I32 broadcast_bytes(const uint8_t* p, int n) {
+  uint32_t word = 0;
+  for (int i = 0; i < n; ++i) word |= static_cast<uint32_t>(p[i]) << (8 * i);
+  return I32::broadcast(static_cast<int32_t>(word));
+}
+inline I32 broadcast_bytes(const uint8_t* p) {
+  int32_t word;
+  __builtin_memcpy(&word, p, 4);
+  return I32::broadcast(word);
+}
+
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
+// last vector being partly filled at least.
+template <typename Dot, int kRows, int kVectors>
+void tile(const GemmI8& g, size_t i, size_t j, int columns) {
+  constexpr int kLanes = F32::kLanes, kStep = kPanelOutputs * kPanelDepth;
+  const int8_t* b[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const size_t column = j + v * kLanes;
+    b[v] = g.b + column / kPanelOutputs * g.b_panel_stride + column % kPanelOutputs * kPanelDepth;
+  }
+  const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
+
+  // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
+  I32 acc[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    I32 bias;
+    if (v < kVectors - 1 || last == kLanes) {
+      bias = I32::load(g.out.bias + j + v * kLanes);
+    } else {
+      int32_t some[kLanes] = {};
+      for (int c = 0; c < last; ++c) some[c] = g.out.bias[j + v * kLanes + c];
+      bias = I32::load(some);
+    }
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r) acc[r][v] = bias;
+  }
+
+  const size_t stride = g.a_stride;
+  for (size_t s = 0; s < g.segments; ++s) {
+    // Every third row has a pointer; the two after it are reached through an index register.
+    constexpr int kPointers = (kRows + 2) / 3;
+    const uint8_t* a[kPointers];
+    for (int r = 0; r < kPointers; ++r) a[r] = g.a + (i + 3 * r) * stride + g.a_offsets[s];
+    const auto step = [&](int u, auto broadcast) {
+      typename Dot::Weights w[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) w[v] = Dot::load(b[v] + u * kStep);
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) {
+        const I32 x = broadcast(a[r / 3] + r % 3 * stride + u * kPanelDepth);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot::add(acc[r][v], x, w[v]);
+      }
+    };
+    const auto advance = [&](int steps) {
+      for (int r = 0; r < kPointers; ++r) a[r] += steps * kPanelDepth;
+      for (int v = 0; v < kVectors; ++v) b[v] += steps * kStep;
+    };
+    const auto four = [](const uint8_t* p) { return broadcast_bytes(p); };
+    size_t left = g.k / kPanelDepth;
+    for (; left >= 2; left -= 2) {
+      step(0, four);
+      step(1, four);
+      advance(2);
+    }
+    if (left > 0) {
+      step(0, four);
+      advance(1);
+    }
+    if (const int rest = static_cast<int>(g.k % kPanelDepth); rest > 0) {
+      step(0, [rest](const uint8_t* p) { return broadcast_bytes(p, rest); });
+      advance(1);
+    }
+  }
+
+  const Requantizer requantizer(g.out.output);
+  if (requantizer.linear() && !requantizer.to_float() && g.out.residual == nullptr) {
+    uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const int n = v < kVectors - 1 ? kLanes : last;
+      const F32 multiplier = load_first(g.out.multiplier + j + v * kLanes, n);
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) {
+        const I32 y = requantizer.quantized(to_f32(acc[r][v]) * multiplier);
+        uint8_t* const to = c + r * g.c_stride + v * kLanes;
+        n == kLanes ? store_u8(to, y) : store_u8(to, y, n);
+      }
+    }
+    return;
+  }
+  int32_t sums[kRows * kVectors * kLanes];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r) acc[r][v].store(sums + (r * kVectors + v) * kLanes);
+  const auto end = requantizer.to_float() ? finish<float> : finish<uint8_t>;
+  end(g, i, j, sums, kRows, kVectors * kLanes, columns);
+}
+
+using Tile = void (*)(const GemmI8&, size_t, size_t, int);
+
+template <typename Dot, int kVectors, int... kRows>
+struct Tiles {
+  static constexpr Tile of_rows[] = {tile<Dot, kRows + 1, kVectors>...};
+};
+
+template <typename Dot, int kVectors, int... kRows>
+constexpr const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
+  return Tiles<Dot, kVectors, kRows...>::of_rows;
+}
+
+// All rows of the columns j ... in tiles of nearly equal height, so that there is no thin last one.
+// A tile whose last vector had no column would read a panel that is not there: it is narrowed
+// first.
+template <typename Dot, int kRows, int kVectors>
+void column_block(const GemmI8& g, size_t j, int columns) {
+  if constexpr (kVectors > 1) {
+    if (columns <= (kVectors - 1) * F32::kLanes)
+      return column_block<Dot, kRows, kVectors - 1>(g, j, columns);
+  }
+  const Tile* const tiles = tiles_of<Dot, kVectors>(std::make_integer_sequence<int, kRows>());
+  size_t left = (g.m + kRows - 1) / kRows;
+  for (size_t i = 0; left > 0; --left) {
+    const size_t rows = (g.m - i + left - 1) / left;
+    tiles[rows - 1](g, i, j, columns);
+    i += rows;
+  }
+}
+
+template <typename Dot, int kRows, int kVectors>
+void gemm(const GemmI8& g) {
+  constexpr int kColumns = kVectors * F32::kLanes;
+  for (size_t j = 0; j < g.n; j += kColumns)
+    column_block<Dot, kRows, kVectors>(g, j,
+                                       g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
+}
+
+}  // namespace
+}  // namespace edgert

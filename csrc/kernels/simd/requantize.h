@@ -1,0 +1,52 @@
+// The end of the quantised kernels, `Requantize` in schema/attrs.h, on vectors. Included by kernel
+// files that define EDGERT_ROUND_TWICE before the vector types of their instruction set: every
+// operation is rounded on its own, so that all instruction sets give the same bits.
+#pragma once
+
+#include "kernels/simd/activation.h"
+#include "schema/attrs.h"
+
+namespace edgert {
+namespace {
+
+class Requantizer {
+ public:
+  explicit Requantizer(const Requantize& r)
+      : fn_(static_cast<UnaryFn>(r.activation.fn)),
+        to_float_(r.dtype == static_cast<int32_t>(DType::f32)),
+        linear_(fn_ == UnaryFn::identity && r.scale == 1.0f),
+        alpha_(constant(r.activation.alpha)),
+        beta_(constant(r.activation.beta)),
+        scale_(constant(r.scale)),
+        low_(constant(static_cast<float>(r.low - r.zero))),
+        high_(constant(static_cast<float>(r.high - r.zero))),
+        zero_(I32::broadcast(r.zero)) {}
+
+  bool linear() const { return linear_; }      // f(t) * scale is t
+  bool to_float() const { return to_float_; }  // the output is f32
+
+  F32 scaled(F32 t) const { return linear_ ? t : apply(fn_, t, alpha_, beta_) * scale_; }
+  I32 quantized(F32 scaled) const {
+    return to_i32(min(high_, max(low_, scaled))) + zero_;  // clamped first: the integer is small
+  }
+
+  // Writes y = requantize(t) for the first n lanes.
+  void store(F32 t, uint8_t* y, int n) const {
+    const I32 q = quantized(scaled(t));
+    n == F32::kLanes ? store_u8(y, q) : store_u8(y, q, n);
+  }
+  void store(F32 t, float* y, int n) const { store_first(y, n, scaled(t)); }
+
+ private:
+  UnaryFn fn_;
+  bool to_float_, linear_;
+  F32 alpha_, beta_, scale_, low_, high_;
+  I32 zero_;
+};
+
+inline I32 load_u8_first(const uint8_t* p, int n) {
+  return n == F32::kLanes ? load_u8(p) : load_u8(p, n);
+}
+
+}  // namespace
+}  // namespace edgert
