@@ -1,0 +1,184 @@
+#include "kernels/gemm_i8/gemm_i8.h"
+
+#include <algorithm>
+
+#include "core/memory.h"
+#include "harness.h"
+#include "schema/enums.h"
+
+namespace edgert {
+namespace {
+
+using test::Guard;
+using test::GuardedArray;
+using test::Random;
+
+std::vector<GemmI8Kernel> rows() {
+  std::vector<GemmI8Kernel> list;
+#define KERNEL(symbol, isa, mr, nr, needs_fits_int16) \
+  if (test::can_run(Isa::isa))                        \
+    list.push_back({#symbol, Isa::isa, symbol, mr, nr, needs_fits_int16});
+#include "kernels/gemm_i8/kernels.inc"
+  return list;
+}
+
+// One problem: operands flush against guard pages, strides wider than the rows, and what the result
+// is according to the definition.
+struct Problem {
+  enum Flag {
+    kResidual = 1,
+    kFloat = 2,
+    kStrided = 4,
+    kHardSwish = 8,
+    kSegments = 16,
+    kExtreme = 32
+  };
+
+  Problem(size_t m, size_t n, size_t k, int flags, bool fits_int16, Guard guard, uint64_t seed)
+      : m(m),
+        n(n),
+        k(k),
+        flags(flags),
+        guard(guard),
+        segments(has(kSegments) ? 3 : 1),
+        panel_stride(segments * ceil_div(k, kPanelDepth) * 64),
+        a_stride(k * segments + (has(kStrided) ? 3 : 0)),
+        c_stride(n + (has(kStrided) ? 5 : 0)),
+        a(span(m, segments > 1 ? 3 * k : k + k / 2, a_stride), guard),
+        b(ceil_div(n, kPanelOutputs) * panel_stride),
+        bias(n, guard),
+        multiplier(n, guard),
+        residual(span(m, n, c_stride), guard) {
+    Random random(seed);
+    for (uint8_t& x : a) x = static_cast<uint8_t>(has(kExtreme) ? 255 : random.integer(0, 255));
+    for (uint8_t& x : residual) x = static_cast<uint8_t>(random.integer(0, 255));
+    for (int32_t& x : bias) x = random.integer(-100000, 100000);
+    for (float& x : multiplier) x = random.uniform(1e-4f, 2e-3f);
+    for (size_t s = 0; s < segments; ++s) offsets.push_back(s == 0 ? k / 2 : s == 1 ? 0 : 2 * k);
+    std::memset(b.data(), 0, b.bytes());
+    for (size_t j = 0; j < n; ++j)
+      for (size_t s = 0; s < segments; ++s)
+        for (size_t p = 0; p < k; p += 2) {
+          int first = random.integer(-128, 127), second = random.integer(-128, 127);
+          if (has(kExtreme)) first = second = j % 2 ? 127 : -128;
+          if (fits_int16) {  // the largest that keep the rule
+            if (has(kExtreme)) first /= 2, second = j % 2 ? 128 - first : -128 - first;
+            if ((first > 0) == (second > 0) && std::abs(first + second) > 128) second = 0;
+          }
+          weight(s, p, j) = static_cast<int8_t>(first);
+          if (p + 1 < k) weight(s, p + 1, j) = static_cast<int8_t>(second);
+        }
+  }
+
+  static size_t span(size_t rows, size_t columns, size_t stride) {
+    return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
+  }
+  bool has(Flag flag) const { return flags & flag; }
+  int8_t& weight(size_t s, size_t p, size_t j) {
+    return reinterpret_cast<int8_t*>(
+        b.data())[j / 16 * panel_stride + (s * ceil_div(k, 4) + p / 4) * 64 + j % 16 * 4 + p % 4];
+  }
+
+  float expected(size_t i, size_t j) {
+    int64_t sum = bias[j];
+    for (size_t s = 0; s < segments; ++s)
+      for (size_t p = 0; p < k; ++p)
+        sum += int{a[i * a_stride + offsets[s] + p]} * int{weight(s, p, j)};
+    float t = static_cast<float>(static_cast<int32_t>(sum)) * multiplier[j];
+    if (has(kResidual)) {
+      const float r = static_cast<float>(int{residual[i * c_stride + j]} - 7) * 0.25f;
+      t = t + r;
+    }
+    if (has(kHardSwish)) {
+      const float gate = t * (1.0f / 6.0f) + 0.5f;
+      t = t * std::min(std::max(gate, 0.0f), 1.0f) * 0.75f;
+    }
+    if (has(kFloat)) return t;
+    return std::nearbyintf(std::min(std::max(t, 3.0f - 100.0f), 250.0f - 100.0f)) + 100.0f;
+  }
+
+  template <typename T>
+  void run(const GemmI8Kernel& kernel) {
+    GuardedArray<T> c(span(m, n, c_stride), guard);
+    GemmI8 g = {};
+    g.m = m;
+    g.n = n;
+    g.k = k;
+    g.segments = segments;
+    g.a = a.data();
+    g.a_stride = a_stride;
+    g.a_offsets = offsets.data();
+    g.b = reinterpret_cast<const int8_t*>(b.data());
+    g.b_panel_stride = panel_stride;
+    g.c = c.data();
+    g.c_stride = c_stride;
+    g.out.bias = bias.data();
+    g.out.multiplier = multiplier.data();
+    g.out.residual = has(kResidual) ? residual.data() : nullptr;
+    g.out.residual_zero = 7;
+    g.out.residual_scale = 0.25f;
+    g.out.output.scale = has(kHardSwish) ? 0.75f : 1.0f;
+    g.out.output.activation.fn =
+        static_cast<int32_t>(has(kHardSwish) ? UnaryFn::hard_swish : UnaryFn::identity);
+    g.out.output.dtype = static_cast<int32_t>(has(kFloat) ? DType::f32 : DType::u8);
+    if (!has(kFloat)) g.out.output.zero = 100, g.out.output.low = 3, g.out.output.high = 250;
+    kernel.run(g);
+    for (size_t i = 0; i < m; ++i)
+      for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j) {
+        const T found = c[i * c_stride + j];
+        if (j < n) {
+          const T wanted = static_cast<T>(expected(i, j));
+          if (found == wanted) continue;
+          CHECK(false, "%s m=%zu n=%zu k=%zu flags=%d at %zu, %zu: %g, expected %g", kernel.name, m,
+                n, k, flags, i, j, static_cast<double>(found), static_cast<double>(wanted));
+          return;
+        }
+        CHECK(std::memcmp(&found, "\xff\xff\xff\xff", sizeof found) == 0,
+              "%s wrote between the rows", kernel.name);
+      }
+  }
+
+  size_t m, n, k;
+  int flags;
+  Guard guard;
+  size_t segments, panel_stride, a_stride, c_stride;
+  GuardedArray<uint8_t> a;
+  Buffer b;
+  GuardedArray<int32_t> bias;
+  GuardedArray<float> multiplier;
+  GuardedArray<uint8_t> residual;
+  std::vector<size_t> offsets;
+};
+
+void check(size_t m, size_t n, size_t k, int flags, Guard guard) {
+  for (const GemmI8Kernel& kernel : rows()) {
+    Problem problem(m, n, k, flags, kernel.needs_fits_int16, guard, m * 1000003 + n * 1009 + k);
+    problem.has(Problem::kFloat) ? problem.run<float>(kernel) : problem.run<uint8_t>(kernel);
+  }
+}
+
+TEST(gemm_i8_tile_edges) {
+  for (const GemmI8Kernel& row : rows()) {
+    const size_t mr = row.mr, nr = row.nr;
+    int flags = 0;
+    for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
+      for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
+        for (size_t k : {0, 1, 2, 3, 4, 7, 8, 12, 33}) {
+          check(m, n, k, flags % 64, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          ++flags;
+        }
+  }
+}
+
+TEST(gemm_i8_every_epilogue) {
+  for (int flags = 0; flags < 64; ++flags)
+    for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);
+}
+
+TEST(gemm_i8_big) {
+  check(131, 129, 517, 1, Guard::kBack);
+  check(3, 1000, 1280, Problem::kExtreme, Guard::kBack);
+}
+
+}  // namespace
+}  // namespace edgert
