@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
+from qconv_cases import qconv_cases, qgemm_cases
 
 from edgert.schema import (
     BinaryFn,
@@ -308,4 +310,6 @@ _CASES = {
     "pad": _pad,
     "resize": _resize,
     "cast": _cast,
+    "qconv": lambda rng: starmap(Case, qconv_cases(rng)),
+    "qgemm": lambda rng: starmap(Case, qgemm_cases(rng)),
 }

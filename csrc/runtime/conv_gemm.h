@@ -1,6 +1,4 @@
-// Convolution as a matrix multiplication: rows are output pixels, columns are output channels, the
-// depth runs over the taps and the input channels. The kernel reads the taps where they lie, in the
-// input itself or, for padding, in a copy of the few rows that a task needs.
+// Convolution in float32 as matrix multiplications.
 #pragma once
 
 #include <cstddef>
@@ -9,16 +7,9 @@
 #include "core/cpu.h"
 #include "core/threads.h"
 #include "kernels/gemm_f32/gemm_f32.h"
+#include "runtime/conv_tasks.h"
 
 namespace edgert {
-
-struct ConvGeometry {
-  size_t batch = 1, height = 1, width = 1, channels = 1;  // of the input
-  size_t out_height = 1, out_width = 1, outputs = 1;
-  size_t kernel[2] = {1, 1}, strides[2] = {1, 1}, dilations[2] = {1, 1};
-  size_t pads[2] = {0, 0};  // above, to the left; below and to the right follow from the sizes
-  size_t groups = 1;
-};
 
 struct ConvOperands {
   const float* x;         // [batch, height, width, channels]
@@ -45,24 +36,13 @@ class ConvGemm {
     size_t segment, segments, begin, length;
   };
 
-  void choose_blocks(int threads);
-  void run_task(const ConvOperands& operands, size_t task, float* window) const;
-  void copy_window(const float* x, size_t group, size_t image, size_t row, size_t column,
-                   size_t rows, size_t columns, float* window) const;
+  void run_task(const ConvOperands& operands, size_t task, std::byte* window) const;
 
   const GemmF32Kernel* kernel_;
-  ConvGeometry g_;
+  ConvTasks tasks_;
   size_t threads_;
-  bool flat_;    // one row of pixels that may be cut anywhere
-  bool copied_;  // tasks work on a padded copy of their part of the input
-  size_t group_channels_, group_outputs_, panel_stride_, group_stride_;
-  size_t pixel_stride_,
-      row_stride_;  // elements between input pixels and rows, in the copy if copied_
-  size_t segments_, segment_length_;
-  std::vector<size_t> offsets_;  // of the segments
+  size_t panel_stride_, group_stride_;
   std::vector<DepthBlock> depth_;
-  size_t block_rows_, block_columns_, block_outputs_;  // output elements of a task
-  size_t row_blocks_, column_blocks_, output_blocks_;
 };
 
 // Elements of the panels of a weight [n, k] in `groups` groups.

@@ -1,6 +1,7 @@
 // What the quantised operators check alike.
 #pragma once
 
+#include "kernels/accumulator.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -34,6 +35,34 @@ TensorType infer_accumulator(const NodeTypes& node, const Attrs& attrs, const Sh
                 to_string(shape).c_str());
   }
   return out;
+}
+
+// What follows the sums of qconv or qgemm, without the operands of a run.
+template <typename Attrs>
+AccumulatorOutput accumulator_output(const Attrs& attrs) {
+  return {nullptr, nullptr, nullptr, attrs.residual_zero, attrs.residual_scale, attrs.output};
+}
+
+// The tensors of qconv or qgemm.
+struct AccumulatorTensors {
+  uint32_t x, bias, multiplier, residual, y;
+  explicit AccumulatorTensors(const BindContext& context)
+      : x(context.input_index(0)),
+        bias(context.input_index(2)),
+        multiplier(context.input_index(3)),
+        residual(context.input_index(4)),
+        y(context.node.output) {}
+  // `out` with the operands of a run.
+  AccumulatorOutput bound(AccumulatorOutput out, const RunContext& run) const {
+    out.bias = run.tensor<int32_t>(bias);
+    out.multiplier = run.tensor<float>(multiplier);
+    out.residual = run.tensor<uint8_t>(residual);
+    return out;
+  }
+};
+
+inline size_t output_bytes(const Requantize& output) {  // of an element
+  return dtype_bytes(static_cast<DType>(output.dtype));
 }
 
 }  // namespace edgert

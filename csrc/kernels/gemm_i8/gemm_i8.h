@@ -7,7 +7,7 @@
 // taps in place. All kernels give the same bits; some do so only for weights that keep a rule:
 //
 //   fits_int16: in every pair of neighbours, p = 2q and 2q + 1 of a segment, the positive weights
-//   of a column sum to at most 128, the negative ones to at least -128, so that
+//   of a column sum to at most kMaxPairSum, the negative ones to at least -kMaxPairSum, so that
 //   no sum of two products leaves 16 bits: 255 * 128 = 32640
 //
 // Preconditions: b is in layout k4n16, each segment by itself (the depth of a segment is filled up
@@ -25,6 +25,7 @@ namespace edgert {
 
 constexpr int kPanelOutputs = 16;
 constexpr int kPanelDepth = 4;
+constexpr int kMaxPairSum = 128;  // of fits_int16
 
 struct GemmI8 {
   size_t m, n;

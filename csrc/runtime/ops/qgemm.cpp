@@ -1,3 +1,4 @@
+#include "runtime/conv_gemm_i8.h"
 #include "runtime/quantized.h"
 
 namespace edgert {
@@ -19,7 +20,15 @@ TensorType infer(const NodeTypes& node) {
 
 Layout weight_layout(const NodeTypes&) { return Layout::k4n16; }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
+Step bind(const BindContext& context) {
+  const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
+  context.constant(1, Layout::k4n16);
+  ConvGeometry geometry;
+  geometry.width = geometry.out_width = x.elements(0, x.rank - 1);
+  geometry.channels = static_cast<size_t>(w[1]);
+  geometry.outputs = static_cast<size_t>(w[0]);
+  return bind_gemm_i8(context, geometry, 0, accumulator_output(context.attrs<QGemmAttrs>()));
+}
 
 }  // namespace
 

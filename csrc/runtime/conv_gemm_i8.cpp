@@ -1,0 +1,133 @@
+#include "runtime/conv_gemm_i8.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "runtime/quantized.h"
+
+namespace edgert {
+namespace {
+
+constexpr size_t kBlock = kPanelOutputs * kPanelDepth;  // of a panel: bytes for each output
+
+// One group's rows [outputs][taps][channels] to panels filled up with zeros.
+void pack_panels(const int8_t* w, size_t outputs, size_t taps, size_t channels, int8_t* panels) {
+  const size_t steps = ceil_div(channels, kPanelDepth);
+  for (size_t o = 0; o < outputs; ++o)
+    for (size_t t = 0; t < taps; ++t)
+      for (size_t c = 0; c < channels; ++c)
+        panels[((o / kPanelOutputs * taps + t) * steps + c / kPanelDepth) * kBlock +
+               o % kPanelOutputs * kPanelDepth + c % kPanelDepth] =
+            w[(o * taps + t) * channels + c];
+}
+
+const GemmI8Kernel& choose(const PanelsI8& panels, IsaSet isa) {
+  const GemmI8Kernel& best = select_gemm_i8(isa, true);
+  return best.needs_fits_int16 && !panels.fits_int16() ? select_gemm_i8(isa, false) : best;
+}
+
+ConvTile tile_of(const GemmI8Kernel& kernel) {
+  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), 1, kPanelDepth};
+}
+
+}  // namespace
+
+PanelsI8::PanelsI8(const Tensor& w, size_t groups)
+    : data_(reinterpret_cast<const int8_t*>(w.data)), groups_(groups) {
+  const Shape& shape = w.type.shape;
+  const size_t outputs = static_cast<size_t>(shape[0]) / groups;
+  const size_t taps = shape.elements(1, shape.rank - 1);
+  const size_t channels = static_cast<size_t>(shape[shape.rank - 1]);
+  panel_stride_ = taps * ceil_div(channels, kPanelDepth) * kBlock;
+  group_stride_ = ceil_div(outputs, kPanelOutputs) * panel_stride_;
+  if (w.layout == Layout::k4n16) return;
+  packed_ = Buffer(groups * group_stride_);
+  int8_t* const panels = reinterpret_cast<int8_t*>(packed_.data());
+  std::memset(panels, 0, packed_.bytes());
+  for (size_t g = 0; g < groups; ++g)
+    pack_panels(data_ + g * outputs * taps * channels, outputs, taps, channels,
+                panels + g * group_stride_);
+  data_ = panels;
+}
+
+bool PanelsI8::fits_int16() const {
+  bool fits = true;
+  const size_t bytes = groups_ * group_stride_;
+  for (size_t i = 0; i < bytes && fits; i += kBlock) {
+    int worst = 0;
+    for (size_t j = i; j < i + kBlock; j += 2) {
+      const int a = data_[j], b = data_[j + 1];
+      const int positive = std::max(a, 0) + std::max(b, 0);
+      const int negative = std::min(a, 0) + std::min(b, 0);
+      worst = std::max({worst, positive, -negative});
+    }
+    fits = worst <= kMaxPairSum;
+  }
+  return fits;
+}
+
+ConvGemmI8::ConvGemmI8(const ConvGeometry& geometry, uint8_t x_zero, const Tensor& w, IsaSet isa,
+                       int threads)
+    : panels_(w, geometry.groups),
+      kernel_(&choose(panels_, isa)),
+      tasks_(geometry, tile_of(*kernel_), threads),
+      x_zero_(x_zero),
+      threads_(static_cast<size_t>(threads)) {}
+
+void ConvGemmI8::run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const {
+  pool.parallel_for(tasks_.count(), [&](size_t task, int thread) {
+    run_task(operands, task, scratch + thread * tasks_.window_bytes());
+  });
+}
+
+void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byte* window) const {
+  const ConvTasks::Task task = tasks_.task(index);
+  const std::byte* const input =
+      tasks_.input(task, reinterpret_cast<const std::byte*>(operands.x), x_zero_, window);
+  const ConvGeometry& g = tasks_.geometry();
+  const size_t channel = tasks_.channel(task), out = tasks_.output(task);
+  const size_t element = output_bytes(operands.out.output);
+  const size_t nr = kernel_->nr;
+  for (size_t j = 0; j < task.outputs; j += nr)
+    for (size_t r = 0; r < task.rows; ++r) {
+      const size_t at = out + r * g.out_width * g.outputs + j;
+      GemmI8 gemm;
+      gemm.m = task.columns;
+      gemm.n = std::min(nr, task.outputs - j);
+      gemm.k = tasks_.segment_length();
+      gemm.segments = tasks_.offsets().size();
+      gemm.a = reinterpret_cast<const uint8_t*>(input) + r * tasks_.row_step();
+      gemm.a_stride = tasks_.pixel_step();
+      gemm.a_offsets = tasks_.offsets().data();
+      gemm.b = panels_.data() + task.group * panels_.group_stride() +
+               (task.first_output + j) / kPanelOutputs * panels_.panel_stride() +
+               (task.first_output + j) % kPanelOutputs * kPanelDepth;
+      gemm.b_panel_stride = panels_.panel_stride();
+      gemm.c = static_cast<std::byte*>(operands.y) + at * element;
+      gemm.c_stride = g.outputs;
+      gemm.out = operands.out;
+      gemm.out.bias += channel + j;
+      gemm.out.multiplier += channel + j;
+      if (gemm.out.residual) gemm.out.residual += at;
+      kernel_->run(gemm);
+    }
+}
+
+Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
+                  const AccumulatorOutput& out) {
+  const AccumulatorTensors t(context);
+  const auto conv = std::make_shared<const ConvGemmI8>(geometry, x_zero, *context.input(1),
+                                                       context.isa, context.threads);
+  Step step;
+  step.kernel = conv->kernel();
+  step.scratch_bytes = conv->scratch_bytes();
+  step.weight_bytes = conv->weight_bytes();
+  step.run = [=](const RunContext& run) {
+    conv->run({run.tensor<uint8_t>(t.x), run.tensor<void>(t.y), t.bound(out, run)}, run.scratch(),
+              run.pool());
+  };
+  return step;
+}
+
+}  // namespace edgert

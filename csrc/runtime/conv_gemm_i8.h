@@ -1,0 +1,63 @@
+// Convolution of u8 by i8 as matrix multiplications.
+#pragma once
+
+#include <cstddef>
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "kernels/gemm_i8/gemm_i8.h"
+#include "runtime/conv_tasks.h"
+#include "runtime/op.h"
+
+namespace edgert {
+
+// The weights of qconv or qgemm in layout k4n16, and whether they keep the rule fits_int16.
+class PanelsI8 {
+ public:
+  // `w`: a constant [outputs, taps..., channels] in layout k4n16 or, for groups whose outputs do
+  // not fill panels, in rows, which are packed here.
+  PanelsI8(const Tensor& w, size_t groups);
+
+  const int8_t* data() const { return data_; }
+  size_t group_stride() const { return group_stride_; }  // bytes between the panels of the groups
+  size_t panel_stride() const { return panel_stride_; }
+  bool fits_int16() const;  // reads all weights
+  size_t private_bytes() const { return packed_.bytes(); }
+
+ private:
+  Buffer packed_;
+  const int8_t* data_;
+  size_t groups_, group_stride_, panel_stride_;
+};
+
+struct ConvOperandsI8 {
+  const uint8_t* x;       // [batch, height, width, channels]
+  void* y;                // [batch, out_height, out_width, outputs] of u8 or f32
+  AccumulatorOutput out;  // of all outputs and pixels
+};
+
+class ConvGemmI8 {
+ public:
+  ConvGemmI8(const ConvGeometry& geometry, uint8_t x_zero, const Tensor& w, IsaSet isa,
+             int threads);
+
+  const char* kernel() const { return kernel_->name; }
+  size_t scratch_bytes() const { return threads_ * tasks_.window_bytes(); }
+  size_t weight_bytes() const { return panels_.private_bytes(); }
+  void run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const;
+
+ private:
+  void run_task(const ConvOperandsI8& operands, size_t index, std::byte* window) const;
+
+  PanelsI8 panels_;
+  const GemmI8Kernel* kernel_;
+  ConvTasks tasks_;
+  uint8_t x_zero_;
+  size_t threads_;
+};
+
+// The step of qgemm, and of qconv but for depthwise ones.
+Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
+                  const AccumulatorOutput& out);
+
+}  // namespace edgert

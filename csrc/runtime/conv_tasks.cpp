@@ -1,0 +1,177 @@
+#include "runtime/conv_tasks.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/cpu.h"
+#include "core/memory.h"
+
+namespace edgert {
+namespace {
+
+// Rows that lie a multiple of this apart share the few lines of one cache set.
+constexpr size_t kConflictBytes = 2048;
+
+bool conflicts(size_t stride_bytes) {
+  return stride_bytes != 0 && stride_bytes % kConflictBytes == 0;
+}
+
+}  // namespace
+
+ConvTasks::ConvTasks(const ConvGeometry& geometry, const ConvTile& tile, int threads)
+    : g_(geometry), tile_(tile) {
+  const bool pointwise = g_.kernel[0] * g_.kernel[1] * g_.strides[0] * g_.strides[1] == 1 &&
+                         g_.pads[0] + g_.pads[1] == 0 && g_.out_height == g_.height &&
+                         g_.out_width == g_.width;
+  flat_ = pointwise || (g_.out_height == 1 && g_.height == 1 && g_.kernel[0] == 1);
+  if (pointwise) {
+    g_.width = g_.out_width = g_.batch * g_.height * g_.width;
+    g_.batch = g_.height = g_.out_height = 1;
+  }
+  group_channels_ = g_.channels / g_.groups;
+  group_outputs_ = g_.outputs / g_.groups;
+  const size_t taps = g_.kernel[0] * g_.kernel[1];
+  const size_t tap_length = round_up(group_channels_, tile_.depth_multiple);
+  depth_ = taps * tap_length;
+
+  const bool padded = g_.pads[0] > 0 || g_.pads[1] > 0 || reach(0, g_.out_height) > g_.height ||
+                      reach(1, g_.out_width) > g_.width;
+  const auto conflict = [&](size_t pixel) {
+    return conflicts(pixel * g_.strides[1] * tile_.element_bytes);
+  };
+  // Taps that the panels fill up cannot be read as one segment where they lie.
+  copied_ = padded || (taps > 1 && tap_length != group_channels_) ||
+            (conflict(g_.channels) && group_outputs_ >= 64);
+  choose_blocks(threads);
+  if (copied_) {
+    pixel_stride_ = tap_length;
+    if (conflict(pixel_stride_)) pixel_stride_ += kAlignment / tile_.element_bytes;
+    row_stride_ = pixel_stride_ * reach(1, block_columns_);
+  } else {
+    pixel_stride_ = g_.channels;
+    row_stride_ = pixel_stride_ * g_.width;
+  }
+
+  const size_t tap = copied_ ? tap_length : group_channels_;
+  const bool merged = pixel_stride_ == tap && g_.dilations[1] == 1;
+  segment_length_ = merged ? g_.kernel[1] * tap : tap;
+  for (size_t i = 0; i < g_.kernel[0]; ++i)
+    for (size_t j = 0; j < (merged ? 1 : g_.kernel[1]); ++j)
+      offsets_.push_back(i * g_.dilations[0] * row_stride_ + j * g_.dilations[1] * pixel_stride_);
+}
+
+size_t ConvTasks::reach(int axis, size_t out) const {
+  return (out - 1) * g_.strides[axis] + (g_.kernel[axis] - 1) * g_.dilations[axis] + 1;
+}
+
+// Splits the work so that a task's input stays in the second-level cache, and so that there are a
+// few tasks per thread. Splitting the pixels reads the weights once per block, splitting the
+// outputs reads the input once per block: whichever moves less.
+void ConvTasks::choose_blocks(int threads) {
+  const size_t mr = tile_.rows, nr = tile_.columns, bytes = tile_.element_bytes;
+  const size_t budget = cache_sizes().l2 / 2;
+  const size_t images = g_.batch * g_.groups;
+  // A unit is a tile's height of pixels if the pixels are flat, a row of them otherwise.
+  const size_t units = std::max<size_t>(1, flat_ ? ceil_div(g_.out_width, mr) : g_.out_height);
+  const size_t unit_pixels = flat_ ? mr : g_.out_width;
+  const size_t unit_bytes =
+      bytes * group_channels_ * (flat_ ? mr * g_.strides[1] : g_.width * g_.strides[0]);
+  size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
+  size_t output_blocks = 1;
+
+  const size_t kTaskMacs = 400000 / bytes;  // what is worth handing to a thread: some microseconds
+  const double macs = static_cast<double>(images) * units * unit_pixels * depth_ * group_outputs_;
+  size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
+  tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / kTaskMacs) + 1);
+  const size_t wanted = ceil_div(tasks, std::max<size_t>(1, images));
+  if (wanted > unit_blocks) {
+    const size_t by_units = std::min(units, wanted);
+    const size_t by_outputs =
+        std::min(std::max<size_t>(1, ceil_div(group_outputs_, nr)), ceil_div(wanted, unit_blocks));
+    const double weights = bytes * static_cast<double>(depth_) * group_outputs_;
+    const double input = static_cast<double>(units) * unit_bytes * (copied_ ? 2 : 1);
+    if (by_units * 2 > wanted && weights * by_units <= weights * unit_blocks + input * by_outputs)
+      unit_blocks = by_units;
+    else
+      output_blocks = by_outputs;
+  }
+  const size_t block_units = ceil_div(units, unit_blocks);
+  block_rows_ = flat_ ? 1 : block_units;
+  block_columns_ = flat_ ? block_units * mr : g_.out_width;
+  block_outputs_ = std::max(nr, round_up(ceil_div(group_outputs_, output_blocks), nr));
+  row_blocks_ = ceil_div(g_.out_height, block_rows_);
+  column_blocks_ = ceil_div(g_.out_width, block_columns_);
+  output_blocks_ = ceil_div(group_outputs_, block_outputs_);
+}
+
+size_t ConvTasks::window_bytes() const {
+  if (!copied_) return 0;
+  return round_up(reach(0, block_rows_) * row_stride_ * tile_.element_bytes, kAlignment);
+}
+
+ConvTasks::Task ConvTasks::task(size_t index) const {
+  const auto next = [&index](size_t count) {
+    const size_t part = index % count;
+    index /= count;
+    return part;
+  };
+  Task task;
+  task.first_output = next(output_blocks_) * block_outputs_;
+  task.column = next(column_blocks_) * block_columns_;
+  task.row = next(row_blocks_) * block_rows_;
+  task.image = next(g_.batch);
+  task.group = index;
+  task.rows = std::min(block_rows_, g_.out_height - task.row);
+  task.columns = std::min(block_columns_, g_.out_width - task.column);
+  task.outputs = std::min(block_outputs_, group_outputs_ - task.first_output);
+  return task;
+}
+
+const std::byte* ConvTasks::input(const Task& task, const std::byte* x, uint8_t pad,
+                                  std::byte* window) const {
+  if (copied_) {
+    copy_window(task, x, pad, window);
+    return window;
+  }
+  const size_t row = task.image * g_.height + task.row * g_.strides[0];
+  const size_t pixel = row * g_.width + task.column * g_.strides[1];
+  return x + (pixel * g_.channels + task.group * group_channels_) * tile_.element_bytes;
+}
+
+// Copies the input under a block of outputs, `pad` where it reaches beyond the image.
+void ConvTasks::copy_window(const Task& task, const std::byte* x, uint8_t pad,
+                            std::byte* window) const {
+  const size_t bytes = tile_.element_bytes;
+  // The columns of the window that lie in the image: [left, right).
+  const size_t width = reach(1, task.columns);
+  const size_t x0 = task.column * g_.strides[1];  // of the padded image
+  const size_t left = std::min(width, g_.pads[1] > x0 ? g_.pads[1] - x0 : 0);
+  const size_t image_end = g_.pads[1] + g_.width;
+  const size_t right = std::max(left, std::min(width, image_end > x0 ? image_end - x0 : 0));
+  const size_t pixel_bytes = pixel_stride_ * bytes, channel_bytes = group_channels_ * bytes;
+  const bool whole = pixel_stride_ == g_.channels;  // a row of pixels is one piece of memory
+  for (size_t r = 0; r < reach(0, task.rows); ++r) {
+    std::byte* const to = window + r * row_stride_ * bytes;
+    const size_t y = task.row * g_.strides[0] + r;
+    if (y < g_.pads[0] || y >= g_.pads[0] + g_.height) {
+      std::memset(to, pad, width * pixel_bytes);
+      continue;
+    }
+    std::memset(to, pad, left * pixel_bytes);
+    if (right > left) {
+      const size_t row = task.image * g_.height + y - g_.pads[0];
+      const std::byte* const from = x + ((row * g_.width + x0 + left - g_.pads[1]) * g_.channels +
+                                         task.group * group_channels_) *
+                                            bytes;
+      if (whole) {
+        std::memcpy(to + left * pixel_bytes, from, (right - left) * pixel_bytes);
+      } else {
+        for (size_t p = 0; p < right - left; ++p)
+          std::memcpy(to + (left + p) * pixel_bytes, from + p * g_.channels * bytes, channel_bytes);
+      }
+    }
+    std::memset(to + right * pixel_bytes, pad, (width - right) * pixel_bytes);
+  }
+}
+
+}  // namespace edgert
