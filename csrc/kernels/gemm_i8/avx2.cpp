@@ -6,40 +6,42 @@
 namespace edgert {
 namespace {
 
-// Sums of two products fit 16 bits.
-struct Dot {
-  using Weights = I32;
-  static I32 load(const int8_t* p) {
-    return {_mm256_load_si256(reinterpret_cast<const __m256i*>(p))};
-  }
-  static I32 add(I32 sum, I32 x, I32 w) {
-    const __m256i pairs = _mm256_maddubs_epi16(x.v, w.v);
-    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
-  }
-};
+// For weights that keep the rule fits_int16: no sum of two products saturates.
+inline I32 dot_pairs(I32 sum, I32 x, I32 w) {
+  const __m256i pairs = _mm256_maddubs_epi16(x.v, w.v);
+  return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
 
-// Any weights: single products fit 16 bits.
-struct ExactDot {
-  struct Weights {
-    __m256i even, odd;  // the others are zero
+// Any weights: in 16 bits. Each output has two partial sums, side by side.
+struct WideDot {
+  struct Halves {
+    __m256i low, high;  // of the outputs 0 .. 3 and 4 .. 7
   };
+  using Weights = Halves;
+  using Sum = Halves;
+  using Input = __m256i;
   static Weights load(const int8_t* p) {
-    const __m256i w = _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i odd = _mm256_set1_epi16(static_cast<int16_t>(0xff00));
-    return {_mm256_andnot_si256(odd, w), _mm256_and_si256(odd, w)};
+    const __m128i* const w = reinterpret_cast<const __m128i*>(p);
+    return {_mm256_cvtepi8_epi16(_mm_load_si128(w)), _mm256_cvtepi8_epi16(_mm_load_si128(w + 1))};
   }
-  static I32 add(I32 sum, I32 x, const Weights& w) {
-    const __m256i one = _mm256_set1_epi16(1);
-    const __m256i even = _mm256_madd_epi16(_mm256_maddubs_epi16(x.v, w.even), one);
-    const __m256i odd = _mm256_madd_epi16(_mm256_maddubs_epi16(x.v, w.odd), one);
-    return {_mm256_add_epi32(sum.v, _mm256_add_epi32(even, odd))};
+  static Sum start(I32 bias) {
+    return {_mm256_cvtepu32_epi64(_mm256_castsi256_si128(bias.v)),
+            _mm256_cvtepu32_epi64(_mm256_extracti128_si256(bias.v, 1))};
+  }
+  static Input broadcast(int32_t word) { return _mm256_cvtepu8_epi16(_mm_set1_epi32(word)); }
+  static Sum add(Sum sum, Input x, const Weights& w) {
+    return {_mm256_add_epi32(sum.low, _mm256_madd_epi16(x, w.low)),
+            _mm256_add_epi32(sum.high, _mm256_madd_epi16(x, w.high))};
+  }
+  static I32 total(Sum sum) {
+    return {_mm256_permute4x64_epi64(_mm256_hadd_epi32(sum.low, sum.high), 0xd8)};
   }
 };
 
 }  // namespace
 
-void gemm_i8_avx2_6x16(const GemmI8& g) { gemm<Dot, 6, 2>(g); }
+void gemm_i8_avx2_6x16(const GemmI8& g) { gemm<PlainDot<dot_pairs>, 6, 2>(g); }
 
-void gemm_i8_avx2_exact_4x16(const GemmI8& g) { gemm<ExactDot, 4, 2>(g); }
+void gemm_i8_avx2_wide_5x8(const GemmI8& g) { gemm<WideDot, 5, 1>(g); }
 
 }  // namespace edgert

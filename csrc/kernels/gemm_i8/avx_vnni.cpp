@@ -4,16 +4,7 @@
 #include "kernels/gemm_i8/gemm_i8_tile.h"
 
 namespace edgert {
-namespace {
 
-struct Dot {
-  using Weights = I32;
-  static I32 load(const int8_t* p) { return I32::load(reinterpret_cast<const int32_t*>(p)); }
-  static I32 add(I32 sum, I32 x, I32 w) { return dot(sum, x, w); }
-};
-
-}  // namespace
-
-void gemm_i8_avx_vnni_6x16(const GemmI8& g) { gemm<Dot, 6, 2>(g); }
+void gemm_i8_avx_vnni_6x16(const GemmI8& g) { gemm<PlainDot<dot>, 6, 2>(g); }
 
 }  // namespace edgert

@@ -1,5 +1,10 @@
-// The loops of every gemm_i8 kernel, over the vector types of the including file and over
-// `Dot`, which adds four products to each 32-bit lane.
+// The loops of every gemm_i8 kernel, over the vector types of the including file and over `Dot`:
+//
+//   Weights, load(p)     the weights of one vector of outputs, four of the depth
+//   Sum, start(I32)      an accumulator of one vector of outputs
+//   Input, broadcast     four bytes of a row, from a 32-bit word
+//   add(sum, x, w)       adds four products per output
+//   total(sum)           the sums, one output per lane
 #pragma once
 
 #include <utility>
@@ -31,17 +36,30 @@ __attribute__((noinline)) void finish(const GemmI8& g, size_t i, size_t j, const
   }
 }
 
-// The first n bytes at p, 1 .. 3, zeros above them, in each lane.
-inline I32 broadcast_bytes(const uint8_t* p, int n) {
+// The first n bytes at p, 1 .. 3, zeros above them.
+inline int32_t word_of(const uint8_t* p, int n) {
   uint32_t word = 0;
   for (int i = 0; i < n; ++i) word |= static_cast<uint32_t>(p[i]) << (8 * i);
-  return I32::broadcast(static_cast<int32_t>(word));
+  return static_cast<int32_t>(word);
 }
-inline I32 broadcast_bytes(const uint8_t* p) {
+inline int32_t word_of(const uint8_t* p) {
   int32_t word;
   __builtin_memcpy(&word, p, 4);
-  return I32::broadcast(word);
+  return word;
 }
+
+// The plain case: one vector of sums, and a function that adds four products to each lane.
+template <I32 (*kDot)(I32, I32, I32)>
+struct PlainDot {
+  using Weights = I32;
+  using Sum = I32;
+  using Input = I32;
+  static Weights load(const int8_t* p) { return I32::load(reinterpret_cast<const int32_t*>(p)); }
+  static Sum start(I32 bias) { return bias; }
+  static Input broadcast(int32_t word) { return I32::broadcast(word); }
+  static Sum add(Sum sum, Input x, Weights w) { return kDot(sum, x, w); }
+  static I32 total(Sum sum) { return sum; }
+};
 
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
 // last vector being partly filled at least.
@@ -56,7 +74,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
 
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
-  I32 acc[kRows][kVectors];
+  typename Dot::Sum acc[kRows][kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     I32 bias;
@@ -68,7 +86,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
       bias = I32::load(some);
     }
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) acc[r][v] = bias;
+    for (int r = 0; r < kRows; ++r) acc[r][v] = Dot::start(bias);
   }
 
   const size_t stride = g.a_stride;
@@ -77,13 +95,14 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
     constexpr int kPointers = (kRows + 2) / 3;
     const uint8_t* a[kPointers];
     for (int r = 0; r < kPointers; ++r) a[r] = g.a + (i + 3 * r) * stride + g.a_offsets[s];
-    const auto step = [&](int u, auto broadcast) {
+    const auto step = [&](int u, auto word) {
       typename Dot::Weights w[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) w[v] = Dot::load(b[v] + u * kStep);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
-        const I32 x = broadcast(a[r / 3] + r % 3 * stride + u * kPanelDepth);
+        const typename Dot::Input x =
+            Dot::broadcast(word(a[r / 3] + r % 3 * stride + u * kPanelDepth));
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot::add(acc[r][v], x, w[v]);
       }
@@ -92,7 +111,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
       for (int r = 0; r < kPointers; ++r) a[r] += steps * kPanelDepth;
       for (int v = 0; v < kVectors; ++v) b[v] += steps * kStep;
     };
-    const auto four = [](const uint8_t* p) { return broadcast_bytes(p); };
+    const auto four = [](const uint8_t* p) { return word_of(p); };
     size_t left = g.k / kPanelDepth;
     for (; left >= 2; left -= 2) {
       step(0, four);
@@ -104,7 +123,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
       advance(1);
     }
     if (const int rest = static_cast<int>(g.k % kPanelDepth); rest > 0) {
-      step(0, [rest](const uint8_t* p) { return broadcast_bytes(p, rest); });
+      step(0, [rest](const uint8_t* p) { return word_of(p, rest); });
       advance(1);
     }
   }
@@ -118,7 +137,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
       const F32 multiplier = load_first(g.out.multiplier + j + v * kLanes, n);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
-        const I32 y = requantizer.quantized(to_f32(acc[r][v]) * multiplier);
+        const I32 y = requantizer.quantized(to_f32(Dot::total(acc[r][v])) * multiplier);
         uint8_t* const to = c + r * g.c_stride + v * kLanes;
         n == kLanes ? store_u8(to, y) : store_u8(to, y, n);
       }
@@ -129,7 +148,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) acc[r][v].store(sums + (r * kVectors + v) * kLanes);
+    for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
   const auto end = requantizer.to_float() ? finish<float> : finish<uint8_t>;
   end(g, i, j, sums, kRows, kVectors * kLanes, columns);
 }

@@ -6,20 +6,16 @@
 namespace edgert {
 namespace {
 
-struct Dot {
-  using Weights = I32;  // four bytes per lane
-  static I32 load(const int8_t* p) { return I32::load(reinterpret_cast<const int32_t*>(p)); }
-  static I32 add(I32 sum, I32 x, I32 w) {
-    const I32 byte = I32::broadcast(255);
-    sum = sum + (x & byte) * shift_right<24>(shift_left<24>(w));
-    sum = sum + (shift_right<8>(x) & byte) * shift_right<24>(shift_left<16>(w));
-    sum = sum + (shift_right<16>(x) & byte) * shift_right<24>(shift_left<8>(w));
-    return sum + (shift_right<24>(x) & byte) * shift_right<24>(w);
-  }
-};
+inline I32 dot(I32 sum, I32 x, I32 w) {
+  const I32 byte = I32::broadcast(255);
+  sum = sum + (x & byte) * shift_right<24>(shift_left<24>(w));
+  sum = sum + (shift_right<8>(x) & byte) * shift_right<24>(shift_left<16>(w));
+  sum = sum + (shift_right<16>(x) & byte) * shift_right<24>(shift_left<8>(w));
+  return sum + (shift_right<24>(x) & byte) * shift_right<24>(w);
+}
 
 }  // namespace
 
-void gemm_i8_portable_2x8(const GemmI8& g) { gemm<Dot, 2, 2>(g); }
+void gemm_i8_portable_2x8(const GemmI8& g) { gemm<PlainDot<dot>, 2, 2>(g); }
 
 }  // namespace edgert
