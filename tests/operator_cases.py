@@ -38,7 +38,7 @@ SHAPES: list[tuple[int, ...]] = [(), (1,), (7,), (3, 5), (2, 3, 33), (2, 1, 4, 6
 
 def cases(op: str, rng: np.random.Generator) -> list[Case]:
     """The cases of an operator; KeyError if it has none."""
-    return list(_CASES[op](rng))
+    return list(CASES[op](rng))
 
 
 def _normal(rng: np.random.Generator, *shape: int, dtype: str = "float32") -> np.ndarray:
@@ -286,7 +286,7 @@ def _cast(rng: np.random.Generator) -> Iterator[Case]:
             yield Case({"dtype": dtype}, [values])
 
 
-_CASES = {
+CASES = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "gemm": _gemm,

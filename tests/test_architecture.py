@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from operator_cases import CASES
 
-from edgert import _core, schema
+from edgert import _core, interp, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
@@ -165,10 +166,12 @@ def test_module_lives_beside_other_runtimes() -> None:
 
 @pytest.mark.parametrize("op", schema.OPS)
 def test_every_operator_is_complete(op: str) -> None:
-    """An operator of the schema has its file in the runtime."""
+    """An operator of the schema has its file in the runtime, its meaning in numpy and its cases."""
     source = CSRC / "runtime" / "ops" / f"{op}.cpp"
     assert source.is_file(), "the runtime lacks it"
     assert f"const OpDef {op}_op" in source.read_text()
+    assert op in interp.OPERATORS, "the interpreter lacks it"
+    assert op in CASES, "tests/operator_cases.py lacks it"
 
 
 @pytest.mark.parametrize("name", _core.records())

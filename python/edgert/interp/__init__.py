@@ -15,7 +15,7 @@ from edgert.interp import plain, quantized
 from edgert.ir import Graph, Node, encode_attrs
 from edgert.schema import OPS
 
-_OPERATORS = {**plain.OPERATORS, **quantized.OPERATORS}
+OPERATORS = {**plain.OPERATORS, **quantized.OPERATORS}
 
 
 def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -55,4 +55,4 @@ def run_node(node: Node, arrays: plain.Inputs) -> np.ndarray:
     """The output of one node for the given inputs (None for an absent one)."""
     attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
     with np.errstate(all="ignore"):
-        return np.asarray(_OPERATORS[node.op](attrs, arrays), order="C")
+        return np.asarray(OPERATORS[node.op](attrs, arrays), order="C")
