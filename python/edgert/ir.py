@@ -145,8 +145,8 @@ def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
 
     Every field must be given, but for ``activation``, ``reserved`` and the fields of records in
     the record, which default to zero. Lists shorter than their field are filled up with zeros. A
-    record in the record is a dict: an activation of ``fn``, ``alpha`` and ``beta``. Raises FormatError for a field that is unknown,
-    missing or too long.
+    record in the record is a dict: an activation of ``fn``, ``alpha`` and ``beta``. Raises
+    FormatError for a field that is unknown, missing or too long.
     """
     dtype = OPS[op].attrs
     record = np.zeros((), dtype)
