@@ -41,6 +41,12 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "col2im_f32";
 #include "kernels/col2im_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "gemm_i8";
+#include "kernels/gemm_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "dwconv_i8";
+#include "kernels/dwconv_i8/kernels.inc"
   return list;
 }
 

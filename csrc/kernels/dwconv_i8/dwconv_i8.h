@@ -32,4 +32,18 @@ struct DwconvI8 {
   AccumulatorOutput out;  // the residual is as y
 };
 
+using DwconvI8Fn = void (*)(const DwconvI8&);
+
+struct DwconvI8Kernel {
+  const char* name;
+  Isa isa;
+  DwconvI8Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const DwconvI8&);
+#include "kernels/dwconv_i8/kernels.inc"
+
+// The best kernel that `isa` can run.
+const DwconvI8Kernel& select_dwconv_i8(IsaSet isa);
+
 }  // namespace edgert

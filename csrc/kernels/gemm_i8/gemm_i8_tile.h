@@ -15,27 +15,6 @@
 namespace edgert {
 namespace {
 
-// From the sums of a tile, rows `stride` elements apart, to its part of the output.
-template <typename T>
-__attribute__((noinline)) void finish(const GemmI8& g, size_t i, size_t j, const int32_t* sums,
-                                      int rows, int stride, int columns) {
-  const AccumulatorOutput& out = g.out;
-  const Requantizer requantizer(out.output);
-  const I32 residual_zero = I32::broadcast(out.residual_zero);
-  const F32 residual_scale = constant(out.residual_scale);
-  for (int v = 0; v < columns; v += F32::kLanes) {
-    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
-    const F32 multiplier = load_first(out.multiplier + j + v, n);
-    for (int r = 0; r < rows; ++r) {
-      const size_t at = (i + r) * g.c_stride + j + v;
-      F32 t = to_f32(I32::load(sums + r * stride + v)) * multiplier;
-      if (out.residual)
-        t = t + to_f32(load_u8_first(out.residual + at, n) - residual_zero) * residual_scale;
-      requantizer.store(t, static_cast<T*>(g.c) + at, n);
-    }
-  }
-}
-
 // The first n bytes at p, 1 .. 3, zeros above them.
 inline int32_t word_of(const uint8_t* p, int n) {
   uint32_t word = 0;
@@ -149,8 +128,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
-  const auto end = requantizer.to_float() ? finish<float> : finish<uint8_t>;
-  end(g, i, j, sums, kRows, kVectors * kLanes, columns);
+  finish(g.out, j, sums, kRows, kVectors * kLanes, columns, g.c, i * g.c_stride + j, g.c_stride);
 }
 
 using Tile = void (*)(const GemmI8&, size_t, size_t, int);

@@ -3,8 +3,8 @@
 // operation is rounded on its own, so that all instruction sets give the same bits.
 #pragma once
 
+#include "kernels/accumulator.h"
 #include "kernels/simd/activation.h"
-#include "schema/attrs.h"
 
 namespace edgert {
 namespace {
@@ -46,6 +46,37 @@ class Requantizer {
 
 inline I32 load_u8_first(const uint8_t* p, int n) {
   return n == F32::kLanes ? load_u8(p) : load_u8(p, n);
+}
+
+// From sums that include the bias to their outputs: `rows` rows of `columns` sums, `stride`
+// elements apart and readable to a whole vector, of the output channels from j on. The first output
+// is element `at` of y and of the residual, `y_stride` lie between rows.
+template <typename T>
+__attribute__((noinline)) void finish_as(const AccumulatorOutput& out, size_t j,
+                                         const int32_t* sums, int rows, int stride, int columns,
+                                         T* y, size_t at, size_t y_stride) {
+  const Requantizer requantizer(out.output);
+  const I32 residual_zero = I32::broadcast(out.residual_zero);
+  const F32 residual_scale = constant(out.residual_scale);
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const F32 multiplier = load_first(out.multiplier + j + v, n);
+    for (int r = 0; r < rows; ++r) {
+      const size_t to = at + r * y_stride + v;
+      F32 t = to_f32(I32::load(sums + r * stride + v)) * multiplier;
+      if (out.residual)
+        t = t + to_f32(load_u8_first(out.residual + to, n) - residual_zero) * residual_scale;
+      requantizer.store(t, y + to, n);
+    }
+  }
+}
+
+inline void finish(const AccumulatorOutput& out, size_t j, const int32_t* sums, int rows,
+                   int stride, int columns, void* y, size_t at, size_t y_stride) {
+  if (out.output.dtype == static_cast<int32_t>(DType::f32))
+    finish_as(out, j, sums, rows, stride, columns, static_cast<float*>(y), at, y_stride);
+  else
+    finish_as(out, j, sums, rows, stride, columns, static_cast<uint8_t*>(y), at, y_stride);
 }
 
 }  // namespace

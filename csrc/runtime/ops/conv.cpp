@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <memory>
 
 #include "core/memory.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "runtime/conv_gemm.h"
 #include "runtime/conv_shape.h"
+#include "runtime/depthwise.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -61,31 +61,11 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
   if (!computed) context.constant(1, Layout::kn);
 
   DwconvF32 base = {};
-  base.pixel_stride = base.w_stride = g.channels;
-  base.height = g.height;
-  base.width = g.width;
-  base.out_width = g.out_width;
-  for (int i : {0, 1}) {
-    base.kernel[i] = g.kernel[i];
-    base.strides[i] = g.strides[i];
-    base.dilations[i] = g.dilations[i];
-    base.pads[i] = g.pads[i];
-  }
+  set_geometry(g, &base);
   base.activation = attrs.activation;
 
-  // A few tasks per thread: rows first, since neighbouring rows share their input, then channels.
+  const DepthwiseTasks tasks(g, kPanelWidth, context.threads);
   const size_t taps = g.kernel[0] * g.kernel[1];
-  const size_t macs = g.batch * g.out_height * g.out_width * g.channels * taps;
-  constexpr size_t kTaskMacs = 50000;
-  const size_t tasks =
-      context.threads == 1 ? 1 : std::min<size_t>(context.threads * 4, macs / kTaskMacs + 1);
-  const size_t wanted = ceil_div(tasks, std::max<size_t>(1, g.batch));
-  const size_t row_blocks = std::min(ceil_div(g.out_height, 4), wanted);
-  const size_t block_rows = ceil_div(g.out_height, row_blocks);
-  const size_t block_channels =
-      round_up(ceil_div(g.channels, ceil_div(wanted, row_blocks)), kPanelWidth);
-  const size_t channel_blocks = ceil_div(g.channels, block_channels);
-
   Step step;
   step.kernel = kernel.name;
   step.scratch_bytes = computed ? taps * g.channels * sizeof(float) : 0;
@@ -96,21 +76,17 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
       transpose(w, g.channels, taps, columns);
       w = columns;
     }
-    const size_t count = g.batch * ceil_div(g.out_height, block_rows) * channel_blocks;
-    run.pool().parallel_for(count, [&](size_t task, int) {
-      const size_t channel = task % channel_blocks * block_channels;
-      const size_t row = task / channel_blocks % ceil_div(g.out_height, block_rows) * block_rows;
-      const size_t image = task / channel_blocks / ceil_div(g.out_height, block_rows);
-      const size_t out = image * g.out_height * g.out_width * g.channels + channel;
+    run.pool().parallel_for(tasks.count(), [&](size_t index, int) {
+      const DepthwiseTasks::Task task = tasks.task(index);
       DwconvF32 d = base;
-      d.channels = std::min(block_channels, g.channels - channel);
-      d.x = run.tensor<float>(t.x) + image * g.height * g.width * g.channels + channel;
-      d.y = run.tensor<float>(t.y) + out;
-      d.w = w + channel;
-      d.bias = t.bias == kNone ? nullptr : run.tensor<float>(t.bias) + channel;
-      d.residual = t.residual == kNone ? nullptr : run.tensor<float>(t.residual) + out;
-      d.row_begin = row;
-      d.row_end = std::min(row + block_rows, g.out_height);
+      d.channels = task.channels;
+      d.x = run.tensor<float>(t.x) + task.x;
+      d.y = run.tensor<float>(t.y) + task.y;
+      d.w = w + task.channel;
+      d.bias = t.bias == kNone ? nullptr : run.tensor<float>(t.bias) + task.channel;
+      d.residual = t.residual == kNone ? nullptr : run.tensor<float>(t.residual) + task.y;
+      d.row_begin = task.row_begin;
+      d.row_end = task.row_end;
       kernel.run(d);
     });
   };

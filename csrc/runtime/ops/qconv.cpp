@@ -1,5 +1,7 @@
+#include "kernels/dwconv_i8/dwconv_i8.h"
 #include "runtime/conv_gemm_i8.h"
 #include "runtime/conv_shape.h"
+#include "runtime/depthwise.h"
 #include "runtime/quantized.h"
 
 namespace edgert {
@@ -23,8 +25,38 @@ Layout weight_layout(const NodeTypes& node) {
   return layout_for(node.attrs<QConvAttrs>(), node.shape(0), node.shape(1));
 }
 
-Step bind_depthwise(const BindContext& context, const ConvGeometry&) {
-  context.fail("TODO", "no kernel yet");
+Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
+  const QConvAttrs& attrs = context.attrs<QConvAttrs>();
+  const DwconvI8Kernel& kernel = select_dwconv_i8(context.isa);
+  const AccumulatorTensors t(context);
+  const AccumulatorOutput out = accumulator_output(attrs);
+  const DepthwiseTasks tasks(g, 64, context.threads);
+
+  DwconvI8 base = {};
+  set_geometry(g, &base);
+  base.x_zero = static_cast<uint8_t>(attrs.x_zero);
+  base.w = reinterpret_cast<const int8_t*>(context.constant(1, Layout::kn));
+
+  Step step;
+  step.kernel = kernel.name;
+  step.run = [=](const RunContext& run) {
+    run.pool().parallel_for(tasks.count(), [&](size_t index, int) {
+      const DepthwiseTasks::Task task = tasks.task(index);
+      DwconvI8 d = base;
+      d.channels = task.channels;
+      d.x = run.tensor<uint8_t>(t.x) + task.x;
+      d.y = run.tensor<std::byte>(t.y) + task.y * output_bytes(out.output);
+      d.w += task.channel;
+      d.out = t.bound(out, run);
+      d.out.bias += task.channel;
+      d.out.multiplier += task.channel;
+      if (d.out.residual) d.out.residual += task.y;
+      d.row_begin = task.row_begin;
+      d.row_end = task.row_end;
+      kernel.run(d);
+    });
+  };
+  return step;
 }
 
 Step bind(const BindContext& context) {
