@@ -11,13 +11,20 @@ from pathlib import Path
 import onnx
 
 from edgert import ir
-from edgert.errors import InputError
+from edgert.errors import InputError, UnsupportedError
 from edgert.importer import Source, import_proto, read_model
 from edgert.importer.tensors import weight_tensors
+from edgert.inputs import ImageOptions, random_inputs
+from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
+from edgert.quantize import Options, Quantization
+from edgert.quantize import quantize as quantize_graph
+from edgert.quantize.samples import Samples
+from edgert.quantize.samples import Source as Calibration
 
 STAGES = ("read", "import", "optimize", "pack", "write")
+DATA_FREE_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Report:
     before: ModelSize
     after: ModelSize
     passes: tuple[PassReport, ...]
+    quantization: Quantization | None = None
 
 
 def convert(
@@ -44,6 +52,11 @@ def convert(
     output: str | os.PathLike[str] | None = None,
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    quantize: str | None = None,
+    calibrate: Calibration | None = None,
+    ranges: str = "mse",
+    fits_int16: bool = True,
+    image: ImageOptions | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Converts an ONNX model into the file ``output``.
@@ -52,6 +65,12 @@ def convert(
     to the same name with the suffix ``.edgert``. ``input_shapes`` pins the inputs whose dimensions
     the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
     each of ``STAGES`` as it begins.
+
+    ``quantize="int8"`` makes the network compute on bytes. ``calibrate`` is the data that shows it
+    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy or
+    a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
+    the ranges are those of random inputs. The other arguments are those of
+    :class:`edgert.quantize.Options`.
 
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
@@ -70,11 +89,27 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
+    quantization = None
+    if quantize is not None:
+        if quantize != "int8":
+            raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8'", "QUANTIZE")
+        samples = _samples(graph, calibrate, image or ImageOptions())
+        options = Options(ranges=ranges, fits_int16=fits_int16)
+        graph, quantization = quantize_graph(graph, samples, options, begin)
+        ir.verify(graph)
     begin("pack")
     data = pack(graph)
     begin("write")
     write_file(output, data)
-    return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes))
+    return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes), quantization)
+
+
+def _samples(graph: ir.Graph, source: Calibration | None, image: ImageOptions) -> Samples:
+    """The calibration samples; random ones if there is no source."""
+    infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
+    if source is None:
+        source = [random_inputs(infos, seed) for seed in range(DATA_FREE_SAMPLES)]
+    return Samples(source, infos, image)
 
 
 def _onnx_size(model: onnx.ModelProto) -> ModelSize:

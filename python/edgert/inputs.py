@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def _read_spec(
             f"the model has no input '{spec.split('=')[0]}'; it has {list(by_name)}", "INPUT"
         )
     if path.suffix == ".npz":
-        arrays = _load(path)
+        arrays = load_arrays(path)
         if set(arrays) & set(by_name):
             return {k: _fit(arrays[k], by_name[k]) for k in arrays if k in by_name}
     if len(infos) != 1:
@@ -100,8 +100,8 @@ def _read_spec(
 
 def _read_one(path: Path, info: TensorInfo, image: ImageOptions) -> np.ndarray:
     if path.suffix not in ARRAY_SUFFIXES:
-        return _read_image(path, info, image)
-    arrays = _load(path)
+        return read_image(path, info, image)
+    arrays = load_arrays(path)
     if info.name in arrays:
         return _fit(arrays[info.name], info)
     if len(arrays) != 1:
@@ -109,9 +109,14 @@ def _read_one(path: Path, info: TensorInfo, image: ImageOptions) -> np.ndarray:
     return _fit(next(iter(arrays.values())), info)
 
 
-def _load(path: Path) -> Mapping[str, np.ndarray]:
-    """The arrays of an .npy or .npz file by name; pickled objects are refused."""
+def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
+    """The arrays of an .npy or .npz file by name; pickled objects are refused.
+
+    With ``memory_map`` that of an .npy file stays there until its elements are used.
+    """
     try:
+        if memory_map and path.suffix == ".npy":
+            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
@@ -134,7 +139,8 @@ def _fit(array: np.ndarray, info: TensorInfo) -> np.ndarray:
     return array
 
 
-def _read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarray:
+def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarray:
+    """An image file as the tensor of one image."""
     try:
         from PIL import Image, ImageOps
     except ImportError:

@@ -43,12 +43,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INPUTS.npz",
         help="arrays by input name for the check (default: reproducible random numbers)",
     )
+    parser.add_argument(
+        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
+    )
+    parser.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="typical inputs for --quantize: .npz of arrays by input name, .npy, or a folder of "
+        "images or arrays (default: random numbers)",
+    )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
-    data, text = convert_file(args.model, args.output, parse_shapes(args.input_shape))
+    shapes = parse_shapes(args.input_shape)
+    options = {"quantize": args.quantize, "calibrate": args.calibrate} if args.quantize else {}
+    data, text = convert_file(args.model, args.output, shapes, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     if args.no_check:
         return Outcome(data, text)
@@ -61,7 +72,7 @@ def execute(args: argparse.Namespace) -> Outcome:
 
 
 def convert_file(
-    source: str, output: str | None, shapes: Mapping[str, Sequence[int]]
+    source: str, output: str | None, shapes: Mapping[str, Sequence[int]], **options: Any
 ) -> tuple[dict[str, Any], str]:
     """Converts with a progress bar; returns what the model was and became, as data and as text."""
     try:
@@ -71,7 +82,7 @@ def convert_file(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
     with progress_bar(len(STAGES)) as advance:
-        report = convert(source, output, input_shapes=shapes, progress=advance)
+        report = convert(source, output, input_shapes=shapes, progress=advance, **options)
     before, after = report.before, report.after
     data = {"output": report.output, "before": asdict(before), "after": asdict(after)}
     rows = [

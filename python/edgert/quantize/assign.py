@@ -1,0 +1,198 @@
+"""Which nodes of a graph become integer ones, and which of their tensors share a scale."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgert.ir import Graph, Node
+from edgert.passes.base import activation
+from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
+
+# Sums of 255 * 127 per product and of a bias below 2^29 stay within 32 bits.
+MAX_DEPTH = 49_000
+MATRIX = "conv", "gemm"
+_MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
+_SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
+
+
+def kind(graph: Graph, node: Node) -> str:
+    """How a node can be computed on bytes, "" if it cannot.
+
+    "matrix": sums of products with constant weights; "elementwise": a result with a scale of its
+    own; "mover": bytes of its inputs, unchanged or the largest of them.
+    """
+    if graph.values[node.output].dtype != np.float32:
+        return ""
+    data = [name for name in node.inputs if name and graph.constant(name) is None]
+    if not data or graph.values[data[0]].dtype != np.float32:
+        return ""
+    return _kind(graph, node)
+
+
+def _kind(graph: Graph, node: Node) -> str:
+    op, shapes = node.op, [graph.values[name].shape if name else () for name in node.inputs]
+    if op in MATRIX:
+        return "matrix" if _has_constant_weights(graph, node) else ""
+    if op == "unary" or op == "average_pool":
+        return "elementwise"
+    if op == "batch_norm":
+        return "elementwise" if len(shapes[0]) == 4 and _finite(graph, *node.inputs[1:]) else ""
+    if op == "binary":
+        sums = node.attrs["fn"] in _SUMS and all(
+            graph.constant(name) is None or _finite(graph, name) for name in node.inputs
+        )
+        return "elementwise" if sums or scalar_operand(graph, node) is not None else ""
+    if op == "reduce":
+        is_mean = node.attrs["fn"] == ReduceFn.mean and node.attrs["axes"] == 0b0110
+        return "elementwise" if is_mean and len(shapes[0]) == 4 else ""
+    if op == "pad":
+        value = node.attrs["value"]
+        return "mover" if node.attrs["mode"] != PadMode.constant or value == 0 else ""
+    if op == "resize":
+        return "mover" if node.attrs["mode"] == ResizeMode.nearest else ""
+    if op == "gather":
+        return "mover" if graph.constant(node.inputs[0]) is None else ""
+    return "mover" if op in _MOVERS else ""
+
+
+def _has_constant_weights(graph: Graph, node: Node) -> bool:
+    weight = graph.constant(node.inputs[1])
+    if weight is None or weight[0].size > MAX_DEPTH or not weight.size:
+        return False
+    bias = node.inputs[2] if len(node.inputs) > 2 else ""
+    if bias and graph.constant(bias) is None:
+        return False
+    return graph.constant(node.inputs[0]) is None and _finite(graph, node.inputs[1], bias)
+
+
+def _finite(graph: Graph, *names: str) -> bool:
+    return all(np.isfinite(graph.constant(name)).all() for name in names if name)
+
+
+def scalar_operand(graph: Graph, node: Node) -> int | None:
+    """Which input of a binary node is one constant number and leaves the other's shape as it is."""
+    for i, name in enumerate(node.inputs):
+        data = graph.constant(name)
+        if data is not None and data.size == 1:
+            same = graph.values[node.inputs[1 - i]].shape == graph.values[node.output].shape
+            return i if same else None
+    return None
+
+
+def is_linear(node: Node) -> bool:
+    """Whether the node's activation is a clamp, which bytes do by themselves."""
+    return activation(node) in (UnaryFn.identity, UnaryFn.relu, UnaryFn.clip)
+
+
+@dataclass
+class Assignment:
+    """What becomes of the nodes, by the names of their outputs, and of the values.
+
+    ``group`` maps every value that is kept as bytes to the value whose scale it has; ``sources``
+    are the values of a group that are not moved from another one: together they take its range.
+    """
+
+    integer: set[str]
+    float_results: set[str]  # of integer nodes that write float32 themselves
+    group: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, list[str]] = field(default_factory=dict)
+
+
+def assign(graph: Graph, keep_float: Collection[str] = ()) -> Assignment:
+    """Chooses the nodes that are computed on bytes; never those whose outputs are in
+    ``keep_float``.
+
+    1. All matrix products are, if their weights are constant.
+    2. Other nodes are if a matrix product on bytes follows: what leads to outputs of the graph, or
+       to nodes that need floats, keeps the full precision of the sums.
+    3. Elementwise nodes are only if an input is made by a node on bytes: rounding once after them
+       is more exact than twice. Moving bytes is cheaper than moving floats, so movers need not
+       wait, unless a float node reads them too.
+    """
+    kinds = {node.output: kind(graph, node) for node in graph.nodes}
+    kinds.update(dict.fromkeys(keep_float, ""))
+    readers, producers = graph.consumers(), graph.producers()
+    integer = {output for output, k in kinds.items() if k}
+    before = None
+    while before != integer:
+        before = set(integer)
+        for node in reversed(graph.nodes):
+            users = [user for user in readers[node.output] if user.output in integer]
+            if kinds[node.output] != "matrix" and not users:
+                integer.discard(node.output)
+        for node in graph.nodes:
+            if node.output not in integer or kinds[node.output] == "matrix":
+                continue
+            if any(name in integer for name in node.inputs):
+                continue
+            users = readers[node.output]
+            float_user = any(user.output not in integer for user in users)
+            if kinds[node.output] == "elementwise" or float_user:
+                integer.discard(node.output)
+    result = Assignment(integer, set())
+    for output in integer:
+        read = any(user.output in integer for user in readers[output])
+        if kinds[output] == "matrix" and (not read or output in graph.outputs):
+            result.float_results.add(output)
+    _share_scales(graph, kinds, producers, readers, result)
+    return result
+
+
+def _share_scales(graph, kinds, producers, readers, result: Assignment) -> None:
+    parent: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        parent.setdefault(name, name)
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    def is_moved(name: str) -> bool:
+        node = producers.get(name)
+        return bool(node) and name in result.integer and kinds[name] == "mover"
+
+    for node in graph.nodes:
+        if node.output not in result.integer:
+            continue
+        if kinds[node.output] != "mover":
+            for name in byte_operands(graph, node):
+                find(name)
+            if node.output not in result.float_results:
+                find(node.output)
+        elif node.op != "concat":
+            parent[find(node.output)] = find(node.inputs[0])
+        else:
+            find(node.output)
+            for name in filter(lambda n: graph.constant(n) is None, node.inputs):
+                own = find(name)
+                if _has_one_reader(graph, name, producers, readers, is_moved):
+                    parent[own] = find(node.output)
+    for name in parent:
+        representative = find(name)
+        result.group[name] = representative
+        node = producers.get(name)
+        if not is_moved(name) or node.op == "concat":
+            result.sources.setdefault(representative, []).append(name)
+
+
+def byte_operands(graph: Graph, node: Node) -> list[str]:
+    """The inputs of an integer node that are read as bytes with a scale."""
+    if node.op in MATRIX:
+        return [node.inputs[0], *filter(None, node.inputs[3:])]
+    if node.op == "binary":
+        scalar = scalar_operand(graph, node)
+        return [name for i, name in enumerate(node.inputs) if i != scalar]
+    return node.inputs if node.op == "concat" else node.inputs[:1]
+
+
+def _has_one_reader(graph, name, producers, readers, is_moved) -> bool:
+    """Whether nothing but a chain of movers to one reader depends on the scale of ``name``."""
+    while True:
+        if len(readers[name]) > 1 or name in graph.outputs:
+            return False
+        if not is_moved(name) or producers[name].op == "concat":
+            return True
+        name = producers[name].inputs[0]

@@ -1,0 +1,262 @@
+"""Rewrites a graph with the scales and weights that were chosen into one of quantised operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from edgert import interp
+from edgert.ir import Graph, Node, Value
+from edgert.passes.base import activation, parameters
+from edgert.quantize.affine import Affine
+from edgert.quantize.assign import MATRIX, Assignment, is_linear, kind, scalar_operand
+from edgert.quantize.weights import Weights
+from edgert.schema import BinaryFn, DType, UnaryFn
+
+_POOL = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "ceil_mode": 0}
+
+
+def lower(
+    graph: Graph,
+    assignment: Assignment,
+    affine: Mapping[str, Affine],
+    weights: Mapping[str, Weights],
+) -> Graph:
+    """The quantised graph: the same inputs and outputs, in float32.
+
+    ``affine`` has the scale of each value that is kept as bytes, ``weights`` those of each integer
+    matrix product, by its output.
+    """
+    return _Lowering(graph, assignment, affine, weights).run()
+
+
+class _Lowering:
+    """Appends the nodes one by one; a value is converted when it is first read in another form."""
+
+    def __init__(self, graph, assignment: Assignment, affine, weights) -> None:
+        self.old, self.assignment = graph, assignment
+        self.affine, self.weights = affine, weights
+        self.new = Graph()
+        self.new.metadata = dict(graph.metadata)
+        self.floats: dict[str, str] = {}  # by old name: the value as it was
+        self.bytes: dict[str, str] = {}  # by old name: the value as bytes
+        for name in graph.inputs:
+            value = graph.values[name]
+            self.floats[name] = self.new.add_input(name, value.dtype, value.shape)
+
+    def run(self) -> Graph:
+        for node in self.old.nodes:
+            if node.output in self.assignment.integer:
+                self.integer(node)
+            else:
+                inputs = [self.float(name) if name else "" for name in node.inputs]
+                self.floats[node.output] = self.new.add(
+                    node.op, inputs, node.attrs, name=node.name, output=node.output
+                )
+        self.new.outputs = [self.float(name) for name in self.old.outputs]
+        self.new.prune()
+        return self.new
+
+    def fresh(self, hint: str) -> str:
+        """A name that neither graph has."""
+        name, i = hint, 1
+        while name in self.old.values or name in self.new.values:
+            name, i = f"{hint}_{i}", i + 1
+        return name
+
+    def float(self, name: str) -> str:
+        """The new name of a value in the form that it had."""
+        if name in self.floats:
+            return self.floats[name]
+        value = self.old.values[name]
+        if value.data is not None:
+            self.new.values[name] = Value(name, value.dtype, value.shape, value.data)
+            self.floats[name] = name
+            return name
+        a = self.affine[name]
+        attrs = {"dtype": DType.float32, "scale": a.scale, "zero": a.zero}
+        taken = name in self.new.values
+        self.floats[name] = self.new.add(
+            "dequantize", [self.bytes[name]], attrs, name=f"{name}.dequantize",
+            output=self.fresh(f"{name}.f32") if taken else name,
+        )  # fmt: skip
+        return self.floats[name]
+
+    def u8(self, name: str, target: Affine | None = None) -> str:
+        """The new name of a value as bytes; with the scale ``target`` if given."""
+        value = self.old.values[name]
+        if value.data is not None:
+            data = (target or self.affine[name]).quantize(value.data)
+            return self.new.add_constant(self.fresh(f"{name}.u8"), data)
+        own = self.affine[name]
+        if name not in self.bytes:
+            attrs = {"dtype": DType.uint8, "scale": own.scale, "zero": own.zero}
+            self.bytes[name] = self.new.add(
+                "quantize", [self.float(name)], attrs, name=f"{name}.quantize",
+                output=self.fresh(f"{name}.u8"),
+            )  # fmt: skip
+        if target is None or target == own:
+            return self.bytes[name]
+        levels = own.dequantize(np.arange(256))
+        return self.lookup(self.bytes[name], target.quantize(levels), f"{name}.requantize")
+
+    def lookup(self, x: str, table: np.ndarray, name: str) -> str:
+        constant = self.new.add_constant(self.fresh(f"{name}.table"), table)
+        return self.new.add("lookup", [x, constant], name=name, output=self.fresh(f"{name}.u8"))
+
+    def emit(self, node: Node, op: str, inputs: list[str], attrs: Mapping[str, Any]) -> None:
+        """Appends what computes ``node`` on bytes."""
+        public = node.output in self.old.outputs
+        output = self.fresh(f"{node.output}.u8") if public else node.output
+        self.bytes[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
+
+    def integer(self, node: Node) -> None:
+        if node.op in MATRIX:
+            self.matrix(node)
+        elif kind(self.old, node) == "mover":
+            self.mover(node)
+        else:
+            getattr(self, node.op)(node)
+
+    def requantize(self, node: Node, y: Affine) -> tuple[dict[str, Any], float]:
+        """The record of an output with scale ``y``, and the unit that the sum must have."""
+        alpha, beta = parameters(node)
+        low, high, fn = 0, 255, activation(node)
+        if not is_linear(node):
+            record = {"fn": fn, "alpha": alpha, "beta": beta}
+            scale, unit = 1 / y.scale, 1.0
+        else:
+            record, scale, unit = {"fn": UnaryFn.identity}, 1.0, y.scale
+            if fn is UnaryFn.relu:
+                low = y.zero
+            elif fn is UnaryFn.clip:
+                low, high = (int(y.quantize(np.float32(end))) for end in (alpha, beta))
+        return {"dtype": DType.uint8, "activation": record, "scale": scale, "zero": y.zero,
+                "low": low, "high": max(low, high)}, unit  # fmt: skip
+
+    def matrix(self, node: Node) -> None:
+        x, w = self.affine[node.inputs[0]], self.weights[node.output]
+        if node.output in self.assignment.float_results:
+            alpha, beta = parameters(node)
+            record = {"fn": activation(node), "alpha": alpha, "beta": beta}
+            unit = 1.0
+            output = {"dtype": DType.float32, "activation": record, "scale": 1.0, "zero": 0,
+                      "low": 0, "high": 0}  # fmt: skip
+        else:
+            output, unit = self.requantize(node, self.affine[node.output])
+        step = x.scale * w.scale
+        sums = w.data.astype(np.int64).reshape(len(w.data), -1).sum(1)
+        bias = np.rint(w.bias / step).astype(np.int64) - x.zero * sums
+        inputs = [self.u8(node.inputs[0])]
+        for part, data in (
+            ("weight", w.data),
+            ("bias", bias.astype(np.int32)),
+            ("multiplier", (step / unit).astype(np.float32)),
+        ):
+            inputs.append(self.new.add_constant(self.fresh(f"{node.output}.{part}"), data))
+        attrs = {k: v for k, v in node.attrs.items() if k != "activation"}
+        attrs.update(residual_zero=0, residual_scale=0.0, output=output)
+        if len(node.inputs) > 3 and node.inputs[3]:
+            residual = self.affine[node.inputs[3]]
+            inputs.append(self.u8(node.inputs[3]))
+            attrs.update(residual_zero=residual.zero, residual_scale=residual.scale / unit)
+        if node.op == "conv":
+            attrs["x_zero"] = x.zero
+        if node.output not in self.assignment.float_results:
+            self.emit(node, f"q{node.op}", inputs, attrs)
+            return
+        self.floats[node.output] = self.new.add(
+            f"q{node.op}", inputs, attrs, name=node.name, output=node.output
+        )
+
+    def mover(self, node: Node) -> None:
+        y = self.affine[node.output]
+        if node.op == "concat":
+            self.emit(node, "concat", [self.u8(name, y) for name in node.inputs], node.attrs)
+            return
+        attrs = {**node.attrs, "value": float(y.zero)} if node.op == "pad" else node.attrs
+        self.emit(
+            node, node.op, [self.u8(node.inputs[0]), *map(self.float, node.inputs[1:])], attrs
+        )
+
+    def unary(self, node: Node) -> None:
+        self.table(node, 0)
+
+    def table(self, node: Node, i: int) -> None:
+        """A lookup of what ``node`` makes of the 256 values that its input ``i`` can have."""
+        levels = self.affine[node.inputs[i]].dequantize(np.arange(256))
+        arrays = [
+            levels if j == i else self.old.constant(name).reshape(())
+            for j, name in enumerate(node.inputs)
+        ]
+        y = self.affine[node.output]
+        table = self.new.add_constant(
+            self.fresh(f"{node.output}.table"), y.quantize(interp.run_node(node, arrays))
+        )
+        self.emit(node, "lookup", [self.u8(node.inputs[i]), table], {})
+
+    def binary(self, node: Node) -> None:
+        scalar = scalar_operand(self.old, node)
+        if scalar is not None:
+            self.table(node, 1 - scalar)
+            return
+        fn = node.attrs["fn"]
+        a, b = (self.affine[name] for name in node.inputs)
+        output, unit = self.requantize(node, self.affine[node.output])
+        a_scale, b_scale = a.scale / unit, b.scale / unit
+        if fn == BinaryFn.mul:
+            b_scale = b.scale
+        elif fn == BinaryFn.sub:
+            b_scale = -b_scale
+        attrs = {
+            "fn": BinaryFn.mul if fn == BinaryFn.mul else BinaryFn.add,
+            "a_zero": a.zero, "a_scale": a_scale, "b_zero": b.zero, "b_scale": b_scale,
+            "output": output,
+        }  # fmt: skip
+        self.emit(node, "qbinary", [self.u8(name) for name in node.inputs], attrs)
+
+    def batch_norm(self, node: Node) -> None:
+        """A depthwise convolution of one tap, whose weights are 1, -1 and 0."""
+        x = self.affine[node.inputs[0]]
+        factor, shift = (self.old.constant(n).astype(np.float64) for n in node.inputs[1:])
+        output, unit = self.requantize(node, self.affine[node.output])
+        size = np.maximum(np.abs(factor), np.abs(shift) / (x.scale * 2.0**29))
+        size = np.where(size > 0, size, 1.0)
+        sign = np.rint(factor / size)
+        bias = np.rint(shift / (x.scale * size)) - x.zero * sign
+        constants = (
+            sign.astype(np.int8).reshape(-1, 1, 1, 1),
+            bias.astype(np.int32),
+            (x.scale * size / unit).astype(np.float32),
+        )
+        inputs = [self.new.add_constant(self.fresh(f"{node.output}.c"), c) for c in constants]
+        attrs = {
+            "strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "groups": len(factor),
+            "x_zero": x.zero, "residual_zero": 0, "residual_scale": 0.0, "output": output,
+        }  # fmt: skip
+        self.emit(node, "qconv", [self.u8(node.inputs[0]), *inputs], attrs)
+
+    def average_pool(self, node: Node) -> None:
+        self.emit(node, "qaverage_pool", [self.u8(node.inputs[0])], self.pool(node, node.attrs))
+
+    def pool(self, node: Node, window: Mapping[str, Any]) -> dict[str, Any]:
+        x = self.affine[node.inputs[0]]
+        output, unit = self.requantize(node, self.affine[node.output])
+        return {"pool": window, "x_zero": x.zero, "x_scale": x.scale / unit, "output": output}
+
+    def reduce(self, node: Node) -> None:
+        """The mean over an image: a pooling with one window."""
+        _, height, width, _ = self.old.values[node.inputs[0]].shape
+        window = {**_POOL, "kernel": [height, width], "count_include_pad": 0}
+        attrs = self.pool(node, window)
+        if node.attrs["keep_dims"]:
+            self.emit(node, "qaverage_pool", [self.u8(node.inputs[0])], attrs)
+            return
+        pooled = self.new.add(
+            "qaverage_pool", [self.u8(node.inputs[0])], attrs, name=node.name,
+            output=self.fresh(f"{node.output}.image"),
+        )  # fmt: skip
+        shape = self.old.values[node.output].shape
+        self.emit(node, "reshape", [pooled], {"rank": len(shape), "dims": shape})

@@ -1,0 +1,61 @@
+"""Runs a graph in edgert's own runtime and shows tensors in the middle of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgert.ir import Graph, Node, Value
+from edgert.model import load
+from edgert.pack import pack
+
+
+class Probe:
+    """A graph, loaded, whose outputs are chosen values: inputs, outputs of nodes or both.
+
+    A context manager; the file that it runs from lives as long as it does.
+    """
+
+    def __init__(self, graph: Graph, values: Iterable[str]) -> None:
+        self._inputs = {name: f"i{i}" for i, name in enumerate(graph.inputs)}
+        wanted = list(dict.fromkeys(values))
+        self._copied = [name for name in wanted if name in self._inputs]
+        self._outputs = {n: f"o{i}" for i, n in enumerate(wanted) if n not in self._inputs}
+        self._folder = tempfile.TemporaryDirectory(prefix="edgert-")
+        path = Path(self._folder.name) / "probe.edgert"
+        path.write_bytes(pack(_renamed(graph, {**self._inputs, **self._outputs})))
+        self._model = load(path)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The chosen values for one set of inputs."""
+        found = self._model.run({own: inputs[name] for name, own in self._inputs.items()})
+        values = {name: found[own] for name, own in self._outputs.items()}
+        values.update((name, inputs[name]) for name in self._copied)
+        return values
+
+    def __enter__(self) -> Probe:
+        """The probe itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Lets go of the model and its file."""
+        self._model.close()
+        self._folder.cleanup()
+
+
+def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """The part of the graph that the values in ``names`` need, all under names of their own."""
+    copy = Graph()
+    new = {name: names.get(name, f"t{i}") for i, name in enumerate(graph.values)}
+    copy.values = {new[n]: Value(new[n], v.dtype, v.shape, v.data) for n, v in graph.values.items()}
+    copy.inputs = [new[name] for name in graph.inputs]
+    copy.outputs = [own for name, own in names.items() if name not in graph.inputs]
+    copy.nodes = [
+        Node(n.op, [new[i] if i else "" for i in n.inputs], new[n.output], n.attrs, n.name)
+        for n in graph.nodes
+    ]
+    copy.prune()
+    return copy
