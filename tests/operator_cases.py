@@ -8,6 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from qconv_cases import qconv_cases, qgemm_cases
+from quantized_cases import (
+    dequantize_cases,
+    lookup_cases,
+    qaverage_pool_cases,
+    qbinary_cases,
+    quantize_cases,
+    random_bytes,
+)
 
 from edgert.schema import (
     BinaryFn,
@@ -131,6 +139,9 @@ def _pool(rng: np.random.Generator, average: bool) -> Iterator[Case]:
                 attrs = {"kernel": kernel, "strides": strides, "dilations": dilations,
                          "pads": pads, "ceil_mode": ceil, "count_include_pad": count}  # fmt: skip
                 yield Case(attrs, [_normal(rng, *image)])
+                if not average:
+                    for dtype in ("uint8", "int8"):
+                        yield Case(attrs, [random_bytes(rng, *image, dtype=dtype)])
 
 
 def _reduce(rng: np.random.Generator) -> Iterator[Case]:
@@ -276,7 +287,10 @@ def _resize(rng: np.random.Generator) -> Iterator[Case]:
                 attrs = {"mode": mode, "coordinate": coordinate, "nearest": ResizeNearest(i),
                          "size": size, "scale": (size[0] / 4, size[1] / 5),
                          "cubic_coefficient": -0.75, "exclude_outside": i & 1}  # fmt: skip
-                yield Case(attrs, [_normal(rng, 1, 4, 5, 3 + 14 * (i % 2))])
+                shape = (1, 4, 5, 3 + 14 * (i % 2))
+                yield Case(attrs, [_normal(rng, *shape)])
+                if mode is ResizeMode.nearest:
+                    yield Case(attrs, [random_bytes(rng, *shape)])
 
 
 def _cast(rng: np.random.Generator) -> Iterator[Case]:
@@ -284,6 +298,11 @@ def _cast(rng: np.random.Generator) -> Iterator[Case]:
         for dtype in DType:
             values = np.abs(x) if dtype is DType.uint8 and x.dtype != bool else x
             yield Case({"dtype": dtype}, [values])
+
+
+def _qaverage_pool(rng: np.random.Generator) -> Iterator[Case]:
+    pools = [(case.attrs, case.inputs[0].shape) for case in _pool(rng, average=True)]
+    return starmap(Case, qaverage_pool_cases(rng, pools))
 
 
 CASES = {
@@ -310,6 +329,11 @@ CASES = {
     "pad": _pad,
     "resize": _resize,
     "cast": _cast,
+    "quantize": lambda rng: starmap(Case, quantize_cases(rng)),
+    "dequantize": lambda rng: starmap(Case, dequantize_cases(rng)),
+    "lookup": lambda rng: starmap(Case, lookup_cases(rng)),
     "qconv": lambda rng: starmap(Case, qconv_cases(rng)),
     "qgemm": lambda rng: starmap(Case, qgemm_cases(rng)),
+    "qbinary": lambda rng: starmap(Case, qbinary_cases(rng)),
+    "qaverage_pool": _qaverage_pool,
 }

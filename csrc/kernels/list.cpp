@@ -47,6 +47,21 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "dwconv_i8";
 #include "kernels/dwconv_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "quantize_f32";
+#include "kernels/quantize_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "dequantize_f32";
+#include "kernels/dequantize_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "lookup_u8";
+#include "kernels/lookup_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "binary_u8";
+#include "kernels/binary_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "pool_u8";
+#include "kernels/pool_u8/kernels.inc"
   return list;
 }
 

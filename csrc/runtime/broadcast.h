@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "runtime/op.h"
+#include "runtime/split.h"
 
 namespace edgert {
 
@@ -48,5 +49,29 @@ class Broadcast {
   std::array<std::array<size_t, kMaxRank + 1>, 2> strides_ =
       {};  // of each operand, 0 along repetition
 };
+
+// Calls body(first element of the result, rows, columns, a, b) for blocks of the result, on several
+// threads as split() says.
+template <typename Body>
+void split_broadcast(ThreadPool& pool, const Broadcast& shape, size_t bytes_per_element,
+                     const Body& body) {
+  const size_t rows = shape.rows(), columns = shape.columns();
+  if (rows > 1) {
+    split(pool, rows, bytes_per_element * columns, [&](size_t first, size_t last) {
+      shape.for_runs(first, last, [&](size_t row, size_t n, auto a, auto b) {
+        body(row * columns, n, columns, a, b);
+      });
+    });
+  } else if (rows == 1) {
+    shape.for_runs(0, 1, [&](size_t, size_t, const auto a, const auto b) {
+      split_elements(pool, columns, bytes_per_element, [&](size_t first, size_t last) {
+        auto from_a = a, from_b = b;
+        from_a.offset += first * a.column;
+        from_b.offset += first * b.column;
+        body(first, 1, last - first, from_a, from_b);
+      });
+    });
+  }
+}
 
 }  // namespace edgert

@@ -1,9 +1,11 @@
 #include "runtime/pool.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/pool_f32/pool_f32.h"
+#include "kernels/pool_u8/pool_u8.h"
 #include "runtime/split.h"
 
 namespace edgert {
@@ -50,33 +52,58 @@ std::vector<PoolWindow> window_table(const PoolAttrs& attrs, const Shape& image,
   return table;
 }
 
+template <typename Args>
 struct Pool {
-  PoolF32Fn kernel;
-  PoolF32 image;  // all but its pointers
+  void (*kernel)(const Args&);
+  Args args;  // all but its pointers
   std::vector<PoolWindow> rows, columns;
-  size_t images, image_elements;
+  size_t images, image_elements, output_bytes;  // of an element
   uint32_t input, output;
 
   void operator()(const RunContext& context) const {
-    const float* const x = context.tensor<float>(input);
-    float* const y = context.tensor<float>(output);
-    const size_t row_elements = columns.size() * image.channels;
+    using X = std::remove_reference_t<decltype(*args.x)>;
+    const X* const x = context.tensor<X>(input);
+    std::byte* const y = context.tensor<std::byte>(output);
+    const size_t row_elements = columns.size() * args.image.channels;
     const size_t row_reads = row_elements * rows[0].taps * columns[0].taps;
-    split(context.pool(), images * rows.size(), row_reads * sizeof(float),
+    split(context.pool(), images * rows.size(), row_reads * sizeof(X),
           [&](size_t first, size_t last) {
-            PoolF32 part = image;
-            part.columns = columns.data();
-            for (size_t row = first; row < last; row += part.row_count) {
+            Args part = args;
+            part.image.columns = columns.data();
+            for (size_t row = first; row < last; row += part.image.row_count) {
               const size_t index = row / rows.size(), r = row % rows.size();
-              part.rows = rows.data() + r;
-              part.row_count = std::min(last - row, rows.size() - r);
+              part.image.rows = rows.data() + r;
+              part.image.row_count = std::min(last - row, rows.size() - r);
               part.x = x + index * image_elements;
-              part.y = y + row * row_elements;
+              part.y = reinterpret_cast<decltype(part.y)>(y + row * row_elements * output_bytes);
               kernel(part);
             }
           });
   }
 };
+
+// `args` has what is special to the kernel.
+template <typename Kernel, typename Args>
+Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kernel& kernel,
+                  const Args& args) {
+  const Shape& in = context.input(0)->type.shape;
+  Pool<Args> pool{kernel.run,
+                  args,
+                  window_table(attrs, in, 0),
+                  window_table(attrs, in, 1),
+                  in.elements(0, 1),
+                  in.elements(1, 4),
+                  dtype_bytes(context.output().type.dtype),
+                  context.input_index(0),
+                  context.node.output};
+  PoolImage& image = pool.args.image;
+  image.channels = in.elements(3, 4);
+  image.width = in.elements(2, 3);
+  image.row_dilation = attrs.dilations[0];
+  image.column_dilation = attrs.dilations[1];
+  image.column_count = pool.columns.size();
+  return {kernel.name, 0, 0, std::move(pool)};
+}
 
 }  // namespace
 
@@ -111,30 +138,26 @@ Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs) {
   return out;
 }
 
-TensorType infer_pool(const NodeTypes& node) {
-  node.require_dtype(0, DType::f32);
-  return {DType::f32, infer_windows(node, node.attrs<PoolAttrs>())};
+Step bind_pool_f32(const BindContext& context, bool average) {
+  PoolF32 args = {};
+  args.average = average;
+  return bind_windows(context, context.attrs<PoolAttrs>(), select_pool_f32(context.isa), args);
 }
 
-Step bind_pool(const BindContext& context, bool average) {
-  const PoolAttrs& attrs = context.attrs<PoolAttrs>();
-  const Shape& in = context.input(0)->type.shape;
-  const PoolF32Kernel& kernel = select_pool_f32(context.isa);
-  Pool pool{kernel.run,
-            {},
-            window_table(attrs, in, 0),
-            window_table(attrs, in, 1),
-            in.elements(0, 1),
-            in.elements(1, 4),
-            context.input_index(0),
-            context.node.output};
-  pool.image.average = average;
-  pool.image.channels = in.elements(3, 4);
-  pool.image.width = in.elements(2, 3);
-  pool.image.row_dilation = attrs.dilations[0];
-  pool.image.column_dilation = attrs.dilations[1];
-  pool.image.column_count = pool.columns.size();
-  return {kernel.name, 0, 0, std::move(pool)};
+Step bind_max_pool_u8(const BindContext& context) {
+  PoolU8 args = {};
+  args.is_signed = context.output().type.dtype == DType::i8;
+  return bind_windows(context, context.attrs<PoolAttrs>(), select_pool_u8(context.isa), args);
+}
+
+Step bind_average_pool_u8(const BindContext& context) {
+  const QPoolAttrs& attrs = context.attrs<QPoolAttrs>();
+  PoolU8 args = {};
+  args.average = true;
+  args.x_zero = attrs.x_zero;
+  args.x_scale = attrs.x_scale;
+  args.output = attrs.output;
+  return bind_windows(context, attrs.pool, select_pool_u8(context.isa), args);
 }
 
 }  // namespace edgert

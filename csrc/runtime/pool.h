@@ -1,4 +1,4 @@
-// What max_pool and average_pool have in common.
+// What max_pool, average_pool and qaverage_pool have in common.
 #pragma once
 
 #include "runtime/op.h"
@@ -9,8 +9,9 @@ namespace edgert {
 // completely; every window sees at least one element.
 Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs);
 
-// Pools input 0, [batch, height, width, channels] in float32.
-TensorType infer_pool(const NodeTypes& node);
-Step bind_pool(const BindContext& context, bool average);
+// Pools input 0, [batch, height, width, channels].
+Step bind_pool_f32(const BindContext& context, bool average);
+Step bind_max_pool_u8(const BindContext& context);  // i8 as well
+Step bind_average_pool_u8(const BindContext& context);
 
 }  // namespace edgert

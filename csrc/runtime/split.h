@@ -27,4 +27,16 @@ void split(ThreadPool& pool, size_t count, size_t bytes_per_item, const Body& bo
                     [&](size_t i, int) { body(count * i / ranges, count * (i + 1) / ranges); });
 }
 
+// The same for `count` elements, in ranges that begin at a multiple of kSplitElements, so that
+// threads never meet in a cache line.
+constexpr size_t kSplitElements = 1024;
+
+template <typename Body>
+void split_elements(ThreadPool& pool, size_t count, size_t bytes_per_element, const Body& body) {
+  split(pool, (count + kSplitElements - 1) / kSplitElements, bytes_per_element * kSplitElements,
+        [&](size_t first, size_t last) {
+          body(first * kSplitElements, std::min(count, last * kSplitElements));
+        });
+}
+
 }  // namespace edgert

@@ -131,8 +131,8 @@ struct CastAttrs {
 // The end of every quantised operator. With t the exact result as a float, which the operator
 // states, f the activation, and each operation rounded on its own:
 //
-//   u8:   y = clamp(round(f(t) * scale), low - zero, high - zero) + zero, half to even
-//   f32:  y = f(t) * scale; zero, low and high are 0
+//   u8:   y = clamp(round(f(t) * scale), low - zero, high - zero) + zero, half to even; NaN gives
+//   low f32:  y = f(t) * scale; zero, low and high are 0
 struct Requantize {
   int32_t dtype;  // DType of the output
   Activation activation;

@@ -62,9 +62,11 @@ void check(bool average, const Axis& height, const Axis& width, int channels, Gu
       }
   for (const PoolF32Kernel& kernel : kernels()) {
     GuardedArray<float> y(outputs, guard);
-    kernel.run({average, static_cast<size_t>(channels), static_cast<size_t>(width.size),
-                height.dilation, width.dilation, rows.data(), rows.size(), columns.data(),
-                columns.size(), x.data(), y.data()});
+    kernel.run({average,
+                {static_cast<size_t>(channels), static_cast<size_t>(width.size), height.dilation,
+                 width.dilation, rows.data(), rows.size(), columns.data(), columns.size()},
+                x.data(),
+                y.data()});
     CHECK(std::memcmp(y.data(), expected.data(), outputs * sizeof(float)) == 0,
           "%s average=%d channels=%d kernel=%dx%d", kernel.name, average, channels, height.kernel,
           width.kernel);
@@ -92,7 +94,7 @@ TEST(pool_f32_keeps_infinities) {
     const PoolWindow window = {0, 1, 1};
     for (float value : {-INFINITY, INFINITY}) {
       float y = 0;
-      kernel.run({false, 1, 1, 1, 1, &window, 1, &window, 1, &value, &y});
+      kernel.run({false, {1, 1, 1, 1, &window, 1, &window, 1}, &value, &y});
       CHECK(y == value, "%s: %g", kernel.name, y);
     }
   }

@@ -10,31 +10,16 @@
 // overlap.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "core/cpu.h"
+#include "kernels/pool_image.h"
 
 namespace edgert {
 
-// What the windows of one row, or of one column, of the output see along that axis.
-struct PoolWindow {
-  int32_t first;    // row or column of the input
-  int32_t taps;     // those inside of the input, `dilation` apart; at least 1
-  int32_t counted;  // what the average counts: at least 1
-};
-
 struct PoolF32 {
   bool average;
-  size_t channels;
-  size_t width;  // of x
-  int32_t row_dilation, column_dilation;
-  const PoolWindow* rows;
-  size_t row_count;
-  const PoolWindow* columns;
-  size_t column_count;
-  const float* x;  // an image [height][width][channels]
-  float* y;        // [row_count][column_count][channels]
+  PoolImage image;
+  const float* x;
+  float* y;
 };
 
 using PoolF32Fn = void (*)(const PoolF32&);

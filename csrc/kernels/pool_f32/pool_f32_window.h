@@ -8,11 +8,11 @@ namespace {
 
 // kVectors vectors of channels of one window; `channels` of the last one exist.
 template <bool average, int kVectors>
-inline void pool_window(const PoolF32& p, const PoolWindow& row, const PoolWindow& column,
+inline void pool_window(const PoolImage& image, const PoolWindow& row, const PoolWindow& column,
                         const float* x, float* y, int channels) {
   constexpr int kLanes = F32::kLanes;
-  const size_t row_step = static_cast<size_t>(p.row_dilation) * p.width * p.channels;
-  const size_t column_step = static_cast<size_t>(p.column_dilation) * p.channels;
+  const size_t row_step = static_cast<size_t>(image.row_dilation) * image.width * image.channels;
+  const size_t column_step = static_cast<size_t>(image.column_dilation) * image.channels;
   const F32 lowest = F32::broadcast(-__builtin_inff());
   F32 acc[kVectors];
   for (int v = 0; v < kVectors; ++v) acc[v] = average ? F32::zero() : lowest;
@@ -42,19 +42,21 @@ inline void pool_window(const PoolF32& p, const PoolWindow& row, const PoolWindo
 template <bool average>
 inline void pool_all(const PoolF32& p) {
   constexpr size_t kLanes = F32::kLanes, kBlock = 4 * kLanes;
+  const PoolImage& image = p.image;
+  const size_t channels = image.channels;
   float* y = p.y;
-  for (size_t r = 0; r < p.row_count; ++r)
-    for (size_t c = 0; c < p.column_count; ++c, y += p.channels) {
-      const PoolWindow &row = p.rows[r], &column = p.columns[c];
+  for (size_t r = 0; r < image.row_count; ++r)
+    for (size_t c = 0; c < image.column_count; ++c, y += channels) {
+      const PoolWindow &row = image.rows[r], &column = image.columns[c];
       const float* const x =
-          p.x + (static_cast<size_t>(row.first) * p.width + static_cast<size_t>(column.first)) *
-                    p.channels;
+          p.x + (static_cast<size_t>(row.first) * image.width + static_cast<size_t>(column.first)) *
+                    channels;
       size_t k = 0;
-      for (; k + kBlock <= p.channels; k += kBlock)
-        pool_window<average, 4>(p, row, column, x + k, y + k, kLanes);
-      for (; k < p.channels; k += kLanes) {
-        const size_t left = p.channels - k;
-        pool_window<average, 1>(p, row, column, x + k, y + k,
+      for (; k + kBlock <= channels; k += kBlock)
+        pool_window<average, 4>(image, row, column, x + k, y + k, kLanes);
+      for (; k < channels; k += kLanes) {
+        const size_t left = channels - k;
+        pool_window<average, 1>(image, row, column, x + k, y + k,
                                 static_cast<int>(left < kLanes ? left : kLanes));
       }
     }

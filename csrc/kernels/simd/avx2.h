@@ -97,6 +97,15 @@ inline F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^22
 inline I32 operator*(I32 a, I32 b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
 
+// Bytes, four per lane.
+inline I32 load_bytes(const uint8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+inline void store_bytes(uint8_t* p, I32 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
+}
+inline I32 max_u8(I32 a, I32 b) { return {_mm256_max_epu8(a.v, b.v)}; }
+
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p) {
   return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};

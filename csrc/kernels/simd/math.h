@@ -11,9 +11,19 @@ namespace {
 
 inline F32 constant(float x) { return F32::broadcast(x); }
 
-// The first n (1 .. kLanes) elements; a plain load or store where n is known to be kLanes.
+// The first n (1 .. kLanes) elements, and zeros; a plain load or store where n is known to be
+// kLanes.
 inline F32 load_first(const float* p, int n) {
   return n == F32::kLanes ? F32::load(p) : F32::load(p, n);
+}
+inline I32 load_first(const int32_t* p, int n) {
+  if (n == F32::kLanes) return I32::load(p);
+  int32_t some[F32::kLanes] = {};
+  for (int i = 0; i < n; ++i) some[i] = p[i];
+  return I32::load(some);
+}
+inline I32 load_u8_first(const uint8_t* p, int n) {
+  return n == F32::kLanes ? load_u8(p) : load_u8(p, n);
 }
 inline void store_first(float* p, int n, F32 x) { n == F32::kLanes ? x.store(p) : x.store(p, n); }
 

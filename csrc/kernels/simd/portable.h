@@ -101,6 +101,19 @@ inline I32 to_i32(
   return bits(a + shift) - bits(shift);
 }
 
+// Bytes, four per lane.
+inline I32 load_bytes(const uint8_t* p) {
+  I32 r;
+  std::memcpy(&r.v, p, sizeof r.v);
+  return r;
+}
+inline void store_bytes(uint8_t* p, I32 a) { std::memcpy(p, &a.v, sizeof a.v); }
+inline I32 max_u8(I32 a, I32 b) {
+  typedef uint8_t Bytes __attribute__((vector_size(16)));
+  const Bytes x = (Bytes)a.v, y = (Bytes)b.v;
+  return {(I32::Vector)(x > y ? x : y)};
+}
+
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
   I32 r = I32::zero();

@@ -26,9 +26,8 @@ class Requantizer {
   bool to_float() const { return to_float_; }  // the output is f32
 
   F32 scaled(F32 t) const { return linear_ ? t : apply(fn_, t, alpha_, beta_) * scale_; }
-  I32 quantized(F32 scaled) const {
-    return to_i32(min(high_, max(low_, scaled))) + zero_;  // clamped first: the integer is small
-  }
+  // Clamped first, so that the integer is small. NaN becomes low.
+  I32 quantized(F32 scaled) const { return to_i32(min(high_, max(scaled, low_))) + zero_; }
 
   // Writes y = requantize(t) for the first n lanes.
   void store(F32 t, uint8_t* y, int n) const {
@@ -43,10 +42,6 @@ class Requantizer {
   F32 alpha_, beta_, scale_, low_, high_;
   I32 zero_;
 };
-
-inline I32 load_u8_first(const uint8_t* p, int n) {
-  return n == F32::kLanes ? load_u8(p) : load_u8(p, n);
-}
 
 // From sums that include the bias to their outputs: `rows` rows of `columns` sums, `stride`
 // elements apart and readable to a whole vector, of the output channels from j on. The first output

@@ -3,10 +3,15 @@
 namespace edgert {
 namespace {
 
-Step bind(const BindContext& context) { return bind_pool(context, true); }
+TensorType infer(const NodeTypes& node) {
+  node.require_dtype(0, DType::f32);
+  return {DType::f32, infer_windows(node, node.attrs<PoolAttrs>())};
+}
+
+Step bind(const BindContext& context) { return bind_pool_f32(context, true); }
 
 }  // namespace
 
-extern const OpDef average_pool_op = {infer_pool, bind};
+extern const OpDef average_pool_op = {infer, bind};
 
 }  // namespace edgert

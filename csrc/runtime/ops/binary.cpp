@@ -4,12 +4,9 @@
 #include "kernels/binary_f32/binary_f32.h"
 #include "runtime/broadcast.h"
 #include "runtime/op.h"
-#include "runtime/split.h"
 
 namespace edgert {
 namespace {
-
-constexpr size_t kBlock = 1024;  // columns: threads never meet in a cache line
 
 TensorType infer(const NodeTypes& node) {
   const BinaryAttrs& attrs = node.attrs<BinaryAttrs>();
@@ -70,30 +67,6 @@ T combine(BinaryFn fn, T a, T b) {
   return 0;
 }
 
-// Calls body(first element of y, rows, columns, a, b) for blocks of the result.
-template <typename Body>
-void for_blocks(ThreadPool& pool, const Broadcast& shape, size_t element_bytes, const Body& body) {
-  const size_t rows = shape.rows(), columns = shape.columns();
-  if (rows > 1) {
-    split(pool, rows, 3 * element_bytes * columns, [&](size_t first, size_t last) {
-      shape.for_runs(first, last, [&](size_t row, size_t n, auto a, auto b) {
-        body(row * columns, n, columns, a, b);
-      });
-    });
-  } else if (rows == 1) {
-    shape.for_runs(0, 1, [&](size_t, size_t, const auto a, const auto b) {
-      split(pool, (columns + kBlock - 1) / kBlock, 3 * element_bytes * kBlock,
-            [&](size_t first, size_t last) {
-              const size_t begin = first * kBlock, end = std::min(columns, last * kBlock);
-              auto from_a = a, from_b = b;
-              from_a.offset += begin * a.column;
-              from_b.offset += begin * b.column;
-              body(begin, 1, end - begin, from_a, from_b);
-            });
-    });
-  }
-}
-
 template <typename T>
 Step bind_integer(const BindContext& context, const Broadcast& shape) {
   const BinaryFn fn = static_cast<BinaryFn>(context.attrs<BinaryAttrs>().fn);
@@ -103,14 +76,14 @@ Step bind_integer(const BindContext& context, const Broadcast& shape) {
             const T* const a = run.tensor<T>(in_a);
             const T* const b = run.tensor<T>(in_b);
             T* const y = run.tensor<T>(out);
-            for_blocks(run.pool(), shape, sizeof(T),
-                       [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
-                         for (size_t r = 0; r < rows; ++r)
-                           for (size_t j = 0; j < columns; ++j)
-                             y[at + r * columns + j] =
-                                 combine(fn, a[from_a.offset + r * from_a.row + j * from_a.column],
-                                         b[from_b.offset + r * from_b.row + j * from_b.column]);
-                       });
+            split_broadcast(run.pool(), shape, 3 * sizeof(T),
+                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                              for (size_t r = 0; r < rows; ++r)
+                                for (size_t j = 0; j < columns; ++j)
+                                  y[at + r * columns + j] = combine(
+                                      fn, a[from_a.offset + r * from_a.row + j * from_a.column],
+                                      b[from_b.offset + r * from_b.row + j * from_b.column]);
+                            });
           }};
 }
 
@@ -127,16 +100,16 @@ Step bind(const BindContext& context) {
             const float* const a = run.tensor<float>(in_a);
             const float* const b = run.tensor<float>(in_b);
             float* const y = run.tensor<float>(out);
-            for_blocks(run.pool(), shape, sizeof(float),
-                       [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
-                         run_kernel({static_cast<BinaryFn>(attrs.fn),
-                                     rows,
-                                     columns,
-                                     {a + from_a.offset, from_a.row, from_a.column},
-                                     {b + from_b.offset, from_b.row, from_b.column},
-                                     y + at,
-                                     attrs.activation});
-                       });
+            split_broadcast(run.pool(), shape, 3 * sizeof(float),
+                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                              run_kernel({static_cast<BinaryFn>(attrs.fn),
+                                          rows,
+                                          columns,
+                                          {a + from_a.offset, from_a.row, from_a.column},
+                                          {b + from_b.offset, from_b.row, from_b.column},
+                                          y + at,
+                                          attrs.activation});
+                            });
           }};
 }
 

@@ -9,8 +9,6 @@
 namespace edgert {
 namespace {
 
-constexpr size_t kBlock = 1024;  // elements
-
 TensorType infer(const NodeTypes& node) {
   const int32_t dtype = node.attrs<CastAttrs>().dtype;
   switch (static_cast<DType>(dtype)) {
@@ -51,15 +49,14 @@ Step bind_pair(const BindContext& context) {
   return {"portable", 0, 0, [=](const RunContext& run) {
             const Stored* const x = run.tensor<Stored>(in);
             To* const y = run.tensor<To>(out);
-            split(run.pool(), (n + kBlock - 1) / kBlock, kBlock * (sizeof(To) + sizeof(From)),
-                  [=](size_t first, size_t last) {
-                    const size_t end = std::min(n, last * kBlock);
-                    for (size_t i = first * kBlock; i < end; ++i)
-                      if constexpr (std::is_same_v<From, bool>)
-                        y[i] = convert<To>(x[i] != 0);
-                      else
-                        y[i] = convert<To>(x[i]);
-                  });
+            split_elements(run.pool(), n, sizeof(To) + sizeof(From),
+                           [=](size_t first, size_t last) {
+                             for (size_t i = first; i < last; ++i)
+                               if constexpr (std::is_same_v<From, bool>)
+                                 y[i] = convert<To>(x[i] != 0);
+                               else
+                                 y[i] = convert<To>(x[i]);
+                           });
           }};
 }
 

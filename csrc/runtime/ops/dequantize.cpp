@@ -1,4 +1,6 @@
+#include "kernels/dequantize_f32/dequantize_f32.h"
 #include "runtime/quantized.h"
+#include "runtime/split.h"
 
 namespace edgert {
 namespace {
@@ -21,7 +23,22 @@ TensorType infer(const NodeTypes& node) {
   return out;
 }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
+Step bind(const BindContext& context) {
+  const QuantizeAttrs attrs = context.attrs<QuantizeAttrs>();
+  const DequantizeF32Kernel& kernel = select_dequantize_f32(context.isa);
+  const TensorType& type = context.input(0)->type;
+  const DType dtype = type.dtype;
+  const size_t n = type.shape.elements(), bytes = dtype_bytes(dtype);
+  const uint32_t in = context.input_index(0), out = context.node.output;
+  return {
+      kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+        const std::byte* const x = run.tensor<std::byte>(in);
+        float* const y = run.tensor<float>(out);
+        split_elements(run.pool(), n, bytes + sizeof(float), [=](size_t first, size_t last) {
+          run_kernel({last - first, dtype, x + first * bytes, y + first, attrs.scale, attrs.zero});
+        });
+      }};
+}
 
 }  // namespace
 

@@ -1,4 +1,6 @@
-#include "runtime/quantized.h"
+#include "kernels/lookup_u8/lookup_u8.h"
+#include "runtime/op.h"
+#include "runtime/split.h"
 
 namespace edgert {
 namespace {
@@ -11,7 +13,20 @@ TensorType infer(const NodeTypes& node) {
   return {DType::u8, node.shape(0)};
 }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
+Step bind(const BindContext& context) {
+  const LookupU8Kernel& kernel = select_lookup_u8(context.isa);
+  const size_t n = context.output().type.shape.elements();
+  const uint32_t in = context.input_index(0), table = context.input_index(1);
+  const uint32_t out = context.node.output;
+  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+            const uint8_t* const x = run.tensor<uint8_t>(in);
+            uint8_t* const y = run.tensor<uint8_t>(out);
+            const uint8_t* const entries = run.tensor<uint8_t>(table);
+            split_elements(run.pool(), n, 2, [=](size_t first, size_t last) {
+              run_kernel({last - first, x + first, y + first, entries});
+            });
+          }};
+}
 
 }  // namespace
 

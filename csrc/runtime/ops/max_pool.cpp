@@ -3,10 +3,20 @@
 namespace edgert {
 namespace {
 
-Step bind(const BindContext& context) { return bind_pool(context, false); }
+TensorType infer(const NodeTypes& node) {
+  const DType dtype = node.input(0).dtype;
+  if (dtype != DType::f32 && dtype != DType::u8 && dtype != DType::i8)
+    node.fail("DTYPE", "input 0 is %s, expected float32, uint8 or int8", dtype_name(dtype));
+  return {dtype, infer_windows(node, node.attrs<PoolAttrs>())};
+}
+
+Step bind(const BindContext& context) {
+  return context.output().type.dtype == DType::f32 ? bind_pool_f32(context, false)
+                                                   : bind_max_pool_u8(context);
+}
 
 }  // namespace
 
-extern const OpDef max_pool_op = {infer_pool, bind};
+extern const OpDef max_pool_op = {infer, bind};
 
 }  // namespace edgert

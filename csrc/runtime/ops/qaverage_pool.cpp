@@ -12,10 +12,8 @@ TensorType infer(const NodeTypes& node) {
   return infer_requantize(node, attrs.output, infer_windows(node, attrs.pool));
 }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
-
 }  // namespace
 
-extern const OpDef qaverage_pool_op = {infer, bind};
+extern const OpDef qaverage_pool_op = {infer, bind_average_pool_u8};
 
 }  // namespace edgert

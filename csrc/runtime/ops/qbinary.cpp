@@ -1,3 +1,4 @@
+#include "kernels/binary_u8/binary_u8.h"
 #include "runtime/broadcast.h"
 #include "runtime/quantized.h"
 
@@ -19,7 +20,32 @@ TensorType infer(const NodeTypes& node) {
   return infer_requantize(node, attrs.output, broadcast_shape(node));
 }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
+Step bind(const BindContext& context) {
+  const QBinaryAttrs attrs = context.attrs<QBinaryAttrs>();
+  const TensorType& type = context.output().type;
+  const Broadcast shape(type.shape, context.input(0)->type.shape, context.input(1)->type.shape);
+  const BinaryU8Kernel& kernel = select_binary_u8(context.isa);
+  const size_t bytes = dtype_bytes(type.dtype);
+  const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
+  const uint32_t out = context.node.output;
+  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+            const uint8_t* const a = run.tensor<uint8_t>(in_a);
+            const uint8_t* const b = run.tensor<uint8_t>(in_b);
+            std::byte* const y = run.tensor<std::byte>(out);
+            split_broadcast(
+                run.pool(), shape, 2 + bytes,
+                [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                  run_kernel(
+                      {static_cast<BinaryFn>(attrs.fn),
+                       rows,
+                       columns,
+                       {a + from_a.offset, from_a.row, from_a.column, attrs.a_zero, attrs.a_scale},
+                       {b + from_b.offset, from_b.row, from_b.column, attrs.b_zero, attrs.b_scale},
+                       y + at * bytes,
+                       attrs.output});
+                });
+          }};
+}
 
 }  // namespace
 

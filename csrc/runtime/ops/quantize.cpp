@@ -1,4 +1,6 @@
+#include "kernels/quantize_f32/quantize_f32.h"
 #include "runtime/quantized.h"
+#include "runtime/split.h"
 
 namespace edgert {
 namespace {
@@ -16,7 +18,22 @@ TensorType infer(const NodeTypes& node) {
   return {dtype, node.shape(0)};
 }
 
-Step bind(const BindContext& context) { context.fail("TODO", "no kernel yet"); }
+Step bind(const BindContext& context) {
+  const QuantizeAttrs attrs = context.attrs<QuantizeAttrs>();
+  const QuantizeF32Kernel& kernel = select_quantize_f32(context.isa);
+  const TensorType& type = context.output().type;
+  const int32_t low = type.dtype == DType::i8 ? -128 : 0;
+  const size_t n = type.shape.elements();
+  const uint32_t in = context.input_index(0), out = context.node.output;
+  return {
+      kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+        const float* const x = run.tensor<float>(in);
+        uint8_t* const y = run.tensor<uint8_t>(out);
+        split_elements(run.pool(), n, sizeof(float) + 1, [=](size_t first, size_t last) {
+          run_kernel({last - first, x + first, y + first, attrs.scale, attrs.zero, low, low + 255});
+        });
+      }};
+}
 
 }  // namespace
 

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -8,8 +7,6 @@
 
 namespace edgert {
 namespace {
-
-constexpr size_t kBlock = 1024;  // elements: threads never meet in a cache line
 
 TensorType infer(const NodeTypes& node) {
   const Activation& function = node.attrs<UnaryAttrs>().function;
@@ -38,13 +35,6 @@ T apply(UnaryFn fn, T x) {
   return fn == UnaryFn::relu && x < 0 ? 0 : x;
 }
 
-// Calls body(first, last) on ranges of elements.
-template <typename Body>
-void for_blocks(ThreadPool& pool, size_t n, size_t bytes, const Body& body) {
-  split(pool, (n + kBlock - 1) / kBlock, bytes * kBlock,
-        [&](size_t first, size_t last) { body(first * kBlock, std::min(n, last * kBlock)); });
-}
-
 template <typename T>
 Step bind_integer(const BindContext& context) {
   const UnaryFn fn = static_cast<UnaryFn>(context.attrs<UnaryAttrs>().function.fn);
@@ -53,7 +43,7 @@ Step bind_integer(const BindContext& context) {
   return {"portable", 0, 0, [=](const RunContext& run) {
             const T* const x = run.tensor<T>(in);
             T* const y = run.tensor<T>(out);
-            for_blocks(run.pool(), n, 2 * sizeof(T), [=](size_t first, size_t last) {
+            split_elements(run.pool(), n, 2 * sizeof(T), [=](size_t first, size_t last) {
               for (size_t i = first; i < last; ++i) y[i] = apply(fn, x[i]);
             });
           }};
@@ -78,7 +68,7 @@ Step bind(const BindContext& context) {
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);
-            for_blocks(run.pool(), n, 2 * sizeof(float), [=](size_t first, size_t last) {
+            split_elements(run.pool(), n, 2 * sizeof(float), [=](size_t first, size_t last) {
               run_kernel({last - first, x + first, y + first, function});
             });
           }};

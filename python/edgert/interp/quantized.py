@@ -33,7 +33,7 @@ def requantize(t: np.ndarray, output: np.void) -> np.ndarray:
     if output["dtype"] == DType.float32:
         return scaled
     zero, low, high = (int(output[key]) for key in ("zero", "low", "high"))
-    clamped = np.minimum(np.maximum(scaled, _f32(low - zero)), _f32(high - zero))
+    clamped = np.minimum(np.fmax(scaled, _f32(low - zero)), _f32(high - zero))
     return (np.rint(clamped).astype(np.int32) + zero).astype(np.uint8)
 
 
@@ -64,8 +64,7 @@ def _quantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
     limits = np.iinfo(DType(attrs["dtype"]).name)
     zero = attrs["zero"]
     x = inputs[0] / attrs["scale"]
-    x = np.where(np.isnan(x), _f32(limits.min - zero), x)
-    clamped = np.minimum(np.maximum(x, _f32(limits.min - zero)), _f32(limits.max - zero))
+    clamped = np.minimum(np.fmax(x, _f32(limits.min - zero)), _f32(limits.max - zero))
     return (np.rint(clamped).astype(np.int32) + zero).astype(limits.dtype)
 
 

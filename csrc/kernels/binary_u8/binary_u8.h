@@ -1,0 +1,50 @@
+// The sum or the product of two quantised operands, which may repeat along rows or columns.
+//
+//   add: t = float(a - a_zero) * a_scale + float(b - b_zero) * b_scale
+//   mul: t = float((a - a_zero) * (b - b_zero)) * (a_scale * b_scale)
+//   y[r][j] = requantize(t), as schema/attrs.h says
+//
+// y may be a or b if that has the same shape, repeats nowhere and y is uint8_t. Any alignment. All
+// kernels give the same bits, but for activations that are not piecewise polynomials.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/cpu.h"
+#include "schema/attrs.h"
+#include "schema/enums.h"
+
+namespace edgert {
+
+// Element (r, j) of an operand is data[r * row + j * column].
+struct BinaryOperandU8 {
+  const uint8_t* data;
+  size_t row;
+  size_t column;  // 1, or 0: one element per row
+  int32_t zero;
+  float scale;
+};
+
+struct BinaryU8 {
+  BinaryFn fn;  // add or mul
+  size_t rows, columns;
+  BinaryOperandU8 a, b;
+  void* y;  // rows x columns, contiguous; uint8_t or float, as output.dtype says
+  Requantize output;
+};
+
+using BinaryU8Fn = void (*)(const BinaryU8&);
+
+struct BinaryU8Kernel {
+  const char* name;
+  Isa isa;
+  BinaryU8Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const BinaryU8&);
+#include "kernels/binary_u8/kernels.inc"
+
+const BinaryU8Kernel& select_binary_u8(IsaSet isa);
+
+}  // namespace edgert

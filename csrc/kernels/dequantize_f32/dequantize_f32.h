@@ -1,0 +1,37 @@
+// y[i] = float(x[i] - zero) * scale, of u8, i8 or i32, for which zero is 0.
+//
+// All kernels give the same bits. Any alignment; x and y do not overlap. For bytes, zero is in the
+// range of their type.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/cpu.h"
+#include "schema/enums.h"
+
+namespace edgert {
+
+struct DequantizeF32 {
+  size_t n;
+  DType dtype;  // u8, i8 or i32
+  const void* x;
+  float* y;
+  float scale;
+  int32_t zero;
+};
+
+using DequantizeF32Fn = void (*)(const DequantizeF32&);
+
+struct DequantizeF32Kernel {
+  const char* name;
+  Isa isa;
+  DequantizeF32Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const DequantizeF32&);
+#include "kernels/dequantize_f32/kernels.inc"
+
+const DequantizeF32Kernel& select_dequantize_f32(IsaSet isa);
+
+}  // namespace edgert

@@ -1,0 +1,10 @@
+#define EDGERT_ROUND_TWICE
+#include "kernels/simd/portable.h"
+
+#include "kernels/dequantize_f32/dequantize_f32_loop.h"
+
+namespace edgert {
+
+void dequantize_f32_portable(const DequantizeF32& d) { dequantize(d); }
+
+}  // namespace edgert

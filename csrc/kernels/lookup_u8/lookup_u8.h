@@ -1,0 +1,33 @@
+// y[i] = table[x[i]], bytes.
+//
+// x and y may be the same array. Any alignment. Reads all of the table, n elements of x.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/cpu.h"
+
+namespace edgert {
+
+struct LookupU8 {
+  size_t n;
+  const uint8_t* x;
+  uint8_t* y;
+  const uint8_t* table;  // 256 entries
+};
+
+using LookupU8Fn = void (*)(const LookupU8&);
+
+struct LookupU8Kernel {
+  const char* name;
+  Isa isa;
+  LookupU8Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const LookupU8&);
+#include "kernels/lookup_u8/kernels.inc"
+
+const LookupU8Kernel& select_lookup_u8(IsaSet isa);
+
+}  // namespace edgert

@@ -1,0 +1,36 @@
+// y[i] = clamp(round(x[i] / scale) + zero, low, high), half to even, as a byte; NaN gives `low`.
+//
+// The quotient is rounded as a division rounds it: all kernels give the same bits. Any alignment;
+// x and y do not overlap. scale is positive and finite, zero is in low .. high, and these are
+// 0 .. 255 or -128 .. 127.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/cpu.h"
+
+namespace edgert {
+
+struct QuantizeF32 {
+  size_t n;
+  const float* x;
+  uint8_t* y;  // int8_t if low is negative
+  float scale;
+  int32_t zero, low, high;
+};
+
+using QuantizeF32Fn = void (*)(const QuantizeF32&);
+
+struct QuantizeF32Kernel {
+  const char* name;
+  Isa isa;
+  QuantizeF32Fn run;
+};
+
+#define KERNEL(symbol, isa) void symbol(const QuantizeF32&);
+#include "kernels/quantize_f32/kernels.inc"
+
+const QuantizeF32Kernel& select_quantize_f32(IsaSet isa);
+
+}  // namespace edgert

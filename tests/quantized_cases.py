@@ -1,0 +1,106 @@
+"""Nodes of the quantised operators without weights: (attributes, inputs, constants)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from qconv_cases import QuantizedCase
+
+from edgert.schema import BinaryFn, DType, UnaryFn
+
+
+def random_bytes(rng: np.random.Generator, *shape: int, dtype: str = "uint8") -> np.ndarray:
+    """All values of the type, its limits often."""
+    limits = np.iinfo(dtype)
+    x = rng.integers(limits.min - 20, limits.max + 20, shape)
+    return np.clip(x, limits.min, limits.max).astype(dtype)
+
+
+# Outputs whose bits do not depend on the instruction set: none has a smooth activation.
+HARD_SWISH = {"fn": UnaryFn.hard_swish}
+REQUANTIZED = [
+    {"dtype": DType.uint8, "scale": 1.0, "zero": 0, "low": 0, "high": 255},
+    {"dtype": DType.uint8, "scale": 1.0, "zero": 128, "low": 128, "high": 250},
+    {"dtype": DType.uint8, "scale": 37.0, "zero": 77, "low": 3, "high": 255,
+     "activation": HARD_SWISH},
+    {"dtype": DType.uint8, "scale": 2.0, "zero": 255, "low": 1, "high": 255,
+     "activation": {"fn": UnaryFn.sqrt}},  # NaN of negative sums
+    {"dtype": DType.float32, "scale": 0.5},
+    {"dtype": DType.float32, "scale": 1.0,
+     "activation": {"fn": UnaryFn.clip, "alpha": -1.5, "beta": 9.0}},
+]  # fmt: skip
+
+
+def quantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Ties and their neighbours, what has no byte, both types."""
+    corners = np.array([0, -0.0, 1e-45, -1e-40, 1e38, -1e38, np.inf, -np.inf, np.nan], np.float32)
+    for dtype, zero in [(DType.uint8, 0), (DType.uint8, 131), (DType.int8, 0), (DType.int8, -128)]:
+        for scale in (1.0, 0.1, 0.0173, 1e-30, 3e-40, 1e12):
+            with np.errstate(all="ignore"):
+                ties = (np.arange(-300, 300, dtype=np.float32) / 2) * np.float32(scale)
+            x = np.concatenate([ties, np.nextafter(ties, np.float32(9)), corners])
+            yield {"dtype": dtype, "scale": scale, "zero": zero}, [x], []
+            for shape in [(), (1, 5), (3, 37)]:
+                x = (100 * scale * rng.normal(size=shape)).astype(np.float32)
+                yield {"dtype": dtype, "scale": scale, "zero": zero}, [x], []
+
+
+def dequantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """All types, scales of zero and next to it."""
+    for shape in [(), (1,), (3, 37), (2, 4, 64)]:
+        for scale in (1.0, 0.0173, 0.0, 3e-40):
+            attrs = {"dtype": DType.float32, "scale": scale}
+            yield {**attrs, "zero": 200}, [random_bytes(rng, *shape)], []
+            yield {**attrs, "zero": -128}, [random_bytes(rng, *shape, dtype="int8")], []
+            x = rng.integers(-(2**31), 2**31, shape).astype(np.int32)
+            yield {**attrs, "zero": 0}, [x], []
+
+
+def lookup_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Tables that are constants, and that are not."""
+    for shape in [(), (5,), (3, 37), (2, 5, 64), (256,)]:
+        for dtype in ("uint8", "int8"):
+            table = rng.permutation(256).astype(np.uint8)
+            yield {}, [random_bytes(rng, *shape, dtype=dtype), table], [1]
+            yield {}, [random_bytes(rng, *shape, dtype=dtype), table], []
+
+
+def qbinary_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Broadcasts, zero points and outputs."""
+    pairs = [((), ()), ((3, 5), (3, 5)), ((2, 4, 33), (33,)), ((2, 5, 7, 16), (2, 1, 1, 16)),
+             ((1, 7, 9, 40), (1, 1, 1, 40)), ((2, 5, 7, 24), (2, 5, 7, 1)), ((5, 6), ()),
+             ((2, 1, 1, 21), (2, 3, 4, 21)), ((1, 6, 5, 130), (1, 6, 5, 130))]  # fmt: skip
+    for fn in (BinaryFn.add, BinaryFn.mul):
+        for output in REQUANTIZED:
+            for a, b in pairs:
+                inputs = [random_bytes(rng, *a), random_bytes(rng, *b)]
+                for a_zero, a_scale, b_zero, b_scale in [
+                    (0, 0.4, 0, 0.5),
+                    (128, 0.013, 255, 1.1),
+                    (3, -0.2, 1, 0.25),
+                ]:
+                    attrs = {"fn": fn, "a_zero": a_zero, "a_scale": a_scale, "b_zero": b_zero,
+                             "b_scale": b_scale, "output": output}  # fmt: skip
+                    yield attrs, inputs, []
+
+
+def qaverage_pool_cases(
+    rng: np.random.Generator, pools: Iterable[tuple[dict[str, Any], tuple[int, ...]]]
+) -> Iterator[QuantizedCase]:
+    """Pool records with shapes of images to use them on, and windows of whole images."""
+    for i, (attrs, shape) in enumerate(pools):
+        yield _averaged(attrs, random_bytes(rng, *shape), REQUANTIZED[i % 6])
+    for size, channels in [(7, 96), (14, 33), (40, 5), (56, 72)]:
+        attrs = {"kernel": (size, size), "strides": (1, 1), "dilations": (1, 1)}
+        for x in (
+            random_bytes(rng, 1, size, size, channels),
+            np.full((1, size, size, channels), 255, "u1"),
+        ):
+            yield _averaged(attrs, x, REQUANTIZED[0])
+            yield _averaged(attrs, x, REQUANTIZED[4])
+
+
+def _averaged(pool: dict[str, Any], x: np.ndarray, output: dict[str, Any]) -> QuantizedCase:
+    return {"pool": pool, "x_zero": 19, "x_scale": 0.9, "output": output}, [x], []
