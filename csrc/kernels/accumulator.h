@@ -17,6 +17,7 @@ struct AccumulatorOutput {
   int32_t residual_zero;
   float residual_scale;
   Requantize output;
+  bool small;  // no |sum * multiplier| reaches 2^30: it may become an integer before it is clamped
 };
 
 }  // namespace edgert

@@ -115,8 +115,10 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
 }
 
 Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
-                  const AccumulatorOutput& out) {
+                  AccumulatorOutput out) {
   const AccumulatorTensors t(context);
+  out.small = has_small_results(
+      context, geometry.kernel[0] * geometry.kernel[1] * geometry.channels / geometry.groups);
   const auto conv = std::make_shared<const ConvGemmI8>(geometry, x_zero, *context.input(1),
                                                        context.isa, context.threads);
   Step step;

@@ -58,6 +58,6 @@ class ConvGemmI8 {
 
 // The step of qgemm, and of qconv but for depthwise ones.
 Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
-                  const AccumulatorOutput& out);
+                  AccumulatorOutput out);
 
 }  // namespace edgert

@@ -1,5 +1,7 @@
 #include "runtime/quantized.h"
 
+#include <cmath>
+
 namespace edgert {
 
 void require_scale(const NodeTypes& node, float scale, const char* name) {
@@ -32,6 +34,17 @@ TensorType infer_requantize(const NodeTypes& node, const Requantize& output, con
   const TensorType type{dtype, shape};
   if (!in_bounds(type)) node.fail("LIMIT", "the output %s is too large", to_string(shape).c_str());
   return type;
+}
+
+bool has_small_results(const BindContext& context, size_t depth) {
+  const Tensor &bias = *context.input(2), &multiplier = *context.input(3);
+  if (bias.data == nullptr || multiplier.data == nullptr) return false;
+  const int32_t* const b = reinterpret_cast<const int32_t*>(bias.data);
+  const float* const m = reinterpret_cast<const float*>(multiplier.data);
+  const double products = 255.0 * 128.0 * static_cast<double>(depth);
+  for (size_t i = 0; i < bias.type.shape.elements(); ++i)
+    if (!((std::fabs(double{b[i]}) + products) * std::fabs(double{m[i]}) < 0x1p30)) return false;
+  return true;
 }
 
 }  // namespace edgert

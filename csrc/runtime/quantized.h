@@ -40,8 +40,12 @@ TensorType infer_accumulator(const NodeTypes& node, const Attrs& attrs, const Sh
 // What follows the sums of qconv or qgemm, without the operands of a run.
 template <typename Attrs>
 AccumulatorOutput accumulator_output(const Attrs& attrs) {
-  return {nullptr, nullptr, nullptr, attrs.residual_zero, attrs.residual_scale, attrs.output};
+  return {nullptr,      nullptr, nullptr, attrs.residual_zero, attrs.residual_scale,
+          attrs.output, false};
 }
+
+// Whether constants prove AccumulatorOutput::small for sums of `depth` products.
+bool has_small_results(const BindContext& context, size_t depth);
 
 // The tensors of qconv or qgemm.
 struct AccumulatorTensors {

@@ -31,7 +31,8 @@ struct Problem {
     kStrided = 4,
     kHardSwish = 8,
     kSegments = 16,
-    kExtreme = 32
+    kExtreme = 32,
+    kSmall = 64
   };
 
   Problem(size_t m, size_t n, size_t k, int flags, bool fits_int16, Guard guard, uint64_t seed)
@@ -122,6 +123,7 @@ struct Problem {
         static_cast<int32_t>(has(kHardSwish) ? UnaryFn::hard_swish : UnaryFn::identity);
     g.out.output.dtype = static_cast<int32_t>(has(kFloat) ? DType::f32 : DType::u8);
     if (!has(kFloat)) g.out.output.zero = 100, g.out.output.low = 3, g.out.output.high = 250;
+    g.out.small = has(kSmall);
     kernel.run(g);
     for (size_t i = 0; i < m; ++i)
       for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j) {
@@ -164,14 +166,14 @@ TEST(gemm_i8_tile_edges) {
     for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
       for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
         for (size_t k : {0, 1, 2, 3, 4, 7, 8, 12, 33}) {
-          check(m, n, k, flags % 64, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          check(m, n, k, flags % 128, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
           ++flags;
         }
   }
 }
 
 TEST(gemm_i8_every_epilogue) {
-  for (int flags = 0; flags < 64; ++flags)
+  for (int flags = 0; flags < 128; ++flags)
     for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);
 }
 

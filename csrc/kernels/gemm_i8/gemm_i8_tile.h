@@ -107,18 +107,37 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
     }
   }
 
-  const Requantizer requantizer(g.out.output);
-  if (requantizer.linear() && !requantizer.to_float() && g.out.residual == nullptr) {
+  if (g.out.small && is_plain(g.out)) {
     uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
+    const Bytes4::Range range(g.out.output.zero, g.out.output.low, g.out.output.high);
+    F32 multiplier[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      const int n = v < kVectors - 1 ? kLanes : last;
-      const F32 multiplier = load_first(g.out.multiplier + j + v * kLanes, n);
-#pragma GCC unroll 32
-      for (int r = 0; r < kRows; ++r) {
-        const I32 y = requantizer.quantized(to_f32(Dot::total(acc[r][v])) * multiplier);
+    for (int v = 0; v < kVectors; ++v)
+      multiplier[v] =
+          load_first(g.out.multiplier + j + v * kLanes, v < kVectors - 1 ? kLanes : last);
+    constexpr int kCount = kRows * kVectors;
+#pragma GCC unroll 16
+    for (int first = 0; first < kCount; first += 4) {
+      I32 y[4];
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) {
+        const int at = first + q < kCount ? first + q : first;
+        y[q] = to_i32(to_f32(Dot::total(acc[at / kVectors][at % kVectors])) *
+                      multiplier[at % kVectors]);
+      }
+      const Bytes4 bytes(y, range);
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) {
+        if (first + q >= kCount) break;
+        const int r = (first + q) / kVectors, v = (first + q) % kVectors;
         uint8_t* const to = c + r * g.c_stride + v * kLanes;
-        n == kLanes ? store_u8(to, y) : store_u8(to, y, n);
+        if (kVectors == 2 && last == kLanes) {
+          if (v == 0) bytes.store_half(q / 2, to);
+        } else if (v < kVectors - 1 || last == kLanes) {
+          bytes.store_quarter(q, to);
+        } else {
+          bytes.store_quarter(q, to, last);
+        }
       }
     }
     return;

@@ -94,7 +94,7 @@ inline I32 shift_right(I32 a) {  // the sign fills
 inline I32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
 inline F32 from_bits(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
 inline F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
-inline I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^22
+inline I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^31
 inline I32 operator*(I32 a, I32 b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
 
 // Bytes, four per lane.
@@ -128,6 +128,44 @@ inline void store_u8(uint8_t* p, I32 a, int n) {
   const uint64_t bytes = pack_u8(a);
   for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> (8 * i));
 }
+
+// Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
+class Bytes4 {
+ public:
+  struct Range {
+    __m256i zero, low, high;
+    Range(int32_t zero, int32_t low, int32_t high)
+        : zero(_mm256_set1_epi16(static_cast<int16_t>(zero))),
+          low(_mm256_set1_epi8(static_cast<char>(low))),
+          high(_mm256_set1_epi8(static_cast<char>(high))) {}
+  };
+  Bytes4(const I32 (&a)[4], const Range& range) {
+    const __m256i x = _mm256_adds_epi16(_mm256_packs_epi32(a[0].v, a[1].v), range.zero);
+    const __m256i y = _mm256_adds_epi16(_mm256_packs_epi32(a[2].v, a[3].v), range.zero);
+    const __m256i bytes = _mm256_packus_epi16(x, y);  // four lanes of each vector in turn
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    v_ = _mm256_permutevar8x32_epi32(_mm256_min_epu8(_mm256_max_epu8(bytes, range.low), range.high),
+                                     order);
+  }
+  void store_half(int i, uint8_t* p) const {  // vectors 2i and 2i + 1
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), half(i));
+  }
+  void store_quarter(int i, uint8_t* p) const {  // vector i
+    const __m128i two = half(i / 2);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), i % 2 ? _mm_unpackhi_epi64(two, two) : two);
+  }
+  void store_quarter(int i, uint8_t* p, int n) const {  // its first n (0 .. kLanes) lanes
+    uint8_t bytes[8];
+    store_quarter(i, bytes);
+    for (int j = 0; j < n; ++j) p[j] = bytes[j];
+  }
+
+ private:
+  __m128i half(int i) const {
+    return i == 0 ? _mm256_castsi256_si128(v_) : _mm256_extracti128_si256(v_, 1);
+  }
+  __m256i v_;
+};
 
 // Lane i gets lane i ^ kDistance.
 template <int kDistance>

@@ -87,7 +87,7 @@ inline I32 shift_right(I32 a) {  // the sign fills
 inline I32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32 from_bits(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
-inline I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^22
+inline I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even; |a| < 2^31
 inline I32 operator*(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
 
 // Bytes, four per lane.
@@ -108,6 +108,45 @@ inline void store_u8(uint8_t* p, I32 a) {  // lanes in 0 .. 255
 inline void store_u8(uint8_t* p, I32 a, int n) {
   _mm512_mask_cvtepi32_storeu_epi8(p, F32::first_lanes(n).v, a.v);
 }
+
+// Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
+class Bytes4 {
+ public:
+  struct Range {
+    __m512i zero, low, high;
+    Range(int32_t zero, int32_t low, int32_t high)
+        : zero(_mm512_set1_epi16(static_cast<int16_t>(zero))),
+          low(_mm512_set1_epi8(static_cast<char>(low))),
+          high(_mm512_set1_epi8(static_cast<char>(high))) {}
+  };
+  Bytes4(const I32 (&a)[4], const Range& range) {
+    const __m512i x = _mm512_adds_epi16(_mm512_packs_epi32(a[0].v, a[1].v), range.zero);
+    const __m512i y = _mm512_adds_epi16(_mm512_packs_epi32(a[2].v, a[3].v), range.zero);
+    const __m512i bytes = _mm512_packus_epi16(x, y);  // four lanes of each vector in turn
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    v_ = _mm512_permutexvar_epi32(order,
+                                  _mm512_min_epu8(_mm512_max_epu8(bytes, range.low), range.high));
+  }
+  void store_half(int i, uint8_t* p) const {  // vectors 2i and 2i + 1
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        i == 0 ? _mm512_castsi512_si256(v_) : _mm512_extracti64x4_epi64(v_, 1));
+  }
+  void store_quarter(int i, uint8_t* p) const {  // vector i
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), quarter(i));
+  }
+  void store_quarter(int i, uint8_t* p, int n) const {  // its first n (0 .. kLanes) lanes
+    _mm_mask_storeu_epi8(p, F32::first_lanes(n).v, quarter(i));
+  }
+
+ private:
+  __m128i quarter(int i) const {
+    return i == 0   ? _mm512_castsi512_si128(v_)
+           : i == 1 ? _mm512_extracti32x4_epi32(v_, 1)
+           : i == 2 ? _mm512_extracti32x4_epi32(v_, 2)
+                    : _mm512_extracti32x4_epi32(v_, 3);
+  }
+  __m512i v_;
+};
 
 // Lane i gets lane i ^ kDistance.
 template <int kDistance>

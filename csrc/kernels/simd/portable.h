@@ -95,12 +95,6 @@ inline I32 bits(F32 a) { return {(I32::Vector)a.v}; }
 inline F32 from_bits(I32 a) { return {(F32::Vector)a.v}; }
 inline F32 to_f32(I32 a) { return {__builtin_convertvector((Mask::Vector)a.v, F32::Vector)}; }
 inline I32 operator*(I32 a, I32 b) { return {a.v * b.v}; }
-inline I32 to_i32(
-    F32 a) {  // half to even; |a| < 2^22: adding 1.5 * 2^23 leaves no bit for a fraction
-  const F32 shift = F32::broadcast(12582912.0f);
-  return bits(a + shift) - bits(shift);
-}
-
 // Bytes, four per lane.
 inline I32 load_bytes(const uint8_t* p) {
   I32 r;
@@ -143,6 +137,36 @@ inline F32 ceil(F32 a) {
   const F32 r = round(a);
   return from_bits(bits(select(r < a, r + F32::broadcast(1.0f), r)) | sign);
 }
+
+// Half to even, for |a| < 2^31.
+inline I32 to_i32(F32 a) {
+  const F32 rounded = round(a);
+  return {(I32::Vector) __builtin_convertvector(rounded.v, Mask::Vector)};
+}
+
+// Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
+class Bytes4 {
+ public:
+  struct Range {
+    int32_t zero, low, high;
+    Range(int32_t zero, int32_t low, int32_t high) : zero(zero), low(low), high(high) {}
+  };
+  Bytes4(const I32 (&a)[4], const Range& range) {
+    for (int i = 0; i < 16; ++i) {
+      int64_t x = int64_t{static_cast<int32_t>(a[i / 4].v[i % 4])} + range.zero;
+      x = x < range.low ? range.low : x > range.high ? range.high : x;
+      bytes_[i] = static_cast<uint8_t>(x);
+    }
+  }
+  void store_half(int i, uint8_t* p) const { std::memcpy(p, bytes_ + 8 * i, 8); }
+  void store_quarter(int i, uint8_t* p) const { std::memcpy(p, bytes_ + 4 * i, 4); }
+  void store_quarter(int i, uint8_t* p, int n) const {  // its first n (0 .. kLanes) lanes
+    for (int j = 0; j < n; ++j) p[j] = bytes_[4 * i + j];
+  }
+
+ private:
+  uint8_t bytes_[16];
+};
 
 // Lane i gets lane i ^ kDistance.
 template <int kDistance>

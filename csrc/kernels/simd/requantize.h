@@ -43,6 +43,13 @@ class Requantizer {
   I32 zero_;
 };
 
+// Whether the output is u8, without activation and residual.
+inline bool is_plain(const AccumulatorOutput& out) {
+  return out.output.dtype == static_cast<int32_t>(DType::u8) && out.output.scale == 1.0f &&
+         out.output.activation.fn == static_cast<int32_t>(UnaryFn::identity) &&
+         out.residual == nullptr;
+}
+
 // From sums that include the bias to their outputs: `rows` rows of `columns` sums, `stride`
 // elements apart and readable to a whole vector, of the output channels from j on. The first output
 // is element `at` of y and of the residual, `y_stride` lie between rows.
