@@ -41,6 +41,9 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "col2im_f32";
 #include "kernels/col2im_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "winograd_f32";
+#include "kernels/winograd_f32/kernels.inc"
   return list;
 }
 
