@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/memory.h"
-
 namespace edgert {
 namespace {
 
 // Rows that lie a multiple of this apart share the few lines of one cache set.
 constexpr size_t kConflictElements = 2048 / sizeof(float);
-constexpr size_t kLineElements = kAlignment / sizeof(float);
 
 bool conflicts(size_t stride) { return stride != 0 && stride % kConflictElements == 0; }
 
@@ -66,8 +63,7 @@ ConvGemm::ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads)
     for (size_t s = 0; s < segments_; s += count)
       depth_.push_back({s, std::min(count, segments_ - s), 0, segment_length_});
   } else {
-    const size_t pieces = ceil_div(segment_length_, slice);
-    const size_t length = round_up(ceil_div(segment_length_, pieces), 4);
+    const size_t length = depth_piece(segment_length_, *kernel_);
     for (size_t s = 0; s < segments_; ++s)
       for (size_t p = 0; p < segment_length_; p += length)
         depth_.push_back({s, 1, p, std::min(length, segment_length_ - p)});
@@ -90,7 +86,6 @@ void ConvGemm::choose_blocks(int threads) {
   size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
   size_t output_blocks = 1;
 
-  constexpr size_t kTaskMacs = 100000;  // what is worth handing to a thread: some microseconds
   const double macs = static_cast<double>(images) * units * unit_pixels * depth * group_outputs_;
   size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
   tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / kTaskMacs) + 1);
@@ -241,6 +236,14 @@ void ConvGemm::copy_window(const float* x, size_t group, size_t image, size_t ro
     }
     std::memset(to + right * pixel_stride_, 0, (width - right) * pixel_stride_ * sizeof(float));
   }
+}
+
+size_t spread_stride(size_t stride) { return conflicts(stride) ? stride + kLineElements : stride; }
+
+size_t depth_piece(size_t depth, const GemmF32Kernel& kernel) {
+  const size_t slice = cache_sizes().l1 / sizeof(float) / kernel.nr;
+  if (depth <= slice + slice / 2) return depth;
+  return round_up(ceil_div(depth, ceil_div(depth, slice)), 4);
 }
 
 size_t panel_elements(size_t n, size_t k, size_t groups) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/cpu.h"
+#include "core/memory.h"
 #include "core/threads.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 
@@ -64,6 +65,15 @@ class ConvGemm {
   size_t block_rows_, block_columns_, block_outputs_;  // output elements of a task
   size_t row_blocks_, column_blocks_, output_blocks_;
 };
+
+constexpr size_t kTaskMacs = 100000;  // what is worth handing to a thread: some microseconds
+constexpr size_t kLineElements = kAlignment / sizeof(float);
+
+// `stride`, or a little more if multiples of it crowd a few cache lines.
+size_t spread_stride(size_t stride);
+// The size of the pieces into which a depth is cut so that the weights of a tile's columns stay in
+// the first-level cache while tiles pass over them.
+size_t depth_piece(size_t depth, const GemmF32Kernel& kernel);
 
 // Elements of the panels of a weight [n, k] in `groups` groups.
 size_t panel_elements(size_t n, size_t k, size_t groups);
