@@ -62,6 +62,9 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "pool_u8";
 #include "kernels/pool_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "winograd_f32";
+#include "kernels/winograd_f32/kernels.inc"
   return list;
 }
 

@@ -28,8 +28,7 @@ ConvGemm::ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads)
     for (size_t s = 0; s < segments; s += count)
       depth_.push_back({s, std::min(count, segments - s), 0, length});
   } else {
-    const size_t pieces = ceil_div(length, slice);
-    const size_t piece = round_up(ceil_div(length, pieces), 4);
+    const size_t piece = depth_piece(length, *kernel_);
     for (size_t s = 0; s < segments; ++s)
       for (size_t p = 0; p < length; p += piece)
         depth_.push_back({s, 1, p, std::min(piece, length - p)});
@@ -97,6 +96,12 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t index, std::byte* w
       }
     }
   }
+}
+
+size_t depth_piece(size_t depth, const GemmF32Kernel& kernel) {
+  const size_t slice = cache_sizes().l1 / sizeof(float) / kernel.nr;
+  if (depth <= slice + slice / 2) return depth;
+  return round_up(ceil_div(depth, ceil_div(depth, slice)), 4);
 }
 
 size_t panel_elements(size_t n, size_t k, size_t groups) {

@@ -45,6 +45,10 @@ class ConvGemm {
   std::vector<DepthBlock> depth_;
 };
 
+// The size of the pieces into which a depth is cut so that the weights of a tile's columns stay in
+// the first-level cache while tiles pass over them.
+size_t depth_piece(size_t depth, const GemmF32Kernel& kernel);
+
 // Elements of the panels of a weight [n, k] in `groups` groups.
 size_t panel_elements(size_t n, size_t k, size_t groups);
 // From rows ([n][k], `row_stride` and `column_stride` elements apart) to panels of one group.

@@ -18,6 +18,10 @@ bool conflicts(size_t stride_bytes) {
 
 }  // namespace
 
+size_t spread_stride(size_t stride, size_t element_bytes) {
+  return conflicts(stride * element_bytes) ? stride + kAlignment / element_bytes : stride;
+}
+
 ConvTasks::ConvTasks(const ConvGeometry& geometry, const ConvTile& tile, int threads)
     : g_(geometry), tile_(tile) {
   const bool pointwise = g_.kernel[0] * g_.kernel[1] * g_.strides[0] * g_.strides[1] == 1 &&
@@ -79,10 +83,9 @@ void ConvTasks::choose_blocks(int threads) {
   size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
   size_t output_blocks = 1;
 
-  const size_t kTaskMacs = 400000 / bytes;  // what is worth handing to a thread: some microseconds
   const double macs = static_cast<double>(images) * units * unit_pixels * depth_ * group_outputs_;
   size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
-  tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / kTaskMacs) + 1);
+  tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / task_macs(bytes)) + 1);
   const size_t wanted = ceil_div(tasks, std::max<size_t>(1, images));
   if (wanted > unit_blocks) {
     const size_t by_units = std::min(units, wanted);

@@ -18,6 +18,12 @@ struct ConvGeometry {
   size_t groups = 1;
 };
 
+// What is worth handing to a thread, some microseconds, in multiplications of such elements.
+constexpr size_t task_macs(size_t element_bytes) { return 400000 / element_bytes; }
+
+// `stride` elements, or a cache line more if multiples of it crowd a few lines.
+size_t spread_stride(size_t stride, size_t element_bytes);
+
 // What a kernel multiplies.
 struct ConvTile {
   size_t rows, columns;   // held in registers

@@ -43,7 +43,9 @@ bool has_small_results(const BindContext& context, size_t depth) {
   const float* const m = reinterpret_cast<const float*>(multiplier.data);
   const double products = 255.0 * 128.0 * static_cast<double>(depth);
   for (size_t i = 0; i < bias.type.shape.elements(); ++i)
-    if (!((std::fabs(double{b[i]}) + products) * std::fabs(double{m[i]}) < 0x1p30)) return false;
+    if (!((std::fabs(static_cast<double>(b[i])) + products) * std::fabs(static_cast<double>(m[i])) <
+          0x1p30))
+      return false;
   return true;
 }
 

@@ -2,8 +2,8 @@
 // instruction set (fused tiers), the number of threads and the way of running.
 #include "runtime/conv_gemm.h"
 
+#include "conv_reference.h"
 #include "core/memory.h"
-#include "harness.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -17,15 +17,6 @@ struct Case {
   ConvGeometry g;
   size_t pad_after[2];
 };
-
-std::string describe(const ConvGeometry& g) {
-  return format(
-      "%zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu dilation %zux%zu pad "
-      "%zux%zu groups %zu",
-      g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.outputs, g.kernel[0],
-      g.kernel[1], g.strides[0], g.strides[1], g.dilations[0], g.dilations[1], g.pads[0], g.pads[1],
-      g.groups);
-}
 
 void check(const ConvGeometry& g, Random& random, bool with_residual) {
   const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
@@ -42,28 +33,8 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
     pack_panels(w.data() + group * group_outputs * depth, group_outputs, depth, depth, 1,
                 panels.data() + group * panel_elements(group_outputs, depth, 1));
 
-  std::vector<double> expected;
-  for (size_t b = 0; b < g.batch; ++b)
-    for (size_t oy = 0; oy < g.out_height; ++oy)
-      for (size_t ox = 0; ox < g.out_width; ++ox)
-        for (size_t o = 0; o < g.outputs; ++o) {
-          double sum = bias[o];
-          if (with_residual) sum += residual[expected.size()];
-          for (size_t i = 0; i < g.kernel[0]; ++i)
-            for (size_t j = 0; j < g.kernel[1]; ++j) {
-              const size_t py = oy * g.strides[0] + i * g.dilations[0];
-              const size_t px = ox * g.strides[1] + j * g.dilations[1];
-              if (py < g.pads[0] || py - g.pads[0] >= g.height) continue;
-              if (px < g.pads[1] || px - g.pads[1] >= g.width) continue;
-              const float* pixel =
-                  x.data() +
-                  ((b * g.height + py - g.pads[0]) * g.width + px - g.pads[1]) * g.channels +
-                  o / group_outputs * group_channels;
-              for (size_t c = 0; c < group_channels; ++c)
-                sum += double{pixel[c]} * w[o * depth + (i * g.kernel[1] + j) * group_channels + c];
-            }
-          expected.push_back(sum > 0 ? sum : 0);
-        }
+  const std::vector<double> expected =
+      test::convolve(g, x.data(), w.data(), bias.data(), with_residual ? residual.data() : nullptr);
 
   std::vector<float> fused;
   for (Isa isa : isa_list(cpu_isa()))
@@ -84,11 +55,11 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
       for (size_t e = 0; e < expected.size(); ++e)
         close &= std::fabs(y[e] - expected[e]) <=
                  0x1p-23 * static_cast<double>((depth + 3) * (depth + 3));
-      CHECK(close, "%s %d threads %s", conv.kernel(), threads, describe(g).c_str());
+      CHECK(close, "%s %d threads %s", conv.kernel(), threads, test::describe(g).c_str());
       if (isa == Isa::portable) continue;
       if (fused.empty()) fused.assign(y.begin(), y.end());
       CHECK(fused.empty() || std::memcmp(fused.data(), y.data(), fused.size() * sizeof(float)) == 0,
-            "%s %d threads: other bits, %s", conv.kernel(), threads, describe(g).c_str());
+            "%s %d threads: other bits, %s", conv.kernel(), threads, test::describe(g).c_str());
     }
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "runtime/conv_gemm.h"
 #include "runtime/conv_shape.h"
+#include "runtime/conv_winograd.h"
 #include "runtime/depthwise.h"
 #include "runtime/op.h"
 
@@ -129,11 +130,34 @@ Step bind_gemm(const BindContext& context, const ConvGeometry& g, Layout layout)
   return step;
 }
 
+Step bind_winograd(const BindContext& context, const ConvGeometry& g) {
+  const Activation activation = context.attrs<ConvAttrs>().activation;
+  const Tensors t(context);
+  const auto conv = std::make_shared<const ConvWinograd>(g, context.isa, context.threads);
+  const auto weights = std::make_shared<Buffer>(conv->weight_elements() * sizeof(float));
+  float* const matrices = reinterpret_cast<float*>(weights->data());
+  conv->transform_weights(reinterpret_cast<const float*>(context.constant(1, Layout::k1n16)),
+                          matrices);
+  Step step;
+  step.kernel = conv->kernel();
+  step.scratch_bytes = conv->scratch_bytes();
+  step.weight_bytes = weights->bytes();
+  step.run = [=](const RunContext& run) {
+    conv->run({run.tensor<float>(t.x), reinterpret_cast<const float*>(weights->data()),
+               run.tensor<float>(t.bias), run.tensor<float>(t.residual), run.tensor<float>(t.y),
+               activation},
+              run.scratch(), run.pool());
+  };
+  return step;
+}
+
 Step bind(const BindContext& context) {
   const ConvAttrs& attrs = context.attrs<ConvAttrs>();
   const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
   const ConvGeometry g = conv_geometry(ConvWindow(attrs), x, w, context.output().type.shape);
   const Layout layout = layout_for(attrs, x, w);
+  if (layout == Layout::k1n16 && context.input(1)->data != nullptr && ConvWinograd::suits(g))
+    return bind_winograd(context, g);
   return layout == Layout::kn ? bind_depthwise(context, g) : bind_gemm(context, g, layout);
 }
 

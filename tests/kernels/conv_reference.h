@@ -1,0 +1,49 @@
+// Convolution by its definition, in double.
+#pragma once
+
+#include <vector>
+
+#include "harness.h"
+#include "runtime/conv_gemm.h"
+
+namespace edgert::test {
+
+inline std::string describe(const ConvGeometry& g) {
+  return format(
+      "%zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu dilation %zux%zu pad "
+      "%zux%zu groups %zu",
+      g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.outputs, g.kernel[0],
+      g.kernel[1], g.strides[0], g.strides[1], g.dilations[0], g.dilations[1], g.pads[0], g.pads[1],
+      g.groups);
+}
+
+// relu(bias + residual + the convolution) with the weights in rows; `residual` may be null.
+inline std::vector<double> convolve(const ConvGeometry& g, const float* x, const float* w,
+                                    const float* bias, const float* residual) {
+  const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
+  const size_t depth = g.kernel[0] * g.kernel[1] * group_channels;
+  std::vector<double> y;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t oy = 0; oy < g.out_height; ++oy)
+      for (size_t ox = 0; ox < g.out_width; ++ox)
+        for (size_t o = 0; o < g.outputs; ++o) {
+          double sum = bias[o];
+          if (residual != nullptr) sum += residual[y.size()];
+          for (size_t i = 0; i < g.kernel[0]; ++i)
+            for (size_t j = 0; j < g.kernel[1]; ++j) {
+              const size_t py = oy * g.strides[0] + i * g.dilations[0];
+              const size_t px = ox * g.strides[1] + j * g.dilations[1];
+              if (py < g.pads[0] || py - g.pads[0] >= g.height) continue;
+              if (px < g.pads[1] || px - g.pads[1] >= g.width) continue;
+              const float* pixel =
+                  x + ((b * g.height + py - g.pads[0]) * g.width + px - g.pads[1]) * g.channels +
+                  o / group_outputs * group_channels;
+              for (size_t c = 0; c < group_channels; ++c)
+                sum += double{pixel[c]} * w[o * depth + (i * g.kernel[1] + j) * group_channels + c];
+            }
+          y.push_back(sum > 0 ? sum : 0);
+        }
+  return y;
+}
+
+}  // namespace edgert::test

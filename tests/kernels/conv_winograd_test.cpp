@@ -1,0 +1,123 @@
+// Convolutions by Winograd against the definition, and the same bits whatever the instruction set
+// (fused tiers), the number of threads and the number of images.
+#include "runtime/conv_winograd.h"
+
+#include "conv_reference.h"
+#include "core/memory.h"
+#include "schema/enums.h"
+
+namespace edgert {
+namespace {
+
+using test::GuardedArray;
+using test::Random;
+
+// x and w from -1 to 1: the header of the kernels bounds the error of the sums by
+// (C + 12) u * 64 C, the portable kernel rounds twice per channel. Bias and residual add two
+// numbers of at most 1 to outputs of at most 9 C.
+double tolerance(size_t channels) {
+  const double c = static_cast<double>(channels);
+  return 0x1p-24 * ((2 * c + 12) * 64 * c + 2 * (9 * c + 2));
+}
+
+void check(const ConvGeometry& g, Random& random, bool with_residual) {
+  const size_t depth = 9 * g.channels;
+  GuardedArray<float> x(g.batch * g.height * g.width * g.channels), bias(g.outputs);
+  GuardedArray<float> residual(g.batch * g.out_height * g.out_width * g.outputs);
+  std::vector<float> w(g.outputs * depth);
+  GuardedArray<float> panels(panel_elements(g.outputs, depth, 1));
+  test::fill_uniform(x, random);
+  test::fill_uniform(w, random);
+  test::fill_uniform(bias, random);
+  test::fill_uniform(residual, random);
+  pack_panels(w.data(), g.outputs, depth, depth, 1, panels.data());
+  const std::vector<double> expected =
+      test::convolve(g, x.data(), w.data(), bias.data(), with_residual ? residual.data() : nullptr);
+
+  std::vector<float> fused;
+  for (Isa isa : isa_list(cpu_isa()))
+    for (int threads = 1; threads <= 8; ++threads) {
+      // All images at once, or one after the other.
+      ConvGeometry part = g;
+      if (threads % 2 == 0) part.batch = 1;
+      const ConvWinograd conv(part, cpu_isa().capped(isa), threads);
+      GuardedArray<float> matrices(conv.weight_elements()), y(expected.size());
+      conv.transform_weights(panels.data(), matrices.data());
+      if (with_residual) std::copy(residual.begin(), residual.end(), y.begin());
+      Buffer scratch(conv.scratch_bytes());
+      ThreadPool pool(threads);
+      const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
+      for (size_t b = 0; b < g.batch; b += part.batch) {
+        float* const out = y.data() + b * g.out_height * g.out_width * g.outputs;
+        conv.run({x.data() + b * g.height * g.width * g.channels, matrices.data(), bias.data(),
+                  with_residual ? out : nullptr, out, relu},
+                 scratch.data(), pool);
+      }
+      bool close = true;
+      for (size_t e = 0; e < expected.size(); ++e)
+        close &= std::fabs(y[e] - expected[e]) <= tolerance(g.channels);
+      CHECK(close, "%s %d threads %s", conv.kernel(), threads, test::describe(g).c_str());
+      if (isa == Isa::portable) continue;
+      if (fused.empty()) fused.assign(y.begin(), y.end());
+      CHECK(fused.empty() || std::memcmp(fused.data(), y.data(), fused.size() * sizeof(float)) == 0,
+            "%s %d threads: other bits, %s", conv.kernel(), threads, test::describe(g).c_str());
+    }
+}
+
+ConvGeometry geometry(size_t batch, size_t height, size_t width, size_t channels, size_t outputs) {
+  ConvGeometry g;
+  g.batch = batch;
+  g.height = g.out_height = height;
+  g.width = g.out_width = width;
+  g.channels = channels;
+  g.outputs = outputs;
+  g.kernel[0] = g.kernel[1] = 3;
+  g.pads[0] = g.pads[1] = 1;
+  return g;
+}
+
+TEST(conv_winograd_random_geometry) {
+  Random random(9);
+  for (int round = 0; round < 100; ++round) {
+    ConvGeometry g =
+        geometry(random.integer(0, 3), 0, 0, random.integer(1, random.integer(0, 4) == 0 ? 80 : 20),
+                 random.integer(1, random.integer(0, 4) == 0 ? 80 : 40));
+    size_t* in[2] = {&g.height, &g.width};
+    size_t* out[2] = {&g.out_height, &g.out_width};
+    for (int i : {0, 1}) {
+      g.pads[i] = random.integer(0, 3);
+      const size_t after = random.integer(0, 3);
+      do *in[i] = random.integer(1, 20);
+      while (*in[i] + g.pads[i] + after < 3);
+      *out[i] = *in[i] + g.pads[i] + after - 2;
+    }
+    check(g, random, round % 2 == 0);
+  }
+}
+
+TEST(conv_winograd_suits) {
+  const ConvGeometry good = geometry(1, 7, 7, 24, 24);
+  CHECK(ConvWinograd::suits(good), "7x7x24");
+  const auto unsuited = [&](const char* what, auto change) {
+    ConvGeometry g = good;
+    change(g);
+    CHECK(!ConvWinograd::suits(g), "%s", what);
+  };
+  unsuited("filter", [](ConvGeometry& g) { g.kernel[1] = 5; });
+  unsuited("stride", [](ConvGeometry& g) { g.strides[0] = 2; });
+  unsuited("dilation", [](ConvGeometry& g) { g.dilations[1] = 2; });
+  unsuited("groups", [](ConvGeometry& g) { g.channels = g.outputs = 24 * (g.groups = 2); });
+  unsuited("channels", [](ConvGeometry& g) { g.channels = 23; });
+  unsuited("outputs", [](ConvGeometry& g) { g.outputs = 23; });
+  unsuited("few tiles, of many images", [](ConvGeometry& g) { g.batch = 8, g.out_width = 6; });
+  unsuited("one row", [](ConvGeometry& g) { g.out_height = 1, g.out_width = 99; });
+}
+
+TEST(conv_winograd_blocked) {
+  Random random(10);
+  check(geometry(1, 7, 7, 640, 70), random, true);    // rows that conflict in the cache, pieces
+  check(geometry(2, 45, 31, 40, 40), random, false);  // of the depth; and many blocks of tiles
+}
+
+}  // namespace
+}  // namespace edgert
