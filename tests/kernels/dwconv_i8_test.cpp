@@ -14,8 +14,8 @@ using test::Random;
 
 std::vector<DwconvI8Kernel> rows() {
   std::vector<DwconvI8Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
+#define KERNEL(symbol, isa, block, group_rows) \
+  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol, block, group_rows});
 #include "kernels/dwconv_i8/kernels.inc"
   return list;
 }
@@ -141,6 +141,8 @@ class Problem {
       std::memcpy(y.data(), residual_.data(), residual_.size());
       g.out.residual = reinterpret_cast<const uint8_t*>(y.data());
     }
+    GuardedArray<std::byte> scratch(dwconv_i8_scratch_bytes(kernel, g));
+    g.scratch = scratch.data();
     const size_t split = out_height_ / 2;  // the same rows in two calls
     g.row_begin = 0;
     g.row_end = split;

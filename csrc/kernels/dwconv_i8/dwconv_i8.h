@@ -30,6 +30,7 @@ struct DwconvI8 {
   const int8_t* w;  // [kernel[0] * kernel[1]][w_stride]
   size_t w_stride;
   AccumulatorOutput out;  // the residual is as y
+  std::byte* scratch;     // of dwconv_i8_scratch_bytes()
 };
 
 using DwconvI8Fn = void (*)(const DwconvI8&);
@@ -38,12 +39,17 @@ struct DwconvI8Kernel {
   const char* name;
   Isa isa;
   DwconvI8Fn run;
+  int block;       // channels whose sums are held in registers
+  int group_rows;  // rows of the image that are interleaved in scratch; 0: no scratch
 };
 
-#define KERNEL(symbol, isa) void symbol(const DwconvI8&);
+#define KERNEL(symbol, isa, block, group_rows) void symbol(const DwconvI8&);
 #include "kernels/dwconv_i8/kernels.inc"
 
 // The best kernel that `isa` can run.
 const DwconvI8Kernel& select_dwconv_i8(IsaSet isa);
+
+// What the kernel needs for the shape of g, whose pointers and rows do not matter.
+size_t dwconv_i8_scratch_bytes(const DwconvI8Kernel& kernel, const DwconvI8& g);
 
 }  // namespace edgert

@@ -30,17 +30,19 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
   const DwconvI8Kernel& kernel = select_dwconv_i8(context.isa);
   const AccumulatorTensors t(context);
   const AccumulatorOutput out = accumulator_output(attrs);
-  const DepthwiseTasks tasks(g, 64, context.threads);
+  const DepthwiseTasks tasks(g, static_cast<size_t>(kernel.block), context.threads);
 
   DwconvI8 base = {};
   set_geometry(g, &base);
   base.x_zero = static_cast<uint8_t>(attrs.x_zero);
   base.w = reinterpret_cast<const int8_t*>(context.constant(1, Layout::kn));
 
+  const size_t scratch = round_up(dwconv_i8_scratch_bytes(kernel, base), kAlignment);
   Step step;
   step.kernel = kernel.name;
+  step.scratch_bytes = static_cast<size_t>(context.threads) * scratch;
   step.run = [=](const RunContext& run) {
-    run.pool().parallel_for(tasks.count(), [&](size_t index, int) {
+    run.pool().parallel_for(tasks.count(), [&](size_t index, int thread) {
       const DepthwiseTasks::Task task = tasks.task(index);
       DwconvI8 d = base;
       d.channels = task.channels;
@@ -53,6 +55,7 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
       if (d.out.residual) d.out.residual += task.y;
       d.row_begin = task.row_begin;
       d.row_end = task.row_end;
+      d.scratch = run.scratch() + thread * scratch;
       kernel.run(d);
     });
   };

@@ -1,0 +1,128 @@
+// Vectors of 16 and 32 bytes for dwconv_i8_block.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "schema/attrs.h"
+
+namespace edgert {
+namespace {
+
+struct Bytes16 {
+  static constexpr int kBytes = 16;
+  using Ints = __m128i;
+  static Ints load(const void* p) { return _mm_loadu_si128(static_cast<const Ints*>(p)); }
+  // The first n, 1 .. 15; zeros above them. In two parts that overlap.
+  static Ints load(const void* p, int n) {
+    const char* const from = static_cast<const char*>(p);
+    uint64_t low = 0, high = 0;
+    if (n >= 8) {
+      __builtin_memcpy(&low, from, 8);
+      __builtin_memcpy(&high, from + n - 8, 8);
+      high = n == 8 ? 0 : high >> (8 * (16 - n));
+    } else if (n >= 4) {
+      uint32_t first, last;
+      __builtin_memcpy(&first, from, 4);
+      __builtin_memcpy(&last, from + n - 4, 4);
+      low = first | static_cast<uint64_t>(last) << (8 * (n - 4));
+    } else {
+      for (int i = 0; i < n; ++i)
+        low |= static_cast<uint64_t>(static_cast<uint8_t>(from[i])) << (8 * i);
+    }
+    return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+  }
+  static void store(void* p, Ints v) { _mm_storeu_si128(static_cast<Ints*>(p), v); }
+  static void store(void* p, Ints v, int n) {
+    uint8_t* to = static_cast<uint8_t*>(p);
+    uint64_t part = static_cast<uint64_t>(_mm_cvtsi128_si64(v));
+    if (n >= 8) {
+      __builtin_memcpy(to, &part, 8);
+      part = static_cast<uint64_t>(_mm_extract_epi64(v, 1));
+      to += 8;
+      n -= 8;
+    }
+    for (int i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(part >> (8 * i));
+  }
+  static Ints fill(uint8_t x) { return _mm_set1_epi8(static_cast<char>(x)); }
+  static Ints unpack_low8(Ints a, Ints b) { return _mm_unpacklo_epi8(a, b); }
+  static Ints unpack_high8(Ints a, Ints b) { return _mm_unpackhi_epi8(a, b); }
+  static Ints unpack_low16(Ints a, Ints b) { return _mm_unpacklo_epi16(a, b); }
+  static Ints unpack_high16(Ints a, Ints b) { return _mm_unpackhi_epi16(a, b); }
+  static Ints signs8(Ints a) { return _mm_cmpgt_epi8(_mm_setzero_si128(), a); }
+  static Ints add_pairs(Ints sum, Ints x, Ints w) {
+    return _mm_add_epi32(sum, _mm_madd_epi16(x, w));
+  }
+
+  class Narrow {
+   public:
+    explicit Narrow(const Requantize& r)
+        : high_(_mm_set1_ps(static_cast<float>(r.high - r.zero))),
+          zero_(_mm_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))) {}
+    Ints half(const Ints* sums, const float* multipliers) const {
+      return _mm_adds_epi16(
+          _mm_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 4)), zero_);
+    }
+    Ints join(Ints a, Ints b) const { return _mm_max_epu8(_mm_packus_epi16(a, b), low_); }
+
+   private:
+    Ints round(Ints sum, const float* multipliers) const {
+      const __m128 t = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_loadu_ps(multipliers));
+      return _mm_cvtps_epi32(_mm_min_ps(high_, t));
+    }
+    __m128 high_;
+    Ints zero_, low_;
+  };
+};
+
+struct Bytes32 {
+  static constexpr int kBytes = 32;
+  using Ints = __m256i;
+  static Ints load(const void* p) { return _mm256_loadu_si256(static_cast<const Ints*>(p)); }
+  static Ints load(const void* p, int n) {  // the first n, 16 .. 31
+    const char* const from = static_cast<const char*>(p);
+    return _mm256_set_m128i(n == 16 ? _mm_setzero_si128() : Bytes16::load(from + 16, n - 16),
+                            Bytes16::load(from));
+  }
+  static void store(void* p, Ints v) { _mm256_storeu_si256(static_cast<Ints*>(p), v); }
+  static void store(void* p, Ints v, int n) {
+    Bytes16::store(p, _mm256_castsi256_si128(v));
+    Bytes16::store(static_cast<char*>(p) + 16, _mm256_extracti128_si256(v, 1), n - 16);
+  }
+  static Ints fill(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
+  static Ints unpack_low8(Ints a, Ints b) { return _mm256_unpacklo_epi8(a, b); }
+  static Ints unpack_high8(Ints a, Ints b) { return _mm256_unpackhi_epi8(a, b); }
+  static Ints unpack_low16(Ints a, Ints b) { return _mm256_unpacklo_epi16(a, b); }
+  static Ints unpack_high16(Ints a, Ints b) { return _mm256_unpackhi_epi16(a, b); }
+  static Ints signs8(Ints a) { return _mm256_cmpgt_epi8(_mm256_setzero_si256(), a); }
+  static Ints add_pairs(Ints sum, Ints x, Ints w) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+  }
+
+  class Narrow {
+   public:
+    explicit Narrow(const Requantize& r)
+        : high_(_mm256_set1_ps(static_cast<float>(r.high - r.zero))),
+          zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))) {}
+    Ints half(const Ints* sums, const float* multipliers) const {
+      return _mm256_adds_epi16(
+          _mm256_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 8)), zero_);
+    }
+    Ints join(Ints a, Ints b) const { return _mm256_max_epu8(_mm256_packus_epi16(a, b), low_); }
+
+   private:
+    Ints round(Ints sum, const float* multipliers) const {
+      const __m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers));
+      return _mm256_cvtps_epi32(_mm256_min_ps(high_, t));
+    }
+    __m256 high_;
+    Ints zero_, low_;
+  };
+};
+
+}  // namespace
+}  // namespace edgert
