@@ -25,22 +25,23 @@ struct Bytes64 {
   class Narrow {
    public:
     explicit Narrow(const Requantize& r)
-        : high_(_mm512_set1_ps(static_cast<float>(r.high - r.zero))),
-          zero_(_mm512_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))) {}
+        : zero_(_mm512_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
     Ints half(const Ints* sums, const float* multipliers) const {
       return _mm512_adds_epi16(
           _mm512_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 16)), zero_);
     }
-    Ints join(Ints a, Ints b) const { return _mm512_max_epu8(_mm512_packus_epi16(a, b), low_); }
+    Ints join(Ints a, Ints b) const {
+      return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(a, b), low_), high_);
+    }
 
    private:
     Ints round(Ints sum, const float* multipliers) const {
-      const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multipliers));
-      return _mm512_cvtps_epi32(_mm512_min_ps(high_, t));
+      return _mm512_cvtps_epi32(
+          _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multipliers)));
     }
-    __m512 high_;
-    Ints zero_, low_;
+    Ints zero_, low_, high_;
   };
 };
 

@@ -59,22 +59,22 @@ struct Bytes16 {
   class Narrow {
    public:
     explicit Narrow(const Requantize& r)
-        : high_(_mm_set1_ps(static_cast<float>(r.high - r.zero))),
-          zero_(_mm_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))) {}
+        : zero_(_mm_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
     Ints half(const Ints* sums, const float* multipliers) const {
       return _mm_adds_epi16(
           _mm_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 4)), zero_);
     }
-    Ints join(Ints a, Ints b) const { return _mm_max_epu8(_mm_packus_epi16(a, b), low_); }
+    Ints join(Ints a, Ints b) const {
+      return _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(a, b), low_), high_);
+    }
 
    private:
     Ints round(Ints sum, const float* multipliers) const {
-      const __m128 t = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_loadu_ps(multipliers));
-      return _mm_cvtps_epi32(_mm_min_ps(high_, t));
+      return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_loadu_ps(multipliers)));
     }
-    __m128 high_;
-    Ints zero_, low_;
+    Ints zero_, low_, high_;
   };
 };
 
@@ -105,22 +105,23 @@ struct Bytes32 {
   class Narrow {
    public:
     explicit Narrow(const Requantize& r)
-        : high_(_mm256_set1_ps(static_cast<float>(r.high - r.zero))),
-          zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))) {}
+        : zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
     Ints half(const Ints* sums, const float* multipliers) const {
       return _mm256_adds_epi16(
           _mm256_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 8)), zero_);
     }
-    Ints join(Ints a, Ints b) const { return _mm256_max_epu8(_mm256_packus_epi16(a, b), low_); }
+    Ints join(Ints a, Ints b) const {
+      return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(a, b), low_), high_);
+    }
 
    private:
     Ints round(Ints sum, const float* multipliers) const {
-      const __m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers));
-      return _mm256_cvtps_epi32(_mm256_min_ps(high_, t));
+      return _mm256_cvtps_epi32(
+          _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers)));
     }
-    __m256 high_;
-    Ints zero_, low_;
+    Ints zero_, low_, high_;
   };
 };
 

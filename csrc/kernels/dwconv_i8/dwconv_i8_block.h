@@ -26,16 +26,15 @@ class Block {
         n_(n),
         plan_(g, V::kBytes, V::kGroupRows),
         outside_(V::fill(g.x_zero)),
-        narrow_(g.out.output) {
+        narrow_(g.out.output),
+        plain_(g.out.small && is_plain(g.out)) {
     pack_outputs();
     pack_weights();
-    const Requantizer requantizer(g.out.output);
-    bytes_ = requantizer.linear() && !requantizer.to_float() && g.out.residual == nullptr;
   }
 
   void run() {
     const bool dense = g_.dilations[1] == 1;
-    if (V::kRolls && bytes_ && dense && g_.kernel[0] == 3 && g_.kernel[1] == 3) {
+    if (V::kRolls && plain_ && dense && g_.kernel[0] == 3 && g_.kernel[1] == 3) {
       if (g_.strides[1] == 1) return n_ == kBytes ? roll<1, true>() : roll<1, false>();
       if (g_.strides[1] == 2) return n_ == kBytes ? roll<2, true>() : roll<2, false>();
     }
@@ -139,7 +138,7 @@ class Block {
   void strip(size_t oy, size_t r, size_t ox, size_t outputs) const {
     const size_t taps = g_.kernel[1] * plan_.groups;
     const int8_t* const w = scratch<int8_t>(plan_.weights) + r * taps * kQuad;
-    if (bytes_) {
+    if (plain_) {
       uint8_t* const y = output(oy, ox);
       const float* const multipliers = scratch<float>(plan_.multipliers);
       const auto end = [&](size_t o, const Ints* sums) {
@@ -320,7 +319,7 @@ class Block {
   const DwconvI8Plan plan_;
   const Ints outside_;
   const typename V::Narrow narrow_;
-  bool bytes_;  // the sums become bytes without passing through memory
+  const bool plain_;  // the sums become bytes without passing through memory
 };
 
 // The channels from c on in whole blocks and, if `least` or more are left, a last one.
