@@ -130,6 +130,7 @@ class Problem {
     g.out.bias = bias_.data();
     g.out.multiplier = multiplier_.data();
     g.out.residual = has(kResidual) ? residual_.data() : nullptr;
+    g.out.small = !has(kHuge) && f_.dilations[0] == 1;
     g.out.residual_zero = 7;
     g.out.residual_scale = 0.25f;
     g.out.output.scale = has(kHardSwish) ? 0.75f : 1.0f;

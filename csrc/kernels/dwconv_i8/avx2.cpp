@@ -2,7 +2,8 @@
 #include "kernels/simd/avx2.h"
 
 #include "kernels/dwconv_i8/bytes_avx2.h"
-#include "kernels/dwconv_i8/dwconv_i8_block.h"
+#include "kernels/dwconv_i8/dwconv_i8_roll.h"
+#include "kernels/dwconv_i8/dwconv_i8_strip.h"
 
 namespace edgert {
 namespace {
@@ -10,10 +11,9 @@ namespace {
 // Groups of two rows in 16 bits.
 template <class Bytes>
 struct Pairs : Bytes {
-  static constexpr bool kRolls = false;
-  static constexpr int kGroupRows = 2;
-  using Ints = typename Bytes::Ints;
-  struct Columns {  // a group of rows
+  static constexpr int kGroupRows = 2, kSums = 4;
+  using Ints = typename Bytes::Row;
+  struct Columns {
     Ints v[4];
   };
   static Columns interleave(const Ints* rows) {
@@ -35,12 +35,62 @@ struct Pairs : Bytes {
   }
 };
 
+// Groups of four rows of 16 channels, as two pairs in 16 bits.
+struct TwoPairs : Bytes16 {
+  static constexpr int kGroupRows = 4, kSums = 2;
+  using Ints = __m256i;
+  struct Columns {
+    Ints v[4];
+  };
+  static Columns interleave(const Row* rows) {
+    return interleave(_mm256_cvtepu8_epi16(rows[0]), _mm256_cvtepu8_epi16(rows[1]),
+                      _mm256_cvtepu8_epi16(rows[2]), _mm256_cvtepu8_epi16(rows[3]));
+  }
+  static Columns interleave_weights(const Row* rows) {
+    return interleave(_mm256_cvtepi8_epi16(rows[0]), _mm256_cvtepi8_epi16(rows[1]),
+                      _mm256_cvtepi8_epi16(rows[2]), _mm256_cvtepi8_epi16(rows[3]));
+  }
+  static Ints load_sums(const int32_t* p) { return Bytes32::load(p); }
+  static Ints dot(Ints sum, Ints x, Ints w) { return Bytes32::add_pairs(sum, x, w); }
+
+  class Narrow {
+   public:
+    explicit Narrow(const Requantize& r)
+        : zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
+    Row operator()(const Ints* sums, const float* multipliers) const {
+      const Ints words = _mm256_adds_epi16(
+          _mm256_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 8)), zero_);
+      const Row bytes =
+          _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+      return _mm_min_epu8(_mm_max_epu8(bytes, low_), high_);
+    }
+
+   private:
+    static Ints round(Ints sum, const float* multipliers) {
+      return _mm256_cvtps_epi32(
+          _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers)));
+    }
+    Ints zero_;
+    Row low_, high_;
+  };
+
+ private:
+  static Columns interleave(Ints a, Ints b, Ints c, Ints d) {
+    return {{_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b), _mm256_unpacklo_epi16(c, d),
+             _mm256_unpackhi_epi16(c, d)}};
+  }
+};
+
 }  // namespace
 
 void dwconv_i8_avx2(const DwconvI8& g) {
   size_t c = 0;
-  blocks<Pairs<Bytes32>>(g, 17, c);
-  blocks<Pairs<Bytes16>>(g, 1, c);
+  if (can_roll(g)) return for_blocks<TwoPairs>(g, 1, c, roll<TwoPairs>);
+  const auto strips = [](const auto& block) { Strips(block).run(); };
+  for_blocks<Pairs<Bytes32>>(g, 17, c, strips);
+  for_blocks<Pairs<Bytes16>>(g, 1, c, strips);
 }
 
 }  // namespace edgert

@@ -2,15 +2,14 @@
 #include "kernels/simd/avx_vnni.h"
 
 #include "kernels/dwconv_i8/bytes_avx2.h"
-#include "kernels/dwconv_i8/dwconv_i8_block.h"
 #include "kernels/dwconv_i8/quads.h"
 
 namespace edgert {
 
 void dwconv_i8_avx_vnni(const DwconvI8& g) {
   size_t c = 0;
-  blocks<Quads<Bytes32>>(g, 17, c);
-  blocks<Quads<Bytes16>>(g, 1, c);
+  quad_blocks<Bytes32>(g, 17, c);
+  quad_blocks<Bytes16>(g, 1, c);
 }
 
 }  // namespace edgert

@@ -12,11 +12,11 @@ namespace edgert {
 namespace {
 
 struct Bytes16 {
-  static constexpr int kBytes = 16;
-  using Ints = __m128i;
-  static Ints load(const void* p) { return _mm_loadu_si128(static_cast<const Ints*>(p)); }
+  static constexpr int kChannels = 16;
+  using Row = __m128i;
+  static Row load(const void* p) { return _mm_loadu_si128(static_cast<const Row*>(p)); }
   // The first n, 1 .. 15; zeros above them. In two parts that overlap.
-  static Ints load(const void* p, int n) {
+  static Row load(const void* p, int n) {
     const char* const from = static_cast<const char*>(p);
     uint64_t low = 0, high = 0;
     if (n >= 8) {
@@ -34,8 +34,8 @@ struct Bytes16 {
     }
     return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
   }
-  static void store(void* p, Ints v) { _mm_storeu_si128(static_cast<Ints*>(p), v); }
-  static void store(void* p, Ints v, int n) {
+  static void store(void* p, Row v) { _mm_storeu_si128(static_cast<Row*>(p), v); }
+  static void store(void* p, Row v, int n) {
     uint8_t* to = static_cast<uint8_t*>(p);
     uint64_t part = static_cast<uint64_t>(_mm_cvtsi128_si64(v));
     if (n >= 8) {
@@ -46,81 +46,84 @@ struct Bytes16 {
     }
     for (int i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(part >> (8 * i));
   }
-  static Ints fill(uint8_t x) { return _mm_set1_epi8(static_cast<char>(x)); }
-  static Ints unpack_low8(Ints a, Ints b) { return _mm_unpacklo_epi8(a, b); }
-  static Ints unpack_high8(Ints a, Ints b) { return _mm_unpackhi_epi8(a, b); }
-  static Ints unpack_low16(Ints a, Ints b) { return _mm_unpacklo_epi16(a, b); }
-  static Ints unpack_high16(Ints a, Ints b) { return _mm_unpackhi_epi16(a, b); }
-  static Ints signs8(Ints a) { return _mm_cmpgt_epi8(_mm_setzero_si128(), a); }
-  static Ints add_pairs(Ints sum, Ints x, Ints w) {
-    return _mm_add_epi32(sum, _mm_madd_epi16(x, w));
-  }
+  static Row fill(uint8_t x) { return _mm_set1_epi8(static_cast<char>(x)); }
+  static Row unpack_low8(Row a, Row b) { return _mm_unpacklo_epi8(a, b); }
+  static Row unpack_high8(Row a, Row b) { return _mm_unpackhi_epi8(a, b); }
+  static Row unpack_low16(Row a, Row b) { return _mm_unpacklo_epi16(a, b); }
+  static Row unpack_high16(Row a, Row b) { return _mm_unpackhi_epi16(a, b); }
+  static Row signs8(Row a) { return _mm_cmpgt_epi8(_mm_setzero_si128(), a); }
+  static Row add_pairs(Row sum, Row x, Row w) { return _mm_add_epi32(sum, _mm_madd_epi16(x, w)); }
 
   class Narrow {
    public:
     explicit Narrow(const Requantize& r)
-        : high_(_mm_set1_ps(static_cast<float>(r.high - r.zero))),
-          zero_(_mm_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))) {}
-    Ints half(const Ints* sums, const float* multipliers) const {
+        : zero_(_mm_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
+    Row operator()(const Row* sums, const float* multipliers) const {
+      const Row low = half(sums, multipliers);
+      const Row high = half(sums + 2, multipliers + 8);
+      return _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(low, high), low_), high_);
+    }
+
+   private:
+    Row half(const Row* sums, const float* multipliers) const {
       return _mm_adds_epi16(
           _mm_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 4)), zero_);
     }
-    Ints join(Ints a, Ints b) const { return _mm_max_epu8(_mm_packus_epi16(a, b), low_); }
-
-   private:
-    Ints round(Ints sum, const float* multipliers) const {
-      const __m128 t = _mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_loadu_ps(multipliers));
-      return _mm_cvtps_epi32(_mm_min_ps(high_, t));
+    Row round(Row sum, const float* multipliers) const {
+      return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_loadu_ps(multipliers)));
     }
-    __m128 high_;
-    Ints zero_, low_;
+    Row zero_, low_, high_;
   };
 };
 
 struct Bytes32 {
-  static constexpr int kBytes = 32;
-  using Ints = __m256i;
-  static Ints load(const void* p) { return _mm256_loadu_si256(static_cast<const Ints*>(p)); }
-  static Ints load(const void* p, int n) {  // the first n, 16 .. 31
+  static constexpr int kChannels = 32;
+  using Row = __m256i;
+  static Row load(const void* p) { return _mm256_loadu_si256(static_cast<const Row*>(p)); }
+  static Row load(const void* p, int n) {  // the first n, 16 .. 31
     const char* const from = static_cast<const char*>(p);
     return _mm256_set_m128i(n == 16 ? _mm_setzero_si128() : Bytes16::load(from + 16, n - 16),
                             Bytes16::load(from));
   }
-  static void store(void* p, Ints v) { _mm256_storeu_si256(static_cast<Ints*>(p), v); }
-  static void store(void* p, Ints v, int n) {
+  static void store(void* p, Row v) { _mm256_storeu_si256(static_cast<Row*>(p), v); }
+  static void store(void* p, Row v, int n) {
     Bytes16::store(p, _mm256_castsi256_si128(v));
     Bytes16::store(static_cast<char*>(p) + 16, _mm256_extracti128_si256(v, 1), n - 16);
   }
-  static Ints fill(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
-  static Ints unpack_low8(Ints a, Ints b) { return _mm256_unpacklo_epi8(a, b); }
-  static Ints unpack_high8(Ints a, Ints b) { return _mm256_unpackhi_epi8(a, b); }
-  static Ints unpack_low16(Ints a, Ints b) { return _mm256_unpacklo_epi16(a, b); }
-  static Ints unpack_high16(Ints a, Ints b) { return _mm256_unpackhi_epi16(a, b); }
-  static Ints signs8(Ints a) { return _mm256_cmpgt_epi8(_mm256_setzero_si256(), a); }
-  static Ints add_pairs(Ints sum, Ints x, Ints w) {
+  static Row fill(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
+  static Row unpack_low8(Row a, Row b) { return _mm256_unpacklo_epi8(a, b); }
+  static Row unpack_high8(Row a, Row b) { return _mm256_unpackhi_epi8(a, b); }
+  static Row unpack_low16(Row a, Row b) { return _mm256_unpacklo_epi16(a, b); }
+  static Row unpack_high16(Row a, Row b) { return _mm256_unpackhi_epi16(a, b); }
+  static Row signs8(Row a) { return _mm256_cmpgt_epi8(_mm256_setzero_si256(), a); }
+  static Row add_pairs(Row sum, Row x, Row w) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
   }
 
   class Narrow {
    public:
     explicit Narrow(const Requantize& r)
-        : high_(_mm256_set1_ps(static_cast<float>(r.high - r.zero))),
-          zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))) {}
-    Ints half(const Ints* sums, const float* multipliers) const {
+        : zero_(_mm256_set1_epi16(static_cast<int16_t>(r.zero))),
+          low_(fill(static_cast<uint8_t>(r.low))),
+          high_(fill(static_cast<uint8_t>(r.high))) {}
+    Row operator()(const Row* sums, const float* multipliers) const {
+      const Row low = half(sums, multipliers);
+      const Row high = half(sums + 2, multipliers + 16);
+      return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(low, high), low_), high_);
+    }
+
+   private:
+    Row half(const Row* sums, const float* multipliers) const {
       return _mm256_adds_epi16(
           _mm256_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 8)), zero_);
     }
-    Ints join(Ints a, Ints b) const { return _mm256_max_epu8(_mm256_packus_epi16(a, b), low_); }
-
-   private:
-    Ints round(Ints sum, const float* multipliers) const {
-      const __m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers));
-      return _mm256_cvtps_epi32(_mm256_min_ps(high_, t));
+    Row round(Row sum, const float* multipliers) const {
+      return _mm256_cvtps_epi32(
+          _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multipliers)));
     }
-    __m256 high_;
-    Ints zero_, low_;
+    Row zero_, low_, high_;
   };
 };
 

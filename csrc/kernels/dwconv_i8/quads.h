@@ -1,17 +1,18 @@
-// Interleaved rows for instruction sets with dot products of four bytes. Included after
-// kernels/simd/<level>.h.
+// Groups of four rows as bytes, for instruction sets with dot products of four bytes. Included
+// after kernels/simd/<level>.h.
 #pragma once
+
+#include "kernels/dwconv_i8/dwconv_i8_roll.h"
+#include "kernels/dwconv_i8/dwconv_i8_strip.h"
 
 namespace edgert {
 namespace {
 
-// Groups of four rows as bytes.
 template <class Bytes>
 struct Quads : Bytes {
-  static constexpr bool kRolls = true;
-  static constexpr int kGroupRows = 4;
-  using Ints = typename Bytes::Ints;
-  struct Columns {  // a group of rows
+  static constexpr int kGroupRows = 4, kSums = 4;
+  using Ints = typename Bytes::Row;
+  struct Columns {
     Ints v[4];
   };
   static Columns interleave(const Ints* rows) {
@@ -23,8 +24,16 @@ struct Quads : Bytes {
              Bytes::unpack_low16(high01, high23), Bytes::unpack_high16(high01, high23)}};
   }
   static Columns interleave_weights(const Ints* rows) { return interleave(rows); }
+  static Ints load_sums(const int32_t* p) { return Bytes::load(p); }
   static Ints dot(Ints sum, Ints x, Ints w) { return dot_bytes(sum, x, w); }
 };
+
+template <class Bytes>
+void quad_blocks(const DwconvI8& g, size_t least, size_t& c) {
+  for_blocks<Quads<Bytes>>(g, least, c, [](const Block<Quads<Bytes>>& block) {
+    can_roll(block.g) ? roll(block) : Strips<Quads<Bytes>>(block).run();
+  });
+}
 
 }  // namespace
 }  // namespace edgert

@@ -29,7 +29,8 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
   const QConvAttrs& attrs = context.attrs<QConvAttrs>();
   const DwconvI8Kernel& kernel = select_dwconv_i8(context.isa);
   const AccumulatorTensors t(context);
-  const AccumulatorOutput out = accumulator_output(attrs);
+  AccumulatorOutput out = accumulator_output(attrs);
+  out.small = has_small_results(context, g.kernel[0] * g.kernel[1]);
   const DepthwiseTasks tasks(g, static_cast<size_t>(kernel.block), context.threads);
 
   DwconvI8 base = {};
