@@ -22,13 +22,27 @@ void pack_panels(const int8_t* w, size_t outputs, size_t taps, size_t channels, 
             w[(o * taps + t) * channels + c];
 }
 
-const GemmI8Kernel& choose(const PanelsI8& panels, IsaSet isa) {
-  const GemmI8Kernel& best = select_gemm_i8(isa, true);
-  return best.needs_fits_int16 && !panels.fits_int16() ? select_gemm_i8(isa, false) : best;
-}
-
 ConvTile tile_of(const GemmI8Kernel& kernel) {
   return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), 1, kPanelDepth};
+}
+
+const GemmI8Kernel& choose(const PanelsI8& panels, const ConvGeometry& geometry, IsaSet isa) {
+  const GemmI8Kernel& best = select_gemm_i8(isa, WeightFit::kQuads);
+  if (best.needs == WeightFit::kAny) return best;
+  const size_t segment = ConvTasks(geometry, tile_of(best), 1).segment_length();
+  return select_gemm_i8(isa, panels.fit(ceil_div(segment, kPanelDepth)));
+}
+
+typedef int8_t Bytes __attribute__((vector_size(16)));
+typedef int16_t Words __attribute__((vector_size(16)));
+
+Words load_pair_sums(const int8_t* p, bool positive) {
+  Bytes bytes;
+  std::memcpy(&bytes, p, sizeof bytes);
+  const Bytes part = positive ? (bytes > 0 ? bytes : Bytes{}) : (bytes < 0 ? bytes : Bytes{});
+  const Words words = (Words)part;
+  const Words sums = ((words << 8) >> 8) + (words >> 8);
+  return positive ? sums : -sums;
 }
 
 }  // namespace
@@ -51,26 +65,34 @@ PanelsI8::PanelsI8(const Tensor& w, size_t groups)
   data_ = panels;
 }
 
-bool PanelsI8::fits_int16() const {
-  bool fits = true;
-  const size_t bytes = groups_ * group_stride_;
-  for (size_t i = 0; i < bytes && fits; i += kBlock) {
-    int worst = 0;
-    for (size_t j = i; j < i + kBlock; j += 2) {
-      const int a = data_[j], b = data_[j + 1];
-      const int positive = std::max(a, 0) + std::max(b, 0);
-      const int negative = std::min(a, 0) + std::min(b, 0);
-      worst = std::max({worst, positive, -negative});
-    }
-    fits = worst <= kMaxPairSum;
+WeightFit PanelsI8::fit(size_t segment_blocks) const {
+  Words pairs = {}, quads = {};  // the largest sums
+  const size_t blocks = groups_ * group_stride_ / kBlock;
+  for (size_t i = 0; i < blocks; ++i) {
+    const bool first = i % segment_blocks % 2 == 0;  // of two blocks that are added
+    const bool both = first && i % segment_blocks + 1 < segment_blocks;
+    const int8_t* const block = data_ + i * kBlock;
+    for (size_t j = 0; j < kBlock; j += sizeof(Bytes))
+      for (bool positive : {false, true}) {
+        const Words sums = load_pair_sums(block + j, positive);
+        pairs = sums > pairs ? sums : pairs;
+        if (!both) continue;
+        const Words four = sums + load_pair_sums(block + kBlock + j, positive);
+        quads = four > quads ? four : quads;
+      }
   }
-  return fits;
+  WeightFit fit = WeightFit::kQuads;
+  for (size_t i = 0; i < sizeof(Words) / sizeof(int16_t); ++i) {
+    if (pairs[i] > kMaxFit) return WeightFit::kAny;
+    if (quads[i] > kMaxFit) fit = WeightFit::kPairs;
+  }
+  return fit;
 }
 
 ConvGemmI8::ConvGemmI8(const ConvGeometry& geometry, uint8_t x_zero, const Tensor& w, IsaSet isa,
                        int threads)
     : panels_(w, geometry.groups),
-      kernel_(&choose(panels_, isa)),
+      kernel_(&choose(panels_, geometry, isa)),
       tasks_(geometry, tile_of(*kernel_), threads),
       x_zero_(x_zero),
       threads_(static_cast<size_t>(threads)) {}

@@ -11,7 +11,7 @@
 
 namespace edgert {
 
-// The weights of qconv or qgemm in layout k4n16, and whether they keep the rule fits_int16.
+// The weights of qconv or qgemm in layout k4n16.
 class PanelsI8 {
  public:
   // `w`: a constant [outputs, taps..., channels] in layout k4n16 or, for groups whose outputs do
@@ -21,7 +21,8 @@ class PanelsI8 {
   const int8_t* data() const { return data_; }
   size_t group_stride() const { return group_stride_; }  // bytes between the panels of the groups
   size_t panel_stride() const { return panel_stride_; }
-  bool fits_int16() const;  // reads all weights
+  // How the weights fit if a segment has so many blocks of four. Reads them all.
+  WeightFit fit(size_t segment_blocks) const;
   size_t private_bytes() const { return packed_.bytes(); }
 
  private:

@@ -15,9 +15,9 @@ using test::Random;
 
 std::vector<GemmI8Kernel> rows() {
   std::vector<GemmI8Kernel> list;
-#define KERNEL(symbol, isa, mr, nr, needs_fits_int16) \
-  if (test::can_run(Isa::isa))                        \
-    list.push_back({#symbol, Isa::isa, symbol, mr, nr, needs_fits_int16});
+#define KERNEL(symbol, isa, mr, nr, needs) \
+  if (test::can_run(Isa::isa))             \
+    list.push_back({#symbol, Isa::isa, symbol, mr, nr, WeightFit::needs});
 #include "kernels/gemm_i8/kernels.inc"
   return list;
 }
@@ -35,7 +35,7 @@ struct Problem {
     kSmall = 64
   };
 
-  Problem(size_t m, size_t n, size_t k, int flags, bool fits_int16, Guard guard, uint64_t seed)
+  Problem(size_t m, size_t n, size_t k, int flags, WeightFit fit, Guard guard, uint64_t seed)
       : m(m),
         n(n),
         k(k),
@@ -62,9 +62,11 @@ struct Problem {
         for (size_t p = 0; p < k; p += 2) {
           int first = random.integer(-128, 127), second = random.integer(-128, 127);
           if (has(kExtreme)) first = second = j % 2 ? 127 : -128;
-          if (fits_int16) {  // the largest that keep the rule
-            if (has(kExtreme)) first /= 2, second = j % 2 ? 128 - first : -128 - first;
-            if ((first > 0) == (second > 0) && std::abs(first + second) > 128) second = 0;
+          if (fit != WeightFit::kAny) {  // the largest that still fit
+            const int most = fit == WeightFit::kPairs ? 128 : 64;
+            first = first * most / 256;
+            second = first < 0 ? -most - first : most - first;
+            if (!has(kExtreme)) second = random.integer(std::min(0, second), std::max(0, second));
           }
           weight(s, p, j) = static_cast<int8_t>(first);
           if (p + 1 < k) weight(s, p + 1, j) = static_cast<int8_t>(second);
@@ -154,7 +156,7 @@ struct Problem {
 
 void check(size_t m, size_t n, size_t k, int flags, Guard guard) {
   for (const GemmI8Kernel& kernel : rows()) {
-    Problem problem(m, n, k, flags, kernel.needs_fits_int16, guard, m * 1000003 + n * 1009 + k);
+    Problem problem(m, n, k, flags, kernel.needs, guard, m * 1000003 + n * 1009 + k);
     problem.has(Problem::kFloat) ? problem.run<float>(kernel) : problem.run<uint8_t>(kernel);
   }
 }

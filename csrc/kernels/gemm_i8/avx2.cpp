@@ -6,17 +6,29 @@
 namespace edgert {
 namespace {
 
-// For weights that keep the rule fits_int16: no sum of two products saturates.
+// For weights that fit in pairs.
 inline I32 dot_pairs(I32 sum, I32 x, I32 w) {
   const __m256i pairs = _mm256_maddubs_epi16(x.v, w.v);
   return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 }
+
+// For weights that fit in quads: 16 bits hold the sum of four products.
+struct QuadDot : PlainDot<dot_pairs> {
+  static constexpr bool kTwoSteps = true;
+  using PlainDot::add;
+  static I32 add(I32 sum, I32 x, I32 w, I32 y, I32 v) {
+    const __m256i pairs =
+        _mm256_add_epi16(_mm256_maddubs_epi16(x.v, w.v), _mm256_maddubs_epi16(y.v, v.v));
+    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+  }
+};
 
 // Any weights: in 16 bits. Each output has two partial sums, side by side.
 struct WideDot {
   struct Halves {
     __m256i low, high;  // of the outputs 0 .. 3 and 4 .. 7
   };
+  static constexpr bool kTwoSteps = false;
   using Weights = Halves;
   using Sum = Halves;
   using Input = __m256i;
@@ -40,7 +52,9 @@ struct WideDot {
 
 }  // namespace
 
-void gemm_i8_avx2_6x16(const GemmI8& g) { gemm<PlainDot<dot_pairs>, 6, 2>(g); }
+void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<QuadDot, 6, 2>(g); }
+
+void gemm_i8_avx2_pairs_6x16(const GemmI8& g) { gemm<PlainDot<dot_pairs>, 6, 2>(g); }
 
 void gemm_i8_avx2_wide_5x8(const GemmI8& g) { gemm<WideDot, 5, 1>(g); }
 

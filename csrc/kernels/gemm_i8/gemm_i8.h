@@ -4,11 +4,7 @@
 //
 // with the sum exact, modulo 2^32, and the rest as accumulator.h says. A row of a may consist of
 // several segments of the same length that lie at given distances, so that a convolution reads its
-// taps in place. All kernels give the same bits; some do so only for weights that keep a rule:
-//
-//   fits_int16: in every pair of neighbours, p = 2q and 2q + 1 of a segment, the positive weights
-//   of a column sum to at most kMaxPairSum, the negative ones to at least -kMaxPairSum, so that
-//   no sum of two products leaves 16 bits: 255 * 128 = 32640
+// taps in place. All kernels give the same bits; some do so only for weights that fit, see below.
 //
 // Preconditions: b is in layout k4n16, each segment by itself (the depth of a segment is filled up
 // to a multiple of 4 with zeros); panels are aligned to 64 bytes. Reads and writes nothing outside
@@ -25,7 +21,14 @@ namespace edgert {
 
 constexpr int kPanelOutputs = 16;
 constexpr int kPanelDepth = 4;
-constexpr int kMaxPairSum = 128;  // of fits_int16
+
+// AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
+// u8 does if, for each column, the positive weights in it add up to at most kMaxFit and the
+// negative ones to at least -kMaxFit: 255 * 128 = 32640. The weights of a segment fit in
+//   kPairs  if that holds for the neighbours p = 2q and 2q + 1
+//   kQuads  if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
+enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
+constexpr int kMaxFit = 128;
 
 struct GemmI8 {
   size_t m, n;
@@ -49,13 +52,13 @@ struct GemmI8Kernel {
   Isa isa;
   GemmI8Fn run;
   int mr, nr;  // the tile: rows and columns held in registers
-  bool needs_fits_int16;
+  WeightFit needs;
 };
 
-#define KERNEL(symbol, isa, mr, nr, needs_fits_int16) void symbol(const GemmI8&);
+#define KERNEL(symbol, isa, mr, nr, needs) void symbol(const GemmI8&);
 #include "kernels/gemm_i8/kernels.inc"
 
-// The best kernel that `isa` can run for weights that keep the rule or not.
-const GemmI8Kernel& select_gemm_i8(IsaSet isa, bool fits_int16);
+// The best kernel that `isa` can run for weights that fit so far.
+const GemmI8Kernel& select_gemm_i8(IsaSet isa, WeightFit fit);
 
 }  // namespace edgert

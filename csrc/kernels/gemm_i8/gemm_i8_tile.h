@@ -4,6 +4,7 @@
 //   Sum, start(I32)      an accumulator of one vector of outputs
 //   Input, broadcast     four bytes of a row, from a 32-bit word
 //   add(sum, x, w)       adds four products per output
+//   kTwoSteps            whether there is add(sum, x, w, y, v), which adds eight
 //   total(sum)           the sums, one output per lane
 #pragma once
 
@@ -30,6 +31,7 @@ inline int32_t word_of(const uint8_t* p) {
 // The plain case: one vector of sums, and a function that adds four products to each lane.
 template <I32 (*kDot)(I32, I32, I32)>
 struct PlainDot {
+  static constexpr bool kTwoSteps = false;
   using Weights = I32;
   using Sum = I32;
   using Input = I32;
@@ -93,8 +95,19 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
     const auto four = [](const uint8_t* p) { return word_of(p); };
     size_t left = g.k / kPanelDepth;
     for (; left >= 2; left -= 2) {
-      step(0, four);
-      step(1, four);
+      if constexpr (Dot::kTwoSteps) {
+#pragma GCC unroll 32
+        for (int r = 0; r < kRows; ++r) {
+          const uint8_t* const p = a[r / 3] + r % 3 * stride;
+          const auto x = Dot::broadcast(word_of(p)), y = Dot::broadcast(word_of(p + kPanelDepth));
+#pragma GCC unroll 4
+          for (int v = 0; v < kVectors; ++v)
+            acc[r][v] = Dot::add(acc[r][v], x, Dot::load(b[v]), y, Dot::load(b[v] + kStep));
+        }
+      } else {
+        step(0, four);
+        step(1, four);
+      }
       advance(2);
     }
     if (left > 0) {

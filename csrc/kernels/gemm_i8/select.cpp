@@ -2,11 +2,11 @@
 
 namespace edgert {
 
-const GemmI8Kernel& select_gemm_i8(IsaSet isa, bool fits_int16) {
-#define KERNEL(symbol, level, mr, nr, needs_fits_int16)                                \
+const GemmI8Kernel& select_gemm_i8(IsaSet isa, WeightFit fit) {
+#define KERNEL(symbol, level, mr, nr, needs)                                           \
   static const GemmI8Kernel kernel_##symbol = {#symbol, Isa::level, symbol,            \
-                                               mr,      nr,         needs_fits_int16}; \
-  if (isa.has(Isa::level) && (fits_int16 || !(needs_fits_int16))) return kernel_##symbol;
+                                               mr,      nr,         WeightFit::needs}; \
+  if (isa.has(Isa::level) && fit >= WeightFit::needs) return kernel_##symbol;
 #include "kernels/gemm_i8/kernels.inc"
   __builtin_unreachable();  // portable is always there
 }
