@@ -102,7 +102,46 @@ inline ptrdiff_t interleave_rows(const std::byte* src, ptrdiff_t src_stride, std
   return j;
 }
 
-// The way back: dst[j][i] = src[i * columns + j], for two or three columns.
+// The same for two to four rows of bytes.
+inline ptrdiff_t interleave_byte_rows(const std::byte* src, ptrdiff_t src_stride, std::byte* dst,
+                                      ptrdiff_t rows, ptrdiff_t columns) {
+  TileVector<1>::Type a, b, c, d = {};
+  ptrdiff_t j = 0;
+  for (; j + 17 <= columns; j += 16) {
+    std::byte* const to = dst + j * rows;
+    std::memcpy(&a, src + j, 16);
+    std::memcpy(&b, src + src_stride + j, 16);
+    const auto ab = interleave<1, false>(a, b), ab2 = interleave<1, true>(a, b);
+    if (rows == 2) {
+      std::memcpy(to, &ab, 16);
+      std::memcpy(to + 16, &ab2, 16);
+      continue;
+    }
+    std::memcpy(&c, src + 2 * src_stride + j, 16);
+    if (rows == 4) std::memcpy(&d, src + 3 * src_stride + j, 16);
+    const auto cd = interleave<1, false>(c, d), cd2 = interleave<1, true>(c, d);
+    using Pairs = TileVector<2>::Type;
+    const Pairs pixels[4] = {
+        interleave<2, false>((Pairs)ab, (Pairs)cd), interleave<2, true>((Pairs)ab, (Pairs)cd),
+        interleave<2, false>((Pairs)ab2, (Pairs)cd2), interleave<2, true>((Pairs)ab2, (Pairs)cd2)};
+    for (int i = 0; i < 4; ++i) {
+      if (rows == 4) {
+        std::memcpy(to + i * 16, &pixels[i], 16);
+        continue;
+      }
+      // Two pixels of three bytes, and a zero each, in every lane.
+      TileVector<8>::Type two = (TileVector<8>::Type)pixels[i];
+      two = (two & 0xffffff) | (two >> 8 & 0xffffff000000);
+      for (int k = 0; k < 2; ++k) {
+        const uint64_t six = two[k];
+        std::memcpy(to + i * 12 + k * 6, &six, 8);
+      }
+    }
+  }
+  return j;
+}
+
+// The way back, of elements of 4 bytes: dst[j][i] = src[i * columns + j], for two or three columns.
 inline ptrdiff_t separate_columns(const std::byte* src, std::byte* dst, ptrdiff_t dst_stride,
                                   ptrdiff_t rows, ptrdiff_t columns) {
   TileVector<4>::Type p[4];
@@ -140,6 +179,8 @@ inline void transpose(const std::byte* src, ptrdiff_t src_stride, std::byte* dst
     ptrdiff_t first_row = 0, first_column = 0;
     if (bytes == 4 && (rows == 2 || rows == 3) && dst_stride == rows * kBytes)
       first_column = interleave_rows(src, src_stride, dst, rows, columns);
+    else if (bytes == 1 && rows >= 2 && rows <= 4 && dst_stride == rows)
+      first_column = interleave_byte_rows(src, src_stride, dst, rows, columns);
     else if (bytes == 4 && (columns == 2 || columns == 3) && src_stride == columns * kBytes)
       first_row = separate_columns(src, dst, dst_stride, rows, columns);
     for (ptrdiff_t j = first_column; j < columns; ++j)
