@@ -7,31 +7,73 @@
 namespace edgert {
 namespace {
 
-// Elements j .. j + n - 1 of a row, or n copies of its only one.
+// Elements j .. j + n - 1 of a row, or n copies of its only one, without their zero point.
 template <bool repeats>
-inline I32 operand(const uint8_t* row, size_t j, int n) {
-  return repeats ? I32::broadcast(*row) : load_u8_first(row + j, n);
+inline F32 operand(const uint8_t* row, size_t j, int n, I32 zero) {
+  return to_f32((repeats ? I32::broadcast(*row) : load_u8_first(row + j, n)) - zero);
 }
+
+// The same for four vectors, in the order of widen_u8(); `zero` is 2^23 more.
+template <bool repeats>
+inline void operands(const uint8_t* row, size_t j, F32 zero, F32 (&v)[4]) {
+  widen_u8(repeats ? constant_u8(*row) : load_bytes(row + j), v);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) v[i] = v[i] - zero;
+}
+
+template <BinaryFn fn>
+class Combination {
+ public:
+  explicit Combination(const BinaryU8& g)
+      : a_scale_(constant(g.a.scale)), b_scale_(constant(g.b.scale)), scale_(a_scale_ * b_scale_) {}
+  template <bool to_integer>
+  F32 combine(F32 a, F32 b) const {
+    if (fn == BinaryFn::add) return a * a_scale_ + b * b_scale_;
+    // The product of two integers of 9 bits is exact. As an integer it has one zero only, which a
+    // result that is an integer does not show.
+    return (to_integer ? a * b : a * b + F32::zero()) * scale_;
+  }
+  // Whether the magnitude of every result is small enough to become an integer as it is.
+  bool is_small() const {
+    const F32 most = constant(255.0f);
+    const F32 bound =
+        fn == BinaryFn::add ? most * (abs(a_scale_) + abs(b_scale_)) : most * most * abs(scale_);
+    return bound.first() < 0x1p30f;
+  }
+
+ private:
+  F32 a_scale_, b_scale_, scale_;
+};
 
 template <BinaryFn fn, bool a_repeats, bool b_repeats, typename T>
 void combine_rows(const BinaryU8& g) {
-  constexpr size_t kLanes = F32::kLanes;
+  constexpr size_t kLanes = F32::kLanes, kBlock = 4 * kLanes;
+  constexpr float kWidened = 0x1p23f;
   const Requantizer requantizer(g.output);
+  const Combination<fn> combination(g);
   const I32 a_zero = I32::broadcast(g.a.zero), b_zero = I32::broadcast(g.b.zero);
-  const F32 a_scale = constant(g.a.scale), b_scale = constant(g.b.scale);
-  const F32 scale = a_scale * b_scale;
+  const F32 wide_a_zero = constant(kWidened + static_cast<float>(g.a.zero));
+  const F32 wide_b_zero = constant(kWidened + static_cast<float>(g.b.zero));
+  const Bytes4::Range range(g.output.zero, g.output.low, g.output.high);
+  const bool in_blocks = sizeof(T) == 1 && requantizer.linear() && combination.is_small();
   for (size_t r = 0; r < g.rows; ++r) {
     const uint8_t* const a = g.a.data + r * g.a.row;
     const uint8_t* const b = g.b.data + r * g.b.row;
     T* const y = static_cast<T*>(g.y) + r * g.columns;
-    for (size_t j = 0; j < g.columns; j += kLanes) {
+    size_t j = 0;
+    for (; in_blocks && j + kBlock <= g.columns; j += kBlock) {
+      F32 x[4], z[4];
+      I32 q[4];
+      operands<a_repeats>(a, j, wide_a_zero, x);
+      operands<b_repeats>(b, j, wide_b_zero, z);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) q[i] = to_i32(combination.template combine<true>(x[i], z[i]));
+      store_bytes(reinterpret_cast<uint8_t*>(y + j), Bytes4::shuffled(q, range));
+    }
+    for (; j < g.columns; j += kLanes) {
       const int n = static_cast<int>(g.columns - j < kLanes ? g.columns - j : kLanes);
-      const F32 x = to_f32(operand<a_repeats>(a, j, n) - a_zero);
-      const F32 z = to_f32(operand<b_repeats>(b, j, n) - b_zero);
-      // The product of two integers of 9 bits is exact; as an integer it has one zero only.
-      const F32 product = x * z + F32::zero();
-      requantizer.store(fn == BinaryFn::mul ? product * scale : x * a_scale + z * b_scale, y + j,
-                        n);
+      const F32 x = operand<a_repeats>(a, j, n, a_zero), z = operand<b_repeats>(b, j, n, b_zero);
+      requantizer.store(combination.template combine<false>(x, z), y + j, n);
     }
   }
 }
@@ -47,18 +89,59 @@ inline void combine_repeated(const BinaryU8& g) {
 }
 
 template <BinaryFn fn>
-inline void combine(const BinaryU8& g) {
+inline void combine_typed(const BinaryU8& g) {
   if (g.output.dtype == static_cast<int32_t>(DType::f32))
     combine_repeated<fn, float>(g);
   else
     combine_repeated<fn, uint8_t>(g);
 }
 
-inline void binary(const BinaryU8& g) {
+inline void combine_all(const BinaryU8& g) {
   if (g.fn == BinaryFn::mul)
-    combine<BinaryFn::mul>(g);
+    combine_typed<BinaryFn::mul>(g);
   else
-    combine<BinaryFn::add>(g);
+    combine_typed<BinaryFn::add>(g);
+}
+
+// A matrix combined with one row for all: several of its rows become one, which fills more lanes.
+inline void combine_with_row(const BinaryU8& g, BinaryOperandU8 BinaryU8::* matrix,
+                             BinaryOperandU8 BinaryU8::* row) {
+  constexpr size_t kMost = 2048;
+  const size_t fitting = kMost / g.columns;
+  const size_t together = fitting < g.rows ? fitting : g.rows;
+  if (together < 2) return combine_all(g);
+  uint8_t repeated[kMost];
+  for (size_t r = 0; r < together; ++r)
+    __builtin_memcpy(repeated + r * g.columns, (g.*row).data, g.columns);
+  const size_t bytes = g.output.dtype == static_cast<int32_t>(DType::f32) ? sizeof(float) : 1;
+  BinaryU8 part = g;
+  (part.*row).data = repeated;
+  const auto combine_part = [&](size_t first, size_t rows, size_t rows_together) {
+    const size_t at = first * g.columns;
+    part.rows = rows;
+    part.columns = rows_together * g.columns;
+    (part.*matrix).data = (g.*matrix).data + at;
+    (part.*matrix).row = part.columns;
+    part.y = static_cast<uint8_t*>(g.y) + at * bytes;
+    combine_all(part);
+  };
+  const size_t whole = g.rows / together, left = g.rows % together;
+  combine_part(0, whole, together);
+  if (left > 0) combine_part(g.rows - left, 1, left);
+}
+
+inline void binary(const BinaryU8& g) {
+  const auto is_row = [](const BinaryOperandU8& x) { return x.row == 0 && x.column == 1; };
+  const auto is_matrix = [&](const BinaryOperandU8& x) {
+    return x.row == g.columns && x.column == 1;
+  };
+  if (g.columns == 0) return;
+  if (is_matrix(g.a) && is_row(g.b))
+    combine_with_row(g, &BinaryU8::a, &BinaryU8::b);
+  else if (is_row(g.a) && is_matrix(g.b))
+    combine_with_row(g, &BinaryU8::b, &BinaryU8::a);
+  else
+    combine_all(g);
 }
 
 }  // namespace

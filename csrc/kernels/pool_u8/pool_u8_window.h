@@ -1,6 +1,8 @@
 // The loops of every pool_u8 kernel, over the vector types of the including file.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/pool_u8/pool_u8.h"
 #include "kernels/simd/requantize.h"
 
@@ -33,104 +35,140 @@ inline void for_windows(const PoolU8& p, const Body& body) {
     }
 }
 
-// Vectors of packed bytes, and of one byte per lane, of which n exist.
+// The vectors that the loops below work on: as many bytes as there can be, sixteen, one per lane,
+// and only the first n of these.
 struct Packed {
+  using Vector = I32;
   static constexpr int kBytes = 4 * F32::kLanes;
-  static I32 load(const uint8_t* p, int) { return load_bytes(p); }
-  static void store(uint8_t* p, I32 x, int) { store_bytes(p, x); }
+  int count() const { return kBytes; }
+  I32 load(const uint8_t* p) const { return load_bytes(p); }
+  void store(uint8_t* p, I32 x) const { store_bytes(p, x); }
 };
+struct Sixteen {
+  typedef uint8_t Vector __attribute__((vector_size(16)));
+  static constexpr int kBytes = 16;
+  int count() const { return kBytes; }
+  Vector load(const uint8_t* p) const {
+    Vector x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return x;
+  }
+  void store(uint8_t* p, Vector x) const { __builtin_memcpy(p, &x, sizeof x); }
+};
+inline Sixteen::Vector max_u8(Sixteen::Vector a, Sixteen::Vector b) { return a > b ? a : b; }
 struct Spread {
+  using Vector = I32;
   static constexpr int kBytes = F32::kLanes;
-  static I32 load(const uint8_t* p, int n) { return load_u8_first(p, n); }
-  static void store(uint8_t* p, I32 x, int n) { n == kBytes ? store_u8(p, x) : store_u8(p, x, n); }
+  int count() const { return kBytes; }
+  I32 load(const uint8_t* p) const { return load_u8(p); }
+  void store(uint8_t* p, I32 x) const { store_u8(p, x); }
+};
+struct Few {
+  using Vector = I32;
+  static constexpr int kBytes = F32::kLanes;
+  int n;
+  int count() const { return n; }
+  I32 load(const uint8_t* p) const { return load_u8(p, n); }
+  void store(uint8_t* p, I32 x) const { store_u8(p, x, n); }
 };
 
-// `flip` makes signed bytes unsigned.
-template <typename Bytes, int kVectors>
+// Calls body(number of vectors, first channel) for all channels, of which there are at least
+// bytes.count(): four vectors at a time, then one; the last may overlap the one before it.
+template <typename Bytes, typename Body>
+inline void for_channels(const Bytes& bytes, size_t channels, const Body& body) {
+  const std::integral_constant<int, 4> four;
+  const std::integral_constant<int, 1> one;
+  const size_t count = static_cast<size_t>(bytes.count());
+  size_t k = 0;
+  for (; k + 4 * Bytes::kBytes <= channels; k += 4 * Bytes::kBytes) body(four, k);
+  for (; k + count <= channels; k += count) body(one, k);
+  if (k < channels) body(one, channels - count);
+}
+
+template <int kVectors, typename Bytes>
 inline void maximum(const PoolImage& image, const PoolWindow& row, const PoolWindow& column,
-                    const uint8_t* x, uint8_t* y, I32 flip, int n) {
-  I32 most[kVectors];
-  for (int v = 0; v < kVectors; ++v) most[v] = I32::zero();
+                    const uint8_t* x, uint8_t* y, typename Bytes::Vector flip, const Bytes& bytes) {
+  typename Bytes::Vector most[kVectors];
+  for (int v = 0; v < kVectors; ++v) most[v] = flip ^ flip;
   for_taps(image, row, column, x, [&](const uint8_t* tap) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v)
-      most[v] = max_u8(most[v], Bytes::load(tap + v * Bytes::kBytes, n) ^ flip);
+      most[v] = max_u8(most[v], bytes.load(tap + v * Bytes::kBytes) ^ flip);
   });
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) Bytes::store(y + v * Bytes::kBytes, most[v] ^ flip, n);
+  for (int v = 0; v < kVectors; ++v) bytes.store(y + v * Bytes::kBytes, most[v] ^ flip);
 }
 
-inline void maxima(const PoolU8& p) {
+template <typename Bytes>
+inline void maxima(const PoolU8& p, const Bytes& bytes) {
   const PoolImage& image = p.image;
-  const size_t channels = image.channels;
-  const I32 flip = I32::broadcast(p.is_signed ? static_cast<int32_t>(0x80808080) : 0);
+  uint8_t flips[64];  // make signed bytes unsigned
+  for (uint8_t& flip : flips) flip = p.is_signed ? 0x80 : 0;
+  const auto flip = bytes.load(flips);
   for_windows(p,
               [&](const PoolWindow& row, const PoolWindow& column, const uint8_t* x, size_t pixel) {
-                uint8_t* const y = static_cast<uint8_t*>(p.y) + pixel * channels;
-                size_t k = 0;
-                for (; k + 4 * Packed::kBytes <= channels; k += 4 * Packed::kBytes)
-                  maximum<Packed, 4>(image, row, column, x + k, y + k, flip, Packed::kBytes);
-                for (; k + Packed::kBytes <= channels; k += Packed::kBytes)
-                  maximum<Packed, 1>(image, row, column, x + k, y + k, flip, Packed::kBytes);
-                if (k < channels && k > 0) {
-                  k = channels - Packed::kBytes;  // overlaps the one before
-                  return maximum<Packed, 1>(image, row, column, x + k, y + k, flip, Packed::kBytes);
-                }
-                for (; k < channels; k += Spread::kBytes) {
-                  const size_t left = channels - k;
-                  const int n = static_cast<int>(left < Spread::kBytes ? left : Spread::kBytes);
-                  maximum<Spread, 1>(image, row, column, x + k, y + k, flip, n);
-                }
+                uint8_t* const y = static_cast<uint8_t*>(p.y) + pixel * image.channels;
+                for_channels(bytes, image.channels, [&](auto vectors, size_t k) {
+                  maximum<decltype(vectors)::value>(image, row, column, x + k, y + k, flip, bytes);
+                });
               });
 }
 
-template <typename T, int kVectors>
+template <int kVectors, typename T, typename Bytes>
 inline void average(const PoolImage& image, const PoolWindow& row, const PoolWindow& column,
                     const uint8_t* x, T* y, I32 zeros, F32 scale, const Requantizer& requantizer,
-                    int n) {
-  constexpr int kLanes = F32::kLanes;
+                    const Bytes& bytes) {
   I32 sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = I32::zero();
   for_taps(image, row, column, x, [&](const uint8_t* tap) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[v] = sum[v] + load_u8_first(tap + v * kLanes, n);
+    for (int v = 0; v < kVectors; ++v) sum[v] = sum[v] + bytes.load(tap + v * Bytes::kBytes);
   });
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
-    requantizer.store(to_f32(sum[v] - zeros) * scale, y + v * kLanes, n);
+    requantizer.store(to_f32(sum[v] - zeros) * scale, y + v * Bytes::kBytes, bytes.count());
 }
 
-template <typename T>
-inline void averages(const PoolU8& p) {
-  constexpr size_t kLanes = F32::kLanes;
+template <typename T, typename Bytes>
+inline void averages_as(const PoolU8& p, const Bytes& bytes) {
   const PoolImage& image = p.image;
-  const size_t channels = image.channels;
   const Requantizer requantizer(p.output);
   for_windows(p, [&](const PoolWindow& row, const PoolWindow& column, const uint8_t* x,
                      size_t pixel) {
-    T* const y = static_cast<T*>(p.y) + pixel * channels;
+    T* const y = static_cast<T*>(p.y) + pixel * image.channels;
     const uint32_t taps = static_cast<uint32_t>(row.taps) * static_cast<uint32_t>(column.taps);
     const I32 zeros = I32::broadcast(static_cast<int32_t>(taps * static_cast<uint32_t>(p.x_zero)));
     const int64_t counted = int64_t{row.counted} * column.counted;
     const F32 scale = constant(p.x_scale / static_cast<float>(counted));
-    size_t k = 0;
-    for (; k + 4 * kLanes <= channels; k += 4 * kLanes)
-      average<T, 4>(image, row, column, x + k, y + k, zeros, scale, requantizer, kLanes);
-    for (; k < channels; k += kLanes) {
-      const size_t left = channels - k;
-      const int n = static_cast<int>(left < kLanes ? left : kLanes);
-      average<T, 1>(image, row, column, x + k, y + k, zeros, scale, requantizer, n);
-    }
+    for_channels(bytes, image.channels, [&](auto vectors, size_t k) {
+      average<decltype(vectors)::value>(image, row, column, x + k, y + k, zeros, scale, requantizer,
+                                        bytes);
+    });
   });
 }
 
-inline void pool(const PoolU8& p) {
-  if (!p.average)
-    maxima(p);
-  else if (p.output.dtype == static_cast<int32_t>(DType::f32))
-    averages<float>(p);
+template <typename Bytes>
+inline void averages(const PoolU8& p, const Bytes& bytes) {
+  if (p.output.dtype == static_cast<int32_t>(DType::f32))
+    averages_as<float>(p, bytes);
   else
-    averages<uint8_t>(p);
+    averages_as<uint8_t>(p, bytes);
+}
+
+inline void pool(const PoolU8& p) {
+  const size_t channels = p.image.channels;
+  if (channels == 0) return;
+  const Few few = {static_cast<int>(channels)};
+  if (p.average)
+    channels < Spread::kBytes ? averages(p, few) : averages(p, Spread());
+  else if (channels < Spread::kBytes)
+    maxima(p, few);
+  else if (channels < Sixteen::kBytes)
+    maxima(p, Spread());
+  else if (channels < Packed::kBytes)
+    maxima(p, Sixteen());
+  else
+    maxima(p, Packed());
 }
 
 }  // namespace

@@ -27,32 +27,40 @@ struct Division {
 };
 
 template <typename Divide>
-void quantize_all(const QuantizeF32& q) {
-  constexpr size_t kLanes = F32::kLanes;
-  const Divide divide(q.scale);
-  // x is clamped first, beyond what the limits need: no quotient is infinite.
-  const F32 least = constant((q.low - q.zero - 1) * q.scale);
-  const F32 most = constant((q.high - q.zero + 1) * q.scale);
-  const F32 low = constant(static_cast<float>(q.low - q.zero));
-  const F32 high = constant(static_cast<float>(q.high - q.zero));
-  const I32 zero = I32::broadcast(q.zero), byte = I32::broadcast(255);
-  const auto at = [&](F32 x) {
-    x = min(most, max(x, least));  // of NaN: least
-    return (to_i32(min(high, max(low, divide(x)))) + zero) & byte;
+void quantize_all(const QuantizeF32& g) {
+  constexpr size_t kBlock = 4 * F32::kLanes;
+  const Divide divide(g.scale);
+  // Computed as unsigned bytes; the top bit of signed ones is flipped at the end. What is clamped
+  // here, one unit beyond the limits and before the division, is clamped to them as an integer.
+  const int32_t offset = g.low < 0 ? 128 : 0;
+  const F32 least = constant(static_cast<float>(g.low - g.zero - 1) * g.scale);
+  const F32 most = constant(static_cast<float>(g.high - g.zero + 1) * g.scale);
+  const Bytes4::Range range(g.zero + offset, 0, 255);
+  const I32 flip = constant_u8(offset);
+  const auto block = [&](const float* x, uint8_t* y) {
+    I32 q[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v)  // NaN becomes the least
+      q[v] = to_i32(divide(min(most, max(F32::load(x + v * F32::kLanes), least))));
+    store_bytes(y, Bytes4(q, range).bytes() ^ flip);
   };
   size_t i = 0;
-  for (; i + kLanes <= q.n; i += kLanes) store_u8(q.y + i, at(F32::load(q.x + i)));
-  const int left = static_cast<int>(q.n - i);
-  if (left > 0) store_u8(q.y + i, at(F32::load(q.x + i, left)), left);
+  for (; i + kBlock <= g.n; i += kBlock) block(g.x + i, g.y + i);
+  if (i == g.n) return;
+  float x[kBlock] = {};
+  uint8_t y[kBlock];
+  __builtin_memcpy(x, g.x + i, (g.n - i) * sizeof(float));
+  block(x, y);
+  __builtin_memcpy(g.y + i, y, g.n - i);
 }
 
 // `fused`: accumulate() rounds once.
 template <bool fused>
-inline void quantize(const QuantizeF32& q) {
-  if (fused && q.scale >= 0x1p-90f && q.scale <= 0x1p90f)
-    quantize_all<Reciprocal>(q);
+inline void quantize(const QuantizeF32& g) {
+  if (fused && g.scale >= 0x1p-90f && g.scale <= 0x1p90f)
+    quantize_all<Reciprocal>(g);
   else
-    quantize_all<Division>(q);
+    quantize_all<Division>(g);
 }
 
 }  // namespace

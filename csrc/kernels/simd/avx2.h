@@ -105,6 +105,16 @@ inline void store_bytes(uint8_t* p, I32 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
 }
 inline I32 max_u8(I32 a, I32 b) { return {_mm256_max_epu8(a.v, b.v)}; }
+// The floats 2^23 + byte, in an order that the instruction set prefers.
+inline void widen_u8(I32 bytes, F32 (&v)[4]) {
+  const __m256i zero = _mm256_setzero_si256(), exponent = _mm256_set1_epi16(0x4b00);
+  const __m256i low = _mm256_unpacklo_epi8(bytes.v, zero);
+  const __m256i high = _mm256_unpackhi_epi8(bytes.v, zero);
+  v[0] = {_mm256_castsi256_ps(_mm256_unpacklo_epi16(low, exponent))};
+  v[1] = {_mm256_castsi256_ps(_mm256_unpackhi_epi16(low, exponent))};
+  v[2] = {_mm256_castsi256_ps(_mm256_unpacklo_epi16(high, exponent))};
+  v[3] = {_mm256_castsi256_ps(_mm256_unpackhi_epi16(high, exponent))};
+}
 
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p) {
@@ -140,13 +150,17 @@ class Bytes4 {
           high(_mm256_set1_epi8(static_cast<char>(high))) {}
   };
   Bytes4(const I32 (&a)[4], const Range& range) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    v_ = _mm256_permutevar8x32_epi32(shuffled(a, range).v, order);
+  }
+  // The bytes in the order of widen_u8(): four lanes of each vector in turn.
+  static I32 shuffled(const I32 (&a)[4], const Range& range) {
     const __m256i x = _mm256_adds_epi16(_mm256_packs_epi32(a[0].v, a[1].v), range.zero);
     const __m256i y = _mm256_adds_epi16(_mm256_packs_epi32(a[2].v, a[3].v), range.zero);
-    const __m256i bytes = _mm256_packus_epi16(x, y);  // four lanes of each vector in turn
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    v_ = _mm256_permutevar8x32_epi32(_mm256_min_epu8(_mm256_max_epu8(bytes, range.low), range.high),
-                                     order);
+    const __m256i bytes = _mm256_packus_epi16(x, y);
+    return {_mm256_min_epu8(_mm256_max_epu8(bytes, range.low), range.high)};
   }
+  I32 bytes() const { return {v_}; }
   void store_half(int i, uint8_t* p) const {  // vectors 2i and 2i + 1
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), half(i));
   }

@@ -94,6 +94,16 @@ inline I32 operator*(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
 inline I32 load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void store_bytes(uint8_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 inline I32 max_u8(I32 a, I32 b) { return {_mm512_max_epu8(a.v, b.v)}; }
+// The floats 2^23 + byte, in an order that the instruction set prefers.
+inline void widen_u8(I32 bytes, F32 (&v)[4]) {
+  const __m512i zero = _mm512_setzero_si512(), exponent = _mm512_set1_epi16(0x4b00);
+  const __m512i low = _mm512_unpacklo_epi8(bytes.v, zero);
+  const __m512i high = _mm512_unpackhi_epi8(bytes.v, zero);
+  v[0] = {_mm512_castsi512_ps(_mm512_unpacklo_epi16(low, exponent))};
+  v[1] = {_mm512_castsi512_ps(_mm512_unpackhi_epi16(low, exponent))};
+  v[2] = {_mm512_castsi512_ps(_mm512_unpacklo_epi16(high, exponent))};
+  v[3] = {_mm512_castsi512_ps(_mm512_unpackhi_epi16(high, exponent))};
+}
 
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p) {
@@ -120,13 +130,17 @@ class Bytes4 {
           high(_mm512_set1_epi8(static_cast<char>(high))) {}
   };
   Bytes4(const I32 (&a)[4], const Range& range) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    v_ = _mm512_permutexvar_epi32(order, shuffled(a, range).v);
+  }
+  // The bytes in the order of widen_u8(): four lanes of each vector in turn.
+  static I32 shuffled(const I32 (&a)[4], const Range& range) {
     const __m512i x = _mm512_adds_epi16(_mm512_packs_epi32(a[0].v, a[1].v), range.zero);
     const __m512i y = _mm512_adds_epi16(_mm512_packs_epi32(a[2].v, a[3].v), range.zero);
-    const __m512i bytes = _mm512_packus_epi16(x, y);  // four lanes of each vector in turn
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    v_ = _mm512_permutexvar_epi32(order,
-                                  _mm512_min_epu8(_mm512_max_epu8(bytes, range.low), range.high));
+    const __m512i bytes = _mm512_packus_epi16(x, y);
+    return {_mm512_min_epu8(_mm512_max_epu8(bytes, range.low), range.high)};
   }
+  I32 bytes() const { return {v_}; }
   void store_half(int i, uint8_t* p) const {  // vectors 2i and 2i + 1
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                         i == 0 ? _mm512_castsi512_si256(v_) : _mm512_extracti64x4_epi64(v_, 1));

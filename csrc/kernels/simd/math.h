@@ -10,6 +10,9 @@ namespace edgert {
 namespace {
 
 inline F32 constant(float x) { return F32::broadcast(x); }
+inline I32 constant_u8(int32_t x) {  // 0 .. 255, in every byte
+  return I32::broadcast(static_cast<int32_t>(static_cast<uint32_t>(x) * 0x01010101u));
+}
 
 // The first n (1 .. kLanes) elements, and zeros; a plain load or store where n is known to be
 // kLanes.

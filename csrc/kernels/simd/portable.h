@@ -107,6 +107,16 @@ inline I32 max_u8(I32 a, I32 b) {
   const Bytes x = (Bytes)a.v, y = (Bytes)b.v;
   return {(I32::Vector)(x > y ? x : y)};
 }
+// The floats 2^23 + byte, in an order that the instruction set prefers.
+inline void widen_u8(I32 bytes, F32 (&v)[4]) {
+  typedef uint8_t Four __attribute__((vector_size(4)));
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t word = bytes.v[i];
+    Four four;
+    std::memcpy(&four, &word, 4);
+    v[i] = from_bits({__builtin_convertvector(four, I32::Vector) | 0x4b000000u});
+  }
+}
 
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
@@ -148,16 +158,23 @@ inline I32 to_i32(F32 a) {
 class Bytes4 {
  public:
   struct Range {
-    int32_t zero, low, high;
-    Range(int32_t zero, int32_t low, int32_t high) : zero(zero), low(low), high(high) {}
+    Mask::Vector zero, low, high;
+    Range(int32_t zero, int32_t low, int32_t high)
+        : zero{zero, zero, zero, zero},
+          low(Mask::Vector{low, low, low, low} - this->zero),
+          high(Mask::Vector{high, high, high, high} - this->zero) {}
   };
   Bytes4(const I32 (&a)[4], const Range& range) {
-    for (int i = 0; i < 16; ++i) {
-      int64_t x = int64_t{static_cast<int32_t>(a[i / 4].v[i % 4])} + range.zero;
-      x = x < range.low ? range.low : x > range.high ? range.high : x;
-      bytes_[i] = static_cast<uint8_t>(x);
+    for (int i = 0; i < 4; ++i) {
+      Mask::Vector x = (Mask::Vector)a[i].v;
+      x = x < range.low ? range.low : x;
+      x = (x > range.high ? range.high : x) + range.zero;
+      for (int j = 0; j < 4; ++j) bytes_[4 * i + j] = static_cast<uint8_t>(x[j]);
     }
   }
+  // The bytes in the order of widen_u8().
+  static I32 shuffled(const I32 (&a)[4], const Range& range) { return Bytes4(a, range).bytes(); }
+  I32 bytes() const { return load_bytes(bytes_); }
   void store_half(int i, uint8_t* p) const { std::memcpy(p, bytes_ + 8 * i, 8); }
   void store_quarter(int i, uint8_t* p) const { std::memcpy(p, bytes_ + 4 * i, 4); }
   void store_quarter(int i, uint8_t* p, int n) const {  // its first n (0 .. kLanes) lanes
