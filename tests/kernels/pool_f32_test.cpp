@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "harness.h"
+#include "pool_windows.h"
 
 namespace edgert {
 namespace {
 
 using test::Guard;
 using test::GuardedArray;
+using test::pool_windows;
+using test::PoolAxis;
 using test::Random;
 
 std::vector<PoolF32Kernel> kernels() {
@@ -19,27 +22,8 @@ std::vector<PoolF32Kernel> kernels() {
   return list;
 }
 
-struct Axis {
-  int size, kernel, stride, dilation, pad;
-};
-
-std::vector<PoolWindow> windows(const Axis& axis) {
-  std::vector<PoolWindow> list;
-  for (int start = -axis.pad; start + (axis.kernel - 1) * axis.dilation < axis.size + axis.pad;
-       start += axis.stride) {
-    PoolWindow window{0, 0, axis.kernel};
-    for (int k = 0; k < axis.kernel; ++k) {
-      const int at = start + k * axis.dilation;
-      if (at < 0 || at >= axis.size) continue;
-      if (window.taps++ == 0) window.first = at;
-    }
-    list.push_back(window);
-  }
-  return list;
-}
-
-void check(bool average, const Axis& height, const Axis& width, int channels, Guard guard) {
-  const std::vector<PoolWindow> rows = windows(height), columns = windows(width);
+void check(bool average, const PoolAxis& height, const PoolAxis& width, int channels, Guard guard) {
+  const std::vector<PoolWindow> rows = pool_windows(height), columns = pool_windows(width);
   const size_t outputs = rows.size() * columns.size() * channels;
   GuardedArray<float> x(static_cast<size_t>(height.size) * width.size * channels, guard);
   Random random(outputs);

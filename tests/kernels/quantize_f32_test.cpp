@@ -1,0 +1,86 @@
+#include "kernels/quantize_f32/quantize_f32.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "harness.h"
+
+namespace edgert {
+namespace {
+
+using test::Guard;
+using test::GuardedArray;
+
+std::vector<QuantizeF32Kernel> rows() {
+  std::vector<QuantizeF32Kernel> list;
+#define KERNEL(symbol, isa) \
+  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
+#include "kernels/quantize_f32/kernels.inc"
+  return list;
+}
+
+int expected(float x, const QuantizeF32& g) {
+  if (std::isnan(x)) return g.low;
+  const float low = static_cast<float>(g.low - g.zero), high = static_cast<float>(g.high - g.zero);
+  return static_cast<int>(std::nearbyintf(std::min(std::max(x / g.scale, low), high))) + g.zero;
+}
+
+void check(const std::vector<float>& values, float scale, int zero, int low, Guard guard) {
+  GuardedArray<float> x(values.size(), guard);
+  std::copy(values.begin(), values.end(), x.data());
+  for (const QuantizeF32Kernel& kernel : rows()) {
+    GuardedArray<uint8_t> y(values.size(), guard);
+    const QuantizeF32 g = {x.size(), x.data(), y.data(), scale, zero, low, low + 255};
+    kernel.run(g);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const int found = low < 0 ? static_cast<int8_t>(y[i]) : y[i], wanted = expected(x[i], g);
+      if (found == wanted) continue;
+      CHECK(false, "%s scale=%a zero=%d n=%zu: %a gives %d, expected %d", kernel.name, scale, zero,
+            x.size(), x[i], found, wanted);
+      return;
+    }
+  }
+}
+
+// The ties of every result and their neighbours, which tell a division from an estimate of it.
+TEST(quantize_f32_rounds_a_true_quotient) {
+  test::Random random(1);
+  std::vector<float> scales = {1.0f,          0.1f,     1.0f / 3,        0x1.fffffep-1f,
+                               0x1.000002p3f, 0x1p-90f, 0x1.fffffep-91f, 0x1p40f,
+                               1e-38f,        1e-42f,   0x1p-149f};
+  for (int i = 0; i < 60; ++i) scales.push_back(std::exp(random.uniform(-60.0f, 25.0f)));
+  for (float scale : scales)
+    for (int low : {0, -128})
+      for (int zero : {low, low + 1, low + 128, low + 255}) {
+        std::vector<float> x;
+        for (int half = -520; half <= 520; ++half) {
+          const float tie = 0.5f * static_cast<float>(half) * scale;
+          for (float next : {tie, std::nextafter(tie, -1e30f), std::nextafter(tie, 1e30f)})
+            x.push_back(next);
+        }
+        check(x, scale, zero, low, Guard::kBack);
+      }
+}
+
+TEST(quantize_f32_extremes) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> x = {NAN};
+  for (float corner : {0.0f, 1e-45f, 1e-38f, 1e30f, 3.4e38f, kInfinity}) {
+    x.push_back(corner);
+    x.push_back(-corner);
+  }
+  for (float scale : {1.0f, 1e-45f, 1e-30f, 0x1p40f})
+    for (int low : {0, -128}) check(x, scale, low + 100, low, Guard::kBack);
+}
+
+TEST(quantize_f32_lengths) {
+  for (size_t n = 0; n < 140; ++n)
+    for (Guard guard : {Guard::kFront, Guard::kBack}) {
+      std::vector<float> x;
+      for (size_t i = 0; i < n; ++i) x.push_back(static_cast<float>(i) - 40.5f);
+      check(x, 0.7f, 90, 0, guard);
+    }
+}
+
+}  // namespace
+}  // namespace edgert

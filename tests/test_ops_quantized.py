@@ -1,0 +1,131 @@
+"""Quantised operators, one at a time: what infer() refuses; bytes through other operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from one_op import expected, one_op_graph, run_op
+
+from edgert import FormatError
+from edgert.schema import BinaryFn, DType, UnaryFn
+
+U8, F = np.uint8, np.float32
+IMAGE = (1, 6, 5, 4)
+BYTES = {"dtype": DType.uint8, "scale": 1.0, "zero": 3, "low": 0, "high": 255}
+QUANTIZE = {"dtype": DType.uint8, "scale": 0.1, "zero": 128}
+DEQUANTIZE = {"dtype": DType.float32, "scale": 0.1, "zero": 128}
+POOL = {"kernel": [2, 2], "strides": [1, 1], "dilations": [1, 1]}
+AVERAGE = {"pool": POOL, "x_zero": 1, "x_scale": 0.1, "output": BYTES}
+BINARY = {"fn": BinaryFn.add, "a_zero": 1, "a_scale": 0.1, "b_zero": 2, "b_scale": -0.2,
+          "output": BYTES}  # fmt: skip
+BAD_SCALES = [-0.1, np.nan, np.inf, -np.inf, 2.0**41]
+OUTSIDE_U8 = [-1, 256]
+
+REFUSED_ATTRS = [
+    *(("quantize", {**QUANTIZE, "scale": scale}) for scale in [0.0, *BAD_SCALES]),
+    *(("quantize", {**QUANTIZE, "zero": zero}) for zero in OUTSIDE_U8),
+    *(("quantize", {**QUANTIZE, "dtype": DType.int8, "zero": zero}) for zero in (-129, 128)),
+    *(("quantize", {**QUANTIZE, "dtype": dtype}) for dtype in (0, DType.int32, DType.bool, 261)),
+    *(("dequantize", {**DEQUANTIZE, "scale": scale}) for scale in BAD_SCALES),
+    *(("dequantize", {**DEQUANTIZE, "zero": zero}) for zero in OUTSIDE_U8),
+    *(("dequantize", {**DEQUANTIZE, "dtype": dtype}) for dtype in (0, DType.uint8, 257)),
+    *(("qbinary", {**BINARY, "a_scale": scale}) for scale in (np.nan, np.inf, -(2.0**41))),
+    *(("qbinary", {**BINARY, "b_scale": scale}) for scale in (np.nan, -np.inf, 2.0**41)),
+    *(("qbinary", {**BINARY, "a_zero": zero}) for zero in OUTSIDE_U8),
+    *(("qbinary", {**BINARY, "b_zero": zero}) for zero in OUTSIDE_U8),
+    *(("qbinary", {**BINARY, "fn": fn}) for fn in (BinaryFn.sub, BinaryFn.div, 99, -1)),
+    *(("qaverage_pool", {**AVERAGE, "x_scale": scale}) for scale in BAD_SCALES),
+    *(("qaverage_pool", {**AVERAGE, "x_zero": zero}) for zero in OUTSIDE_U8),
+    ("qaverage_pool", {**AVERAGE, "pool": {**POOL, "kernel": [7, 2]}}),
+]
+REFUSED_OUTPUTS = [
+    *({**BYTES, "scale": scale} for scale in BAD_SCALES),
+    *({**BYTES, "zero": zero} for zero in OUTSIDE_U8),
+    *({**BYTES, "dtype": dtype} for dtype in (0, DType.int8, DType.int32, 261)),
+    {**BYTES, "low": -1},
+    {**BYTES, "high": 256},
+    {**BYTES, "low": 9, "high": 8},
+    {**BYTES, "activation": {"fn": 99}},
+    {**BYTES, "activation": {"fn": UnaryFn.clip, "alpha": np.nan}},
+    {"dtype": DType.float32, "scale": 1.0, "zero": 1},
+    {"dtype": DType.float32, "scale": 1.0, "high": 255},
+]
+REFUSED_INPUTS = [
+    ("quantize", [(U8, IMAGE)], QUANTIZE),
+    ("dequantize", [(F, IMAGE)], DEQUANTIZE),
+    ("dequantize", [(np.int64, IMAGE)], DEQUANTIZE),
+    ("dequantize", [(np.int32, IMAGE)], DEQUANTIZE),  # has no zero point
+    ("lookup", [(F, IMAGE), (U8, (256,))], {}),
+    ("lookup", [(U8, IMAGE), (np.int8, (256,))], {}),
+    ("lookup", [(U8, IMAGE), (U8, (255,))], {}),
+    ("lookup", [(U8, IMAGE), (U8, (1, 256))], {}),
+    ("qbinary", [(F, IMAGE), (U8, IMAGE)], BINARY),
+    ("qbinary", [(U8, IMAGE), (np.int8, IMAGE)], BINARY),
+    ("qbinary", [(U8, IMAGE), (U8, (6, 4, 4))], BINARY),
+    ("qaverage_pool", [(F, IMAGE)], AVERAGE),
+    ("qaverage_pool", [(np.int8, IMAGE)], AVERAGE),
+    ("qaverage_pool", [(U8, IMAGE[1:])], AVERAGE),
+]
+INPUTS = {"quantize": [F], "dequantize": [U8], "qbinary": [U8, U8], "qaverage_pool": [U8]}
+
+
+def refuse(op: str, inputs: list[np.ndarray], attrs: dict) -> None:
+    """The node is refused, with a message that names it."""
+    with pytest.raises(FormatError, match=rf"{op} 'node': ") as error:
+        one_op_graph(op, inputs, attrs)
+    assert error.value.rule in ("ATTR", "DTYPE", "SHAPE")
+
+
+@pytest.mark.parametrize(("op", "attrs"), REFUSED_ATTRS)
+def test_refused_attributes(op: str, attrs: dict) -> None:
+    refuse(op, [np.zeros(IMAGE, dtype) for dtype in INPUTS[op]], attrs)
+
+
+@pytest.mark.parametrize("output", REFUSED_OUTPUTS)
+def test_refused_outputs(output: dict) -> None:
+    x = np.zeros(IMAGE, U8)
+    refuse("qbinary", [x, x], {**BINARY, "output": output})
+    refuse("qaverage_pool", [x], {**AVERAGE, "output": output})
+
+
+@pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_INPUTS)
+def test_refused_inputs(op: str, inputs: list, attrs: dict) -> None:
+    refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 4, 5])
+def test_planes_to_pixels_and_back(planes: int) -> None:
+    """Sizes around the sixteen pixels of a step, and beyond what one block holds."""
+    rng = np.random.default_rng(planes)
+    for pixels in (*range(1, 36), 12289, 40000):
+        x = rng.integers(0, 256, (planes, pixels)).astype(U8)
+        np.testing.assert_array_equal(run_op("transpose", [x], {"perm": [1, 0]}), x.T)
+        np.testing.assert_array_equal(run_op("transpose", [x.T.copy()], {"perm": [1, 0]}), x)
+
+
+@pytest.mark.parametrize("op", ["quantize", "dequantize", "lookup", "qbinary", "qaverage_pool"])
+def test_more_elements_than_one_thread_takes(op: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (2, 190, 180, 7)).astype(U8)
+    inputs, attrs = {
+        "quantize": ([rng.normal(0, 9, x.shape).astype(F)], QUANTIZE),
+        "dequantize": ([x], DEQUANTIZE),
+        "lookup": ([x, rng.permutation(256).astype(U8)], {}),
+        "qbinary": ([x, x[:, :1, :1]], BINARY),
+        "qaverage_pool": ([x], {**AVERAGE, "pool": {**POOL, "kernel": [3, 3]}}),
+    }[op]
+    found = run_op(op, inputs, attrs)
+    np.testing.assert_array_equal(found, expected(op, inputs, attrs), strict=True)
+
+
+@pytest.mark.parametrize("op", ["quantize", "dequantize", "lookup", "qbinary", "qaverage_pool"])
+def test_no_elements(op: str) -> None:
+    shape = (0, 6, 5, 4)
+    attrs = {"quantize": QUANTIZE, "dequantize": DEQUANTIZE, "lookup": {}, "qbinary": BINARY,
+             "qaverage_pool": AVERAGE}[op]  # fmt: skip
+    inputs = [np.zeros(shape, F if op == "quantize" else U8)]
+    if op == "lookup":
+        inputs.append(np.zeros(256, U8))
+    if op == "qbinary":
+        inputs.append(np.zeros(4, U8))
+    assert run_op(op, inputs, attrs).size == 0
