@@ -29,9 +29,10 @@ enum Flag {
   kFloat = 2,
   kStrided = 4,
   kHardSwish = 8,
-  kExtreme = 16,  // products as large as can be
-  kInPlace = 32,  // the output over the residual
-  kHuge = 64,     // sums wrap, results leave 32 bits
+  kExtreme = 16,    // products as large as can be, results beyond 16 bits
+  kInPlace = 32,    // the output over the residual
+  kHuge = 64,       // sums wrap, results leave 32 bits
+  kUnproven = 128,  // that results are small
 };
 
 // One problem: operands flush against guard pages, and what the result is by the definition.
@@ -65,7 +66,8 @@ class Problem {
     for (int32_t& x : bias_)
       x = has(kHuge) ? (random.integer(0, 1) ? INT32_MIN : INT32_MAX) - random.integer(-9, 9) / 2
                      : random.integer(-20000, 20000);
-    for (float& x : multiplier_) x = has(kHuge) ? 0x1p38f : random.uniform(0.0f, 1e-2f);
+    for (float& x : multiplier_)
+      x = has(kHuge) ? 0x1p38f : random.uniform(0.0f, has(kExtreme) ? 30.0f : 1e-2f);
   }
 
   bool empty() const { return out_height_ == 0 || out_width_ == 0; }
@@ -130,7 +132,7 @@ class Problem {
     g.out.bias = bias_.data();
     g.out.multiplier = multiplier_.data();
     g.out.residual = has(kResidual) ? residual_.data() : nullptr;
-    g.out.small = !has(kHuge) && f_.dilations[0] == 1;
+    g.out.small = !has(kHuge) && !has(kUnproven);
     g.out.residual_zero = 7;
     g.out.residual_scale = 0.25f;
     g.out.output.scale = has(kHardSwish) ? 0.75f : 1.0f;
@@ -190,8 +192,10 @@ class Problem {
 };
 
 void check(size_t height, size_t width, size_t channels, const Filter& f, size_t pad, int flags) {
-  Problem problem(height, width, channels, f, pad, flags, flags % 2 ? Guard::kFront : Guard::kBack);
-  if (!problem.empty()) problem.run();
+  for (Guard guard : {Guard::kFront, Guard::kBack}) {
+    Problem problem(height, width, channels, f, pad, flags, guard);
+    if (!problem.empty()) problem.run();
+  }
 }
 
 constexpr Filter kSquare = {3, 3, {1, 1}, {1, 1}};
@@ -218,19 +222,28 @@ TEST(dwconv_i8_shapes) {
     for (size_t pad : {0, 1, 2, 4})
       for (size_t width : {1, 2, 5, 7, 8, 14, 35})
         for (size_t channels : {1, 8, 16, 37, 64, 111}) {
-          check(width / 3 + 2, width, channels, filter, pad, flags % 128);
           ++flags;
+          check(width / 3 + 2, width, channels, filter, pad, flags % 256);
+          check(width / 3 + 2, width, channels, filter, pad, flags & (kStrided | kExtreme));
         }
 }
 
 TEST(dwconv_i8_channels) {
   for (size_t channels = 1; channels <= 200; channels += channels < 70 ? 1 : 7)
-    for (int flags : {0, 1, int{kStrided}, kStrided | kFloat, kResidual | kInPlace})
+    for (int flags : {0, int{kStrided}, kStrided | kFloat, kResidual | kInPlace}) {
       check(4, 5, channels, kSquare, 1, flags);
+      check(5, 4, channels, {5, 5, {1, 1}, {1, 1}}, 2, flags);
+    }
+}
+
+// Images of which a part at a time is computed.
+TEST(dwconv_i8_big) {
+  check(12, 100, 700, kSquare, 1, 0);
+  check(15, 90, 650, {5, 5, {2, 2}, {1, 1}}, 2, kResidual);
 }
 
 TEST(dwconv_i8_every_end) {
-  for (int flags = 0; flags < 128; ++flags)
+  for (int flags = 0; flags < 256; ++flags)
     for (size_t channels : {24, 83}) check(6, 9, channels, kSquare, 1, flags);
 }
 

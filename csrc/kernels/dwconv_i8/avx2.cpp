@@ -83,14 +83,16 @@ struct TwoPairs : Bytes16 {
   }
 };
 
-}  // namespace
-
-void dwconv_i8_avx2(const DwconvI8& g) {
+void run(const DwconvI8& g) {
   size_t c = 0;
-  if (can_roll(g)) return for_blocks<TwoPairs>(g, 1, c, roll<TwoPairs>);
+  if (can_roll(g) && g.strides[1] == 2) return for_blocks<TwoPairs>(g, 1, c, roll<TwoPairs>);
   const auto strips = [](const auto& block) { Strips(block).run(); };
   for_blocks<Pairs<Bytes32>>(g, 17, c, strips);
   for_blocks<Pairs<Bytes16>>(g, 1, c, strips);
 }
+
+}  // namespace
+
+void dwconv_i8_avx2(const DwconvI8& g) { for_bands(g, run); }
 
 }  // namespace edgert

@@ -46,13 +46,15 @@ struct Bytes64 {
   };
 };
 
-}  // namespace
-
-void dwconv_i8_avx512_vnni(const DwconvI8& g) {
+void run(const DwconvI8& g) {
   size_t c = 0;
   quad_blocks<Bytes64>(g, 33, c);
   quad_blocks<Bytes32>(g, 17, c);
   quad_blocks<Bytes16>(g, 1, c);
 }
+
+}  // namespace
+
+void dwconv_i8_avx512_vnni(const DwconvI8& g) { for_bands(g, run); }
 
 }  // namespace edgert

@@ -99,7 +99,8 @@ struct Bytes32 {
   static Row unpack_high16(Row a, Row b) { return _mm256_unpackhi_epi16(a, b); }
   static Row signs8(Row a) { return _mm256_cmpgt_epi8(_mm256_setzero_si256(), a); }
   static Row add_pairs(Row sum, Row x, Row w) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+    __asm__("vpaddd %1, %0, %0" : "+x"(sum) : "x"(_mm256_madd_epi16(x, w)));
+    return sum;
   }
 
   class Narrow {

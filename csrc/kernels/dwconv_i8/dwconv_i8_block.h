@@ -63,6 +63,19 @@ struct Block {
   }
 };
 
+// Calls run() for the rows of g in parts whose input stays in the L2 cache, since each block reads
+// it once.
+inline void for_bands(const DwconvI8& g, void (*run)(const DwconvI8&)) {
+  constexpr size_t kBytes = 256 << 10;
+  const size_t rows = kBytes / (g.strides[0] * g.width * g.pixel_stride) + 1;
+  DwconvI8 band = g;
+  for (size_t oy = g.row_begin; oy < g.row_end; oy = band.row_end) {
+    band.row_begin = oy;
+    band.row_end = g.row_end - oy < rows ? g.row_end : oy + rows;
+    run(band);
+  }
+}
+
 // Calls run(Block) for the channels from c on: for whole blocks and, if `least` or more channels
 // are left, for a last one.
 template <class V, class Run>

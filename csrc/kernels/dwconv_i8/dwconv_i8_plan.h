@@ -18,7 +18,7 @@ struct DwconvI8Plan {
   size_t multipliers, weights, columns, bytes;
 
   DwconvI8Plan(const DwconvI8& g, size_t block, size_t group_rows) {
-    constexpr size_t kMostColumns = 28;  // of a strip: its part of the image stays in the L1 cache
+    constexpr size_t kMostColumns = 14;  // of a strip: its part of the image stays in the L1 cache
     const size_t column = 4 * block;
     groups = (g.kernel[0] + group_rows - 1) / group_rows;
     rows = g.dilations[0] == 1 ? (groups * group_rows - g.kernel[0]) / g.strides[0] + 1 : 1;

@@ -25,21 +25,26 @@ void roll_row(const Block<V>& block, size_t oy, const int32_t* bias, const float
   const Row outside = V::fill(g.x_zero);
   uint8_t outside_pixel[V::kChannels];
   V::store(outside_pixel, outside);
+  // Of the next column, which is huge left of the image: where its rows lie. (Formed, not read,
+  // outside of the image.)
+  size_t x = -g.pads[1];
   const uint8_t* in[3];
   size_t step[3];
   for (int b = 0; b < 3; ++b) {
-    in[b] = block.row(oy * g.strides[0] + b * g.dilations[0] - g.pads[0]);
-    step[b] = in[b] == nullptr ? 0 : pixel;
-    if (in[b] == nullptr) in[b] = outside_pixel;
+    const uint8_t* const row = block.row(oy * g.strides[0] + b * g.dilations[0] - g.pads[0]);
+    step[b] = row == nullptr ? 0 : pixel;
+    in[b] = row == nullptr ? outside_pixel : row - g.pads[1] * pixel;
   }
-  const auto column = [&](size_t x) __attribute__((always_inline)) {
+  const auto next = [&]() __attribute__((always_inline)) {
     Row rows[4] = {outside, outside, outside, outside};
     if (__builtin_expect(x < width, 1)) {
 #pragma GCC unroll 3
-      for (int b = 0; b < 3; ++b)
-        rows[b] = kWhole ? V::load(in[b] + x * step[b]) : V::load(in[b] + x * step[b], n);
+      for (int b = 0; b < 3; ++b) rows[b] = kWhole ? V::load(in[b]) : V::load(in[b], n);
       rows[3] = rows[2];  // its weights are zero
     }
+#pragma GCC unroll 3
+    for (int b = 0; b < 3; ++b) in[b] += step[b];
+    ++x;
     return V::interleave(rows);
   };
 
@@ -64,34 +69,34 @@ void roll_row(const Block<V>& block, size_t oy, const int32_t* bias, const float
                             y += pixel;
                           };
 
-  size_t x = -g.pads[1], left = g.out_width;  // x is huge left of the image
+  size_t left = g.out_width;
   if constexpr (kStride == 1) {
-    Columns a = column(x), b = column(x + 1), c;
-    x += 2;
-    for (; left >= 3; left -= 3, x += 3) {
-      c = column(x);
+    Columns a = next(), b = next(), c;
+    for (; left >= 3; left -= 3) {
+      c = next();
       output(a, b, c);
-      a = column(x + 1);
+      a = next();
       output(b, c, a);
-      b = column(x + 2);
+      b = next();
       output(c, a, b);
     }
     if (left == 0) return;
-    c = column(x);
+    c = next();
     output(a, b, c);
-    if (left == 2) output(b, c, column(x + 1));
+    if (left == 2) output(b, c, next());
   } else {
-    Columns a = column(x), b, c;
-    ++x;
-    for (; left >= 2; left -= 2, x += 4) {
-      b = column(x);
-      c = column(x + 1);
+    Columns a = next(), b, c;
+    for (; left >= 2; left -= 2) {
+      b = next();
+      c = next();
       output(a, b, c);
-      b = column(x + 2);
-      a = column(x + 3);
+      b = next();
+      a = next();
       output(c, b, a);
     }
-    if (left == 1) output(a, column(x), column(x + 1));
+    if (left == 0) return;
+    b = next();
+    output(a, b, next());
   }
 }
 
