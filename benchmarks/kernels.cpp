@@ -1,6 +1,7 @@
-// Speed of the fp32 convolution kernels on the layers of common networks.
+// Speed of the convolution kernels on the layers of common networks: fp32, or with --i8 the
+// depthwise ones of bytes.
 //
-// usage: edgert_kernel_bench [--isa NAME] [--threads N] [--only TEXT] [--json]
+// usage: edgert_kernel_bench [--i8] [--isa NAME] [--threads N] [--only TEXT] [--json]
 //
 // One line per kernel and layer: GMAC/s of the fastest run and its share of what the multiply-add
 // units could do, measured right beside it by a loop on registers alone, since other users of a
@@ -19,7 +20,9 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
+#include "kernels/dwconv_i8/dwconv_i8.h"
 #include "runtime/conv_winograd.h"
+#include "runtime/depthwise.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -146,19 +149,75 @@ void measure(Isa isa, int threads, Run run, Result* result) {
   }
 }
 
-Result run_layer(const Layer& layer, Isa isa, int threads) {
-  const IsaSet set = cpu_isa().capped(isa);
-  const bool depthwise = layer.outputs == 0;
+ConvGeometry geometry(const Layer& layer) {
   ConvGeometry g;
   g.height = g.width = layer.size;
   g.channels = layer.channels;
-  g.outputs = depthwise ? layer.channels : layer.outputs;
+  g.outputs = layer.outputs == 0 ? layer.channels : layer.outputs;
   g.out_height = g.out_width = (layer.size + layer.stride - 1) / layer.stride;
   for (int i : {0, 1}) {
     g.kernel[i] = layer.kernel;
     g.strides[i] = layer.stride;
     g.pads[i] = layer.kernel / 2;
   }
+  return g;
+}
+
+// Calls run(task, thread) for all tasks of a depthwise convolution.
+template <typename Run>
+void measure_depthwise(Isa isa, const ConvGeometry& g, size_t channel_step, int threads, Run run,
+                       Result* result) {
+  const DepthwiseTasks tasks(g, channel_step, threads);
+  ThreadPool pool(threads);
+  measure(
+      isa, threads,
+      [&] {
+        pool.parallel_for(tasks.count(),
+                          [&](size_t index, int thread) { run(tasks.task(index), thread); });
+      },
+      result);
+}
+
+Result run_depthwise_i8(const Layer& layer, Isa isa, int threads) {
+  const ConvGeometry g = geometry(layer);
+  const size_t taps = layer.kernel * layer.kernel;
+  const DwconvI8Kernel& kernel = select_dwconv_i8(cpu_isa().capped(isa));
+  Result result;
+  result.kernel = kernel.name;
+  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs * taps);
+  Buffer x(g.height * g.width * g.channels), y(g.out_height * g.out_width * g.channels);
+  Buffer w(taps * g.channels), bias(g.channels * sizeof(int32_t));
+  for (Buffer* buffer : {&x, &w, &bias}) std::memset(buffer->data(), 1, buffer->bytes());
+  Floats multiplier(g.channels);
+  DwconvI8 base = {};
+  set_geometry(g, &base);
+  base.out.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};
+  base.out.small = true;
+  const size_t scratch_bytes = round_up(dwconv_i8_scratch_bytes(kernel, base), kAlignment);
+  Buffer scratch(scratch_bytes * static_cast<size_t>(threads));
+  measure_depthwise(
+      isa, g, static_cast<size_t>(kernel.block), threads,
+      [&](const DepthwiseTasks::Task& task, int thread) {
+        DwconvI8 d = base;
+        d.channels = task.channels;
+        d.x = reinterpret_cast<const uint8_t*>(x.data()) + task.x;
+        d.y = y.data() + task.y;
+        d.w = reinterpret_cast<const int8_t*>(w.data()) + task.channel;
+        d.out.bias = reinterpret_cast<const int32_t*>(bias.data()) + task.channel;
+        d.out.multiplier = multiplier.data() + task.channel;
+        d.row_begin = task.row_begin;
+        d.row_end = task.row_end;
+        d.scratch = scratch.data() + scratch_bytes * static_cast<size_t>(thread);
+        kernel.run(d);
+      },
+      &result);
+  return result;
+}
+
+Result run_layer(const Layer& layer, Isa isa, int threads) {
+  const IsaSet set = cpu_isa().capped(isa);
+  const bool depthwise = layer.outputs == 0;
+  const ConvGeometry g = geometry(layer);
   const size_t depth = layer.kernel * layer.kernel * (depthwise ? 1 : layer.channels);
   Floats x(layer.size * layer.size * layer.channels), bias(g.outputs);
   Floats w(panel_elements(g.outputs, depth, 1)), y(g.out_height * g.out_width * g.outputs);
@@ -169,31 +228,21 @@ Result run_layer(const Layer& layer, Isa isa, int threads) {
   if (depthwise) {
     const DwconvF32Kernel& kernel = select_dwconv_f32(set);
     result.kernel = kernel.name;
-    DwconvF32 d = {};
-    d.channels = d.pixel_stride = d.w_stride = g.channels;
-    d.x = x.data();
-    d.height = d.width = layer.size;
-    d.y = y.data();
-    d.out_width = g.out_width;
-    for (int i : {0, 1}) {
-      d.kernel[i] = layer.kernel;
-      d.strides[i] = layer.stride;
-      d.dilations[i] = 1;
-      d.pads[i] = layer.kernel / 2;
-    }
-    d.w = w.data();
-    d.bias = bias.data();
-    d.activation = relu;
-    measure(
-        isa, threads,
-        [&] {
-          const size_t rows = ceil_div(g.out_height, static_cast<size_t>(threads) * 2);
-          pool.parallel_for(ceil_div(g.out_height, rows), [&](size_t task, int) {
-            DwconvF32 part = d;
-            part.row_begin = task * rows;
-            part.row_end = std::min(part.row_begin + rows, g.out_height);
-            kernel.run(part);
-          });
+    DwconvF32 base = {};
+    set_geometry(g, &base);
+    base.activation = relu;
+    measure_depthwise(
+        isa, g, kPanelWidth, threads,
+        [&](const DepthwiseTasks::Task& task, int) {
+          DwconvF32 d = base;
+          d.channels = task.channels;
+          d.x = x.data() + task.x;
+          d.y = y.data() + task.y;
+          d.w = w.data() + task.channel;
+          d.bias = bias.data() + task.channel;
+          d.row_begin = task.row_begin;
+          d.row_end = task.row_end;
+          kernel.run(d);
         },
         &result);
   } else if (ConvWinograd::suits(g)) {
@@ -226,11 +275,13 @@ Result run_layer(const Layer& layer, Isa isa, int threads) {
 int run(int argc, char** argv) {
   std::string only, level;
   int threads = 1;
-  bool json = false;
+  bool json = false, i8 = false;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--json") {
       json = true;
+    } else if (option == "--i8") {
+      i8 = true;
     } else if (i + 1 < argc && option == "--isa") {
       level = argv[++i];
     } else if (i + 1 < argc && option == "--only") {
@@ -238,21 +289,23 @@ int run(int argc, char** argv) {
     } else if (i + 1 < argc && option == "--threads") {
       threads = std::max(1, std::atoi(argv[++i]));
     } else {
-      std::fprintf(stderr, "usage: %s [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
+      std::fprintf(stderr, "usage: %s [--i8] [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
                    argv[0]);
       return 2;
     }
   }
   for (Isa isa : isa_list(cpu_isa())) {
     // Levels without rows of their own would repeat those of the level below.
-    if (isa != select_gemm_f32(cpu_isa().capped(isa)).isa) continue;
+    const IsaSet set = cpu_isa().capped(isa);
+    if (isa != (i8 ? select_dwconv_i8(set).isa : select_gemm_f32(set).isa)) continue;
     if (!level.empty() && level != isa_name(isa)) continue;
     for (const Layer& layer : kLayers) {
+      if (i8 && layer.outputs != 0) continue;
       const std::string name =
           format("%s %zux%zux%zu->%zu %zux%zu/%zu", layer.kind, layer.size, layer.size,
                  layer.channels, layer.outputs, layer.kernel, layer.kernel, layer.stride);
       if (name.find(only) == std::string::npos) continue;
-      const Result r = run_layer(layer, isa, threads);
+      const Result r = i8 ? run_depthwise_i8(layer, isa, threads) : run_layer(layer, isa, threads);
       const double rate = r.macs * 1e-9 / r.seconds;
       if (json)
         std::printf(
