@@ -63,8 +63,9 @@ class Problem {
       w_[i] = static_cast<int8_t>(!has(kExtreme) ? random.integer(-128, 127)
                                   : i % 3 == 0   ? 127
                                                  : -128);
-    for (int32_t& x : bias_)
-      x = has(kHuge) ? (random.integer(0, 1) ? INT32_MIN : INT32_MAX) - random.integer(-9, 9) / 2
+    for (int32_t& x : bias_)  // near the ends of the range, and beyond: sums wrap around
+      x = has(kHuge) ? static_cast<int32_t>((random.integer(0, 1) ? 0x80000000u : 0x7fffffffu) +
+                                            static_cast<uint32_t>(random.integer(-4, 4)))
                      : random.integer(-20000, 20000);
     for (float& x : multiplier_)
       x = has(kHuge) ? 0x1p38f : random.uniform(0.0f, has(kExtreme) ? 30.0f : 1e-2f);
