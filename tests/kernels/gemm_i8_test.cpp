@@ -56,7 +56,7 @@ struct Problem {
     for (int32_t& x : bias) x = random.integer(-100000, 100000);
     for (float& x : multiplier) x = random.uniform(1e-4f, 2e-3f);
     for (size_t s = 0; s < segments; ++s) offsets.push_back(s == 0 ? k / 2 : s == 1 ? 0 : 2 * k);
-    std::memset(b.data(), 0, b.bytes());
+    if (b.bytes() > 0) std::memset(b.data(), 0, b.bytes());
     for (size_t j = 0; j < n; ++j)
       for (size_t s = 0; s < segments; ++s)
         for (size_t p = 0; p < k; p += 2) {
