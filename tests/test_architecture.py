@@ -32,6 +32,7 @@ PYTHON_LAYERS = [
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
     ("host", ["pack"]),
+    ("host", ["unpack"]),
     ("tool", ["inputs"]),
     ("host", ["quantize"]),
     ("host", ["converter"]),

@@ -32,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "digits.onnx").write_bytes((examples / "digits.onnx").read_bytes())
     with resources.as_file(examples / "digits_test.npz") as path, np.load(path) as arrays:
         digit = arrays["images"][0]
+        np.save(tmp_path / "typical.npy", (arrays["images"][:32, None] / 16).astype(np.float32))
     image.fromarray((digit * 15).astype(np.uint8)).save(tmp_path / "digit.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path

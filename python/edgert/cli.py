@@ -1,4 +1,4 @@
-"""The command line: ``edgert convert | run | info | bench | isa | demo``."""
+"""The command line: ``edgert convert | compare | run | info | bench | isa | demo``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import sys
 from collections.abc import Sequence
 
 from edgert import __version__
-from edgert.commands import bench, convert, demo, info, isa, run
+from edgert.commands import bench, compare, convert, demo, info, isa, run
 from edgert.errors import EdgertError, IntegrityError, VersionError
 from edgert.report import printable
 
 COMMANDS = {
     "convert": convert,
+    "compare": compare,
     "run": run,
     "info": info,
     "bench": bench,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -18,7 +18,7 @@ from edgert.inputs import ImageOptions, random_inputs
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
-from edgert.quantize import Options, Quantization
+from edgert.quantize import STEPS, Options, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
@@ -55,7 +55,11 @@ def convert(
     quantize: str | None = None,
     calibrate: Calibration | None = None,
     ranges: str = "mse",
+    steps: Sequence[str] = STEPS,
     fits_int16: bool = True,
+    min_sqnr: float | None = None,
+    min_agreement: float | None = None,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
     image: ImageOptions | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
@@ -67,15 +71,19 @@ def convert(
     each of ``STAGES`` as it begins.
 
     ``quantize="int8"`` makes the network compute on bytes. ``calibrate`` is the data that shows it
-    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy or
-    a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
-    the ranges are those of random inputs. The other arguments are those of
-    :class:`edgert.quantize.Options`.
+    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
+    or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
+    the ranges are those of random inputs. ``ranges``, ``steps`` and ``fits_int16`` are those of
+    :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
+    ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
+    the first samples: layers stay in float until it does.
 
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
     """
     begin = progress or (lambda stage: None)
+    if quantize not in (None, "int8"):
+        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8'", "QUANTIZE")
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
@@ -91,12 +99,17 @@ def convert(
     passes = optimize(graph)
     quantization = None
     if quantize is not None:
-        if quantize != "int8":
-            raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8'", "QUANTIZE")
-        samples = _samples(graph, calibrate, image or ImageOptions())
-        options = Options(ranges=ranges, fits_int16=fits_int16)
-        graph, quantization = quantize_graph(graph, samples, options, begin)
+        samples = calibration_samples(graph, calibrate, image or ImageOptions())
+        if recipe is None:
+            recipe = Recipe(Options(ranges, tuple(steps), fits_int16))
+        elif not isinstance(recipe, Recipe):
+            recipe = read_recipe(recipe)
+        target = Target(min_sqnr, min_agreement)
+        graph, quantization = quantize_graph(graph, samples, recipe, target, begin)
         ir.verify(graph)
+        quantization = replace(
+            quantization, skipped=tuple(samples.skipped), data_free=calibrate is None
+        )
     begin("pack")
     data = pack(graph)
     begin("write")
@@ -104,7 +117,9 @@ def convert(
     return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes), quantization)
 
 
-def _samples(graph: ir.Graph, source: Calibration | None, image: ImageOptions) -> Samples:
+def calibration_samples(
+    graph: ir.Graph, source: Calibration | None, image: ImageOptions
+) -> Samples:
     """The calibration samples; random ones if there is no source."""
     infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
     if source is None:

@@ -81,6 +81,15 @@ def to_layout(data: np.ndarray, layout: Layout) -> np.ndarray:
     return np.ascontiguousarray(padded.reshape(panels, 16, k).transpose(0, 2, 1))
 
 
+def from_layout(stored: np.ndarray, layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
+    """The constant of a shape whose elements :func:`to_layout` has stored."""
+    order = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64).reshape(shape) + 1
+    places = to_layout(order, layout).reshape(-1)
+    constant = np.empty(order.size, stored.dtype)
+    constant[places[places > 0] - 1] = stored[places > 0]
+    return constant.reshape(shape)
+
+
 class _Packer:
     """Collects the records of the sections, in the order that docs/format.md prescribes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ class OutputParity:
 
     ``sqnr`` is 10 log10 of the original's energy over that of the difference, in dB, ``inf`` if
     there is no difference. Infinities and NaNs do not count but must stand in the same places.
+    ``agreement`` says how often the index of the largest element along the last axis is the same.
     """
 
     name: str
@@ -28,6 +29,7 @@ class OutputParity:
     sqnr: float
     minimum: float
     same_places: bool
+    agreement: float = 1.0
 
     @property
     def passed(self) -> bool:
@@ -48,22 +50,38 @@ class Parity:
         return all(output.passed for output in self.outputs)
 
 
-def check_parity(onnx_path: str, model: Model, inputs: Mapping[str, np.ndarray]) -> Parity:
-    """Runs the original and the converted model on ``inputs`` and compares their outputs.
+def check_parity(
+    onnx_path: str,
+    model: Model,
+    samples: Sequence[Mapping[str, np.ndarray]],
+    minimum: float | None = None,
+) -> Parity:
+    """Runs the original and the converted model on ``samples`` and compares their outputs.
 
-    The original runs in ONNX Runtime if that is installed, else in onnx's reference evaluator.
-    Raises UnsupportedError if it does not run there.
+    ``minimum``: the least SQNR in dB of all outputs, instead of ``MINIMUM``. The original runs
+    in ONNX Runtime if that is installed, else in onnx's reference evaluator; UnsupportedError if it
+    does not run there.
     """
-    found = model.run(inputs)  # first: its errors tell what is wrong with the inputs
-    reference, expected = _run_original(onnx_path, inputs)
-    return Parity(
-        reference, [compare_output(name, expected[name], found[name]) for name in expected]
-    )
+    found = [model.run(sample) for sample in samples]  # first: its errors tell what is wrong
+    reference, expected = _run_original(onnx_path, samples)
+    outputs = [
+        compare_output(
+            name,
+            np.stack([arrays[name] for arrays in expected]),
+            np.stack([arrays[name] for arrays in found]),
+            minimum,
+        )
+        for name in expected[0]
+    ]
+    return Parity(reference, outputs)
 
 
-def compare_output(name: str, expected: np.ndarray, found: np.ndarray) -> OutputParity:
+def compare_output(
+    name: str, expected: np.ndarray, found: np.ndarray, minimum: float | None = None
+) -> OutputParity:
     """The parity of one output; one of another shape never passes."""
-    minimum = MINIMUM.get(expected.dtype.name, float("inf"))
+    if minimum is None:
+        minimum = MINIMUM.get(expected.dtype.name, float("inf"))
     if expected.shape != found.shape:
         return OutputParity(name, float("inf"), float("-inf"), minimum, False)
     signal, other = expected.astype(np.float64), found.astype(np.float64)
@@ -71,7 +89,10 @@ def compare_output(name: str, expected: np.ndarray, found: np.ndarray) -> Output
     same_places = np.array_equal(signal[~finite], other[~finite], equal_nan=True)
     error = np.abs(signal[finite] - other[finite])
     sqnr = _sqnr(signal[finite], error)
-    return OutputParity(name, float(error.max(initial=0)), sqnr, minimum, same_places)
+    agreement = 1.0
+    if signal.ndim and signal.shape[-1]:
+        agreement = float((signal.argmax(-1) == other.argmax(-1)).mean())
+    return OutputParity(name, float(error.max(initial=0)), sqnr, minimum, same_places, agreement)
 
 
 def _sqnr(signal: np.ndarray, error: np.ndarray) -> float:
@@ -81,7 +102,9 @@ def _sqnr(signal: np.ndarray, error: np.ndarray) -> float:
     return 10 * float(np.log10(energy / noise)) if energy > 0 else float("-inf")
 
 
-def _run_original(path: str, inputs: Mapping[str, np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+def _run_original(
+    path: str, samples: Sequence[Mapping[str, np.ndarray]]
+) -> tuple[str, list[dict[str, np.ndarray]]]:
     try:
         import onnxruntime  # noqa: F401
     except ImportError:
@@ -89,7 +112,7 @@ def _run_original(path: str, inputs: Mapping[str, np.ndarray]) -> tuple[str, dic
     else:
         run = _run_onnxruntime
     try:
-        return run(path, dict(_original_dtypes(path, inputs)))
+        return run(path, [dict(_original_dtypes(path, sample)) for sample in samples])
     except Exception as error:  # whatever the other library raises
         first_line = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise UnsupportedError(
@@ -110,23 +133,26 @@ def _original_dtypes(
         yield name, array.astype(onnx.helper.tensor_dtype_to_np_dtype(types[name]))
 
 
-def _run_onnxruntime(path: str, inputs: dict[str, np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+def _run_onnxruntime(
+    path: str, samples: list[dict[str, np.ndarray]]
+) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: stderr belongs to the command
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return f"ONNX Runtime {onnxruntime.__version__}", dict(zip(names, session.run(names, inputs)))
+    results = [dict(zip(names, session.run(names, sample))) for sample in samples]
+    return f"ONNX Runtime {onnxruntime.__version__}", results
 
 
 def _run_reference_evaluator(
-    path: str, inputs: dict[str, np.ndarray]
-) -> tuple[str, dict[str, np.ndarray]]:
+    path: str, samples: list[dict[str, np.ndarray]]
+) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(path)
-    values = evaluator.run(None, inputs)
     name = f"onnx {onnx.__version__} reference evaluator"
-    return name, dict(zip(evaluator.output_names, values))
+    names = evaluator.output_names
+    return name, [dict(zip(names, evaluator.run(None, sample))) for sample in samples]

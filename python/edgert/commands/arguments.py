@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from edgert.inputs import ImageOptions
+
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model to load, and on how many threads it will run."""
@@ -11,6 +13,33 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="threads to use (default: all usable CPUs)"
     )
+
+
+def add_image(parser: argparse.ArgumentParser) -> None:
+    """How the pixels of an image become a tensor."""
+    image = parser.add_argument_group(
+        "images", "The pixels of an image go from 0 to 1 for a float input, 0 to 255 for uint8."
+    )
+    image.add_argument(
+        "--mean",
+        type=numbers,
+        default=(0.0,),
+        metavar="M[,M,M]",
+        help="subtracted from float pixels",
+    )
+    image.add_argument(
+        "--std", type=numbers, default=(1.0,), metavar="S[,S,S]", help="divides them afterwards"
+    )
+    image.add_argument(
+        "--crop",
+        action="store_true",
+        help="fill the input and cut the edges, instead of stretching",
+    )
+
+
+def image_options(args: argparse.Namespace) -> ImageOptions:
+    """What the arguments of :func:`add_image` say."""
+    return ImageOptions(args.mean, args.std, args.crop)
 
 
 def positive(text: str) -> int:

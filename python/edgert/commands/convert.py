@@ -7,8 +7,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from edgert.commands.arguments import add_image
+from edgert.commands.quantization import (
+    add_quantization,
+    first_samples,
+    quantization_data,
+    quantization_options,
+    quantization_text,
+)
 from edgert.errors import InputError, UnsupportedError
 from edgert.inputs import random_inputs, read_inputs
 from edgert.model import load
@@ -20,9 +29,10 @@ DETAILS = (
     "Afterwards the file is run against the original (in ONNX Runtime if that is installed, else "
     "in onnx's reference evaluator). The exit code is 1 if an output differs by more than rounding "
     "explains: a signal to noise ratio below 60 dB for floats (30 dB for float16), or any "
-    "difference for integers."
+    "difference for integers. A quantised model must reach --min-sqnr, if that is given."
 )
 CHECK_FAILED = 1
+RECIPE_SUFFIX = ".recipe.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,33 +51,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="INPUTS.npz",
-        help="arrays by input name for the check (default: reproducible random numbers)",
-    )
-    parser.add_argument(
-        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
-    )
-    parser.add_argument(
-        "--calibrate",
-        metavar="DATA",
-        help="typical inputs for --quantize: .npz of arrays by input name, .npy, or a folder of "
-        "images or arrays (default: random numbers)",
+        help="arrays by input name for the check (default: the first samples of --calibrate, or "
+        "reproducible random numbers)",
     )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
+    add_quantization(parser)
+    add_image(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
+    options = quantization_options(args)
     shapes = parse_shapes(args.input_shape)
-    options = {"quantize": args.quantize, "calibrate": args.calibrate} if args.quantize else {}
     data, text = convert_file(args.model, args.output, shapes, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     if args.no_check:
         return Outcome(data, text)
     model = load(data["output"])
-    inputs = read_inputs([args.data], model.inputs) if args.data else random_inputs(model.inputs)
-    parity = check_parity(args.model, model, inputs)
+    samples, source = [random_inputs(model.inputs)], "random inputs"
+    if args.data:
+        samples, source = [read_inputs([args.data], model.inputs)], args.data
+    elif args.calibrate:
+        samples, source = first_samples(args, model.inputs)
+    minimum = None if args.quantize is None else args.min_sqnr or float("-inf")
+    parity = check_parity(args.model, model, samples, minimum)
     data["check"] = parity_data(parity)
-    text += f"\n\n{parity_text(parity, args.data or 'random inputs')}"
+    text += f"\n\n{parity_text(parity, source)}"
     return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
 
 
@@ -77,11 +86,13 @@ def convert_file(
     """Converts with a progress bar; returns what the model was and became, as data and as text."""
     try:
         from edgert.converter import STAGES, convert
+        from edgert.quantize import STAGES as MORE_STAGES
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
-    with progress_bar(len(STAGES)) as advance:
+    stages = len(STAGES) + (len(MORE_STAGES) if options.get("quantize") else 0)
+    with progress_bar(stages) as advance:
         report = convert(source, output, input_shapes=shapes, progress=advance, **options)
     before, after = report.before, report.after
     data = {"output": report.output, "before": asdict(before), "after": asdict(after)}
@@ -90,7 +101,13 @@ def convert_file(
         ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
         ("bytes", size(before.bytes), size(after.bytes)),
     ]
-    return data, table(rows, ("", "before", "after"))
+    text = table(rows, ("", "before", "after"))
+    if report.quantization is not None:
+        path = Path(report.output).with_suffix(RECIPE_SUFFIX)
+        path.write_text(report.quantization.recipe.text(), encoding="utf-8")
+        data["quantization"] = quantization_data(report.quantization, path)
+        text += f"\n\n{quantization_text(report.quantization, path)}"
+    return data, text
 
 
 @contextmanager
@@ -103,11 +120,12 @@ def progress_bar(stages: int) -> Iterator[Callable[[str], None]]:
     if tqdm is None or not sys.stderr.isatty():
         yield lambda stage: None
         return
-    with tqdm(total=stages, leave=False, bar_format="{desc:10}{bar} {elapsed}") as bar:
+    with tqdm(total=stages, leave=False, bar_format="{desc:15}{bar} {elapsed}") as bar:
 
         def advance(stage: str) -> None:
             bar.set_description_str(stage)
-            bar.update()
+            if not stage[-1].isdigit():
+                bar.update()
 
         yield advance
 
@@ -139,6 +157,7 @@ def parity_data(parity: Parity) -> dict[str, Any]:
             "max_abs_error": json_number(output.max_abs_error),
             "sqnr": json_number(output.sqnr),
             "minimum_sqnr": json_number(output.minimum),
+            "agreement": output.agreement,
             "passed": output.passed,
         }
         for output in parity.outputs

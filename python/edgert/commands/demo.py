@@ -46,7 +46,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     with resources.as_file(examples / "digits.onnx") as path:
         data, converted = convert_file(str(path), args.output, {})
         model = load(args.output)
-        parity = check_parity(str(path), model, {model.inputs[0].name: pixels[0]})
+        parity = check_parity(str(path), model, [{model.inputs[0].name: pixels[0]}])
     digits = classify(model, pixels)
     times = latencies(lambda: model(pixels[0]), SECONDS)
     right = int((digits == labels).sum())

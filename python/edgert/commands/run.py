@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from edgert.commands.arguments import add_model, numbers, positive
+from edgert.commands.arguments import add_image, add_model, image_options, positive
 from edgert.errors import ModelIOError
-from edgert.inputs import ImageOptions, read_inputs
+from edgert.inputs import read_inputs
 from edgert.model import load
 from edgert.report import Outcome, json_number, milliseconds, number, shape, table
 
@@ -37,30 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=positive, default=5, metavar="K", help="classes to show (default: 5)"
     )
-    image = parser.add_argument_group(
-        "images", "The pixels of an image go from 0 to 1 for a float input, 0 to 255 for uint8."
-    )
-    image.add_argument(
-        "--mean",
-        type=numbers,
-        default=(0.0,),
-        metavar="M[,M,M]",
-        help="subtracted from float pixels",
-    )
-    image.add_argument(
-        "--std", type=numbers, default=(1.0,), metavar="S[,S,S]", help="divides them afterwards"
-    )
-    image.add_argument(
-        "--crop",
-        action="store_true",
-        help="fill the input and cut the edges, instead of stretching",
-    )
+    add_image(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs a model once."""
     model = load(args.model, threads=args.threads)
-    inputs = read_inputs(args.input, model.inputs, ImageOptions(args.mean, args.std, args.crop))
+    inputs = read_inputs(args.input, model.inputs, image_options(args))
     start = time.perf_counter()
     outputs = model.run(inputs)
     elapsed = (time.perf_counter() - start) * 1e3

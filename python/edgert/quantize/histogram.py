@@ -39,7 +39,7 @@ class Histogram:
         if nonzero.size == 0:
             return
         if self.width == 0:
-            self.width = largest / HALF
+            self.width = max(largest / HALF, float(np.finfo(np.float32).tiny))
         while largest > self.width * HALF:
             self._widen()
         at = np.floor(nonzero / self.width).astype(np.int64) + HALF

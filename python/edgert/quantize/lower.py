@@ -18,24 +18,21 @@ from edgert.schema import BinaryFn, DType, UnaryFn
 _POOL = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "ceil_mode": 0}
 
 
-def lower(
-    graph: Graph,
-    assignment: Assignment,
-    affine: Mapping[str, Affine],
-    weights: Mapping[str, Weights],
-) -> Graph:
-    """The quantised graph: the same inputs and outputs, in float32.
+class Lowering:
+    """The quantised graph, made node by node: the same inputs and outputs, in float32.
 
     ``affine`` has the scale of each value that is kept as bytes, ``weights`` those of each integer
-    matrix product, by its output.
+    matrix product, by its output, by the time that :meth:`step` comes to it. A value is converted
+    when it is first read in another form.
     """
-    return _Lowering(graph, assignment, affine, weights).run()
 
-
-class _Lowering:
-    """Appends the nodes one by one; a value is converted when it is first read in another form."""
-
-    def __init__(self, graph, assignment: Assignment, affine, weights) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        assignment: Assignment,
+        affine: Mapping[str, Affine],
+        weights: Mapping[str, Weights],
+    ) -> None:
         self.old, self.assignment = graph, assignment
         self.affine, self.weights = affine, weights
         self.new = Graph()
@@ -46,15 +43,18 @@ class _Lowering:
             value = graph.values[name]
             self.floats[name] = self.new.add_input(name, value.dtype, value.shape)
 
-    def run(self) -> Graph:
-        for node in self.old.nodes:
-            if node.output in self.assignment.integer:
-                self.integer(node)
-            else:
-                inputs = [self.float(name) if name else "" for name in node.inputs]
-                self.floats[node.output] = self.new.add(
-                    node.op, inputs, node.attrs, name=node.name, output=node.output
-                )
+    def step(self, node: Node) -> None:
+        """Appends what computes ``node``, the next one of the old graph."""
+        if node.output in self.assignment.integer:
+            self.integer(node)
+            return
+        inputs = [self.float(name) if name else "" for name in node.inputs]
+        self.floats[node.output] = self.new.add(
+            node.op, inputs, node.attrs, name=node.name, output=node.output
+        )
+
+    def finish(self) -> Graph:
+        """The graph, once every node was stepped over."""
         self.new.outputs = [self.float(name) for name in self.old.outputs]
         self.new.prune()
         return self.new

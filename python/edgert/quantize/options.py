@@ -7,21 +7,30 @@ from dataclasses import dataclass
 from edgert.errors import InputError
 from edgert.quantize.ranges import METHODS
 
+STEPS = "equalize", "compensate", "correct"
+
 
 @dataclass(frozen=True)
 class Options:
     """How a graph is quantised.
 
     ``ranges``: how the range of an activation is chosen, one of ``ranges.METHODS``.
-    ``fits_int16``: choose weights for which AVX2 multiplies fastest; see ``weights.py``.
+    ``steps``: any of ``equalize`` (let all channels of a tensor use its levels, ``equalize.py``),
+    ``compensate`` (let weights make up for the rounding of others, ``compensate.py``) and
+    ``correct`` (take its mean error, and what is noise, off each output, ``fit.py``).
+    ``fits_int16``: choose weights for which AVX2 multiplies fastest, ``weights.py``.
     """
 
     ranges: str = "mse"
+    steps: tuple[str, ...] = STEPS
     fits_int16: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what no option is called."""
-        if self.ranges not in METHODS:
+        if self.ranges not in list(METHODS):
             raise InputError(
-                f"ranges is {self.ranges!r}, expected one of {list(METHODS)}", "RANGES"
+                f"ranges is {self.ranges!r}, expected one of {list(METHODS)}", "OPTION"
             )
+        unknown = [step for step in self.steps if step not in STEPS]
+        if unknown:
+            raise InputError(f"unknown steps {unknown}, expected some of {list(STEPS)}", "OPTION")

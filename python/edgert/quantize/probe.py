@@ -16,7 +16,7 @@ from edgert.pack import pack
 class Probe:
     """A graph, loaded, whose outputs are chosen values: inputs, outputs of nodes or both.
 
-    A context manager; the file that it runs from lives as long as it does.
+    A context manager; the file that it runs from lives as long as it does. There may be no values.
     """
 
     def __init__(self, graph: Graph, values: Iterable[str]) -> None:
@@ -25,15 +25,18 @@ class Probe:
         self._copied = [name for name in wanted if name in self._inputs]
         self._outputs = {n: f"o{i}" for i, n in enumerate(wanted) if n not in self._inputs}
         self._folder = tempfile.TemporaryDirectory(prefix="edgert-")
-        path = Path(self._folder.name) / "probe.edgert"
-        path.write_bytes(pack(_renamed(graph, {**self._inputs, **self._outputs})))
-        self._model = load(path)
+        self._model = None
+        if self._outputs:
+            path = Path(self._folder.name) / "probe.edgert"
+            path.write_bytes(pack(_renamed(graph, {**self._inputs, **self._outputs})))
+            self._model = load(path)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The chosen values for one set of inputs."""
-        found = self._model.run({own: inputs[name] for name, own in self._inputs.items()})
-        values = {name: found[own] for name, own in self._outputs.items()}
-        values.update((name, inputs[name]) for name in self._copied)
+        values = {name: inputs[name] for name in self._copied}
+        if self._model is not None:
+            found = self._model.run({own: inputs[name] for name, own in self._inputs.items()})
+            values.update((name, found[own]) for name, own in self._outputs.items())
         return values
 
     def __enter__(self) -> Probe:
@@ -42,7 +45,8 @@ class Probe:
 
     def __exit__(self, *exception: object) -> None:
         """Lets go of the model and its file."""
-        self._model.close()
+        if self._model is not None:
+            self._model.close()
         self._folder.cleanup()
 
 

@@ -55,9 +55,12 @@ class Samples:
         if not isinstance(self.source, (str, os.PathLike)):
             if isinstance(self.source, (np.ndarray, Mapping)):
                 yield from self._rows("the calibration data", self._named(self.source))
-            else:
-                for i, item in enumerate(self.source):
-                    yield f"calibration sample {i}", self._named(item)
+                return
+            if not isinstance(self.source, Iterable) or np.isscalar(self.source):
+                kind = type(self.source).__name__
+                raise InputError(f"the calibration data is a {kind}, not samples", "CALIBRATION")
+            for i, item in enumerate(self.source):
+                yield f"calibration sample {i}", self._named(item)
             return
         path = Path(self.source)
         if path.is_dir():

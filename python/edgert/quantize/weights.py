@@ -12,7 +12,8 @@ LARGEST = 127
 # The sum of the positive, and of the negative, weights of a pair: 255 * 128 fits 16 bits.
 MAX_PAIR = 128
 MAX_BIAS = 2.0**29  # in steps of the sum
-_FACTORS = np.linspace(0.8, 2, 25)  # candidates for a scale, over the one of the largest weight
+# Candidates for a scale, over the one of the largest weight; of equally good ones the first.
+_FACTORS = np.append(1.0, np.linspace(0.8, 2, 25))
 
 
 @dataclass

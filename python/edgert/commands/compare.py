@@ -1,0 +1,61 @@
+"""``edgert compare``: a converted model beside its original, layer by layer."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from edgert.commands.arguments import add_image, image_options
+from edgert.commands.convert import parse_shapes
+from edgert.errors import UnsupportedError
+from edgert.report import Outcome, decibels, json_number, table
+
+HELP = "compare a converted model with its original, layer by layer"
+DETAILS = (
+    "Runs both on the same data. SQNR is the energy of a layer's result over that of its error; "
+    "range is the part of the 256 levels that occurs, saturated the part of the elements at "
+    "either end of them."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("original", metavar="MODEL.onnx", help="the original")
+    parser.add_argument("model", metavar="MODEL.edgert", help="what it became")
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="samples: .npz, .npy or a folder, as for convert --calibrate (default: random inputs)",
+    )
+    parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=DIMS",
+                        help="as for convert")  # fmt: skip
+    add_image(parser)
+
+
+def execute(args: argparse.Namespace) -> Outcome:
+    """Compares the layers that both models have."""
+    try:
+        from edgert.converter import calibration_samples
+        from edgert.importer import import_model
+        from edgert.passes import optimize
+        from edgert.quantize.layers import compare_layers
+        from edgert.unpack import unpack
+    except ImportError as error:
+        raise UnsupportedError(
+            f'comparing needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
+        ) from None
+    original = import_model(args.original, input_shapes=parse_shapes(args.input_shape))
+    optimize(original)
+    samples = calibration_samples(original, args.data, image_options(args))
+    layers = compare_layers(original, unpack(args.model), samples)
+    rows = [
+        (x.name, x.op, x.dtype, "-" if x.sqnr is None else decibels(x.sqnr),
+         "-" if x.cosine is None else f"{x.cosine:.5f}",
+         "-" if x.used is None else f"{x.used:.0%}",
+         "-" if x.saturated is None else f"{x.saturated:.2%}")
+        for x in layers
+    ]  # fmt: skip
+    header = ("layer", "operator", "type", "SQNR", "cosine", "range", "saturated")
+    data = [{**asdict(x), "sqnr": json_number(x.sqnr)} for x in layers]
+    note = "".join(f"WARNING: skipped {reason}\n" for reason in samples.skipped)
+    return Outcome({"layers": data, "skipped": samples.skipped}, note + table(rows, header))

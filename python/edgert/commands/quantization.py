@@ -1,0 +1,136 @@
+"""What ``edgert convert`` says about quantisation: its arguments and its report."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgert.commands.arguments import image_options
+from edgert.errors import InputError
+from edgert.model import TensorInfo
+from edgert.report import decibels, json_number, table
+
+if TYPE_CHECKING:
+    from edgert.quantize import Quantization
+
+RANGES = "mse", "minmax", "percentile", "entropy"
+STEPS = "equalize", "compensate", "correct"
+CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
+
+
+def add_quantization(parser: argparse.ArgumentParser) -> None:
+    """The arguments that only a quantised model needs."""
+    group = parser.add_argument_group("quantisation")
+    group.add_argument(
+        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
+    )
+    group.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="typical inputs: .npz of arrays by input name, .npy, or a folder of images or arrays; "
+        "the first axis of an array runs over samples (default: random numbers)",
+    )
+    group.add_argument(
+        "--ranges", choices=RANGES, default="mse", help="how activations are clipped (default: mse)"
+    )
+    group.add_argument(
+        "--steps",
+        default=",".join(STEPS),
+        metavar="STEP,...",
+        help='what is done to lose less accuracy, or "none" (default: %(default)s)',
+    )
+    group.add_argument(
+        "--no-fits-int16",
+        action="store_true",
+        help="weights of the full range: more exact, slower on CPUs with AVX2 alone",
+    )
+    group.add_argument(
+        "--min-sqnr", type=float, metavar="DB", help="keep layers in float until this is reached"
+    )
+    group.add_argument(
+        "--min-agreement",
+        type=float,
+        metavar="SHARE",
+        help="of samples with the same best class, 0 to 1; as --min-sqnr",
+    )
+    group.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="decisions of an earlier conversion, maybe edited; it lies beside its output",
+    )
+
+
+def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments as those of ``edgert.convert``; InputError for some without --quantize."""
+    if args.quantize is None:
+        given = [args.calibrate, args.min_sqnr, args.min_agreement, args.recipe]
+        if any(value is not None for value in given):
+            raise InputError(
+                "--calibrate, --min-sqnr, --min-agreement and --recipe need --quantize", "ARGUMENT"
+            )
+        return {}
+    return {
+        "quantize": args.quantize,
+        "calibrate": args.calibrate,
+        "ranges": args.ranges,
+        "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
+        "fits_int16": not args.no_fits_int16,
+        "min_sqnr": args.min_sqnr,
+        "min_agreement": args.min_agreement,
+        "recipe": args.recipe,
+        "image": image_options(args),
+    }
+
+
+def first_samples(
+    args: argparse.Namespace, infos: Sequence[TensorInfo]
+) -> tuple[list[dict[str, np.ndarray]], str]:
+    """The first of the calibration samples, and what to call them."""
+    from edgert.quantize.samples import Samples
+
+    samples = Samples(args.calibrate, infos, image_options(args))
+    found = list(itertools.islice(samples, CHECKED_SAMPLES))
+    return found, f"the first {len(found)} samples of {args.calibrate}"
+
+
+def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
+    """What a quantisation did, for JSON."""
+    return {
+        "samples": done.samples,
+        "data_free": done.data_free,
+        "skipped": list(done.skipped),
+        "layers": done.layers,
+        "float_layers": dict(done.float_layers),
+        "sqnr": json_number(done.quality.sqnr),
+        "agreement": done.quality.agreement,
+        "recipe": str(recipe),
+    }
+
+
+def quantization_text(done: Quantization, recipe: Path) -> str:
+    """What a quantisation did, for people."""
+    lines = []
+    if done.data_free:
+        lines.append(
+            "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
+            "from real ones; give --calibrate DATA"
+        )
+    if done.skipped:
+        lines.append(f"WARNING: {len(done.skipped)} calibration files could not be read:")
+        lines += [f"  {reason}" for reason in done.skipped]
+    rows = [
+        ("layers on bytes", f"{done.layers - len(done.float_layers)} of {done.layers}"),
+        ("calibration", f"{done.samples} {'random inputs' if done.data_free else 'samples'}"),
+        ("SQNR", decibels(done.quality.sqnr)),
+        ("agreement", f"{done.quality.agreement:.1%}"),
+        ("recipe", str(recipe)),
+    ]
+    lines.append(table(rows))
+    if done.float_layers:
+        lines.append("\n" + table(done.float_layers, ("layer in float", "because")))
+    return "\n".join(lines)

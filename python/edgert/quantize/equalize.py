@@ -1,0 +1,255 @@
+"""Cross-layer equalisation: every channel of a tensor gets to use the levels that all share.
+
+A channel is divided by a factor where it is made and multiplied where it is read; where nothing
+lies between but sums of products, its mean is taken off too. All of this is a change of weights,
+which have a scale per output anyway, and of biases: the network computes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgert.ir import Graph, Node
+from edgert.passes.base import activation, parameters
+from edgert.quantize.assign import MATRIX
+from edgert.quantize.calibrate import Sample
+from edgert.quantize.probe import Probe
+from edgert.quantize.weights import LARGEST, float_weights
+from edgert.schema import BinaryFn, ReduceFn, UnaryFn
+
+# Of the channels' sizes, as factors: 1 would give each channel all levels, at the cost of the
+# weights that multiply it afterwards; beyond one half the whole loses more than the cost tells.
+_EXPONENTS = 0.0, 0.25, 0.5
+_SMALLEST = 1 / 16  # factor of a channel, the largest being 1
+_MARGIN = 1.25  # between the largest value seen and a bound that must not be reached
+_WEIGHT_ERROR = 0.5  # what error compensation leaves of the error of rounding weights
+_HOMOGENEOUS = UnaryFn.identity, UnaryFn.relu, UnaryFn.leaky_relu
+
+
+@dataclass
+class _Statistics:
+    """Of a value, per channel: extremes, mean and variance."""
+
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def shifted(self) -> _Statistics:
+        """Those of the value without its mean."""
+        return _Statistics(
+            self.low - self.mean, self.high - self.mean, np.zeros_like(self.mean), self.variance
+        )
+
+
+@dataclass
+class _Group:
+    """Values whose channels have one factor, and the nodes that make and read them."""
+
+    values: list[str] = field(default_factory=list)
+    makers: list[Node] = field(default_factory=list)
+    readers: list[Node] = field(default_factory=list)
+    can_shift: bool = True
+
+
+def equalize(graph: Graph, samples: Iterable[Sample], fixed: Iterable[str] = ()) -> list[str]:
+    """Rewrites the weights in place; returns the tensors that were equalised.
+
+    The values in ``fixed`` stay as they are. The clip of a ReLU6 becomes one at six times the
+    factor; it lies above what was seen.
+    """
+    groups = _find_groups(graph, fixed)
+    statistics = _measure(graph, [name for group in groups for name in group.values], samples)
+    changed: list[str] = []
+    for group in groups:
+        shifts = {}
+        if group.can_shift:
+            shifts = {name: statistics[name].mean for name in group.values}
+            statistics.update((name, statistics[name].shifted()) for name in group.values)
+        factors = _choose(graph, group, statistics)
+        if factors is not None and (shifts or (factors != 1).any()):
+            _apply(graph, group, factors, shifts)
+            changed += group.values
+    return changed
+
+
+def _find_groups(graph: Graph, kept: Iterable[str]) -> list[_Group]:
+    """The sets of values that could be scaled together."""
+    parent = {name: name for name in graph.values}
+    fixed = {*graph.inputs, *graph.outputs, *kept}
+    fixed.update(name for name, value in graph.values.items() if value.data is not None)
+
+    def find(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for node in graph.nodes:
+        joined, free = _roles(graph, node)
+        for name in filter(None, [*node.inputs, node.output]):
+            if name not in joined and name not in free:
+                fixed.add(name)
+        for name in joined[1:]:
+            parent[find(name)] = find(joined[0])
+    blocked = {find(name) for name in fixed}
+    groups: dict[str, _Group] = {}
+    for node in graph.nodes:
+        for name in (node.output, node.inputs[0]):
+            if find(name) in blocked:
+                continue
+            group = groups.setdefault(find(name), _Group())
+            if name not in group.values:
+                group.values.append(name)
+            if node.op in MATRIX:
+                (group.makers if name == node.output else group.readers).append(node)
+            group.can_shift &= _can_shift(node, name)
+    return [group for group in groups.values() if group.makers and group.readers]
+
+
+def _roles(graph: Graph, node: Node) -> tuple[list[str], list[str]]:
+    """The values of a node that must have the same factors, and those that may have any."""
+    values, x, y = graph.values, node.inputs[0], node.output
+    same_channels = values[x].shape[-1:] == values[y].shape[-1:]
+    fn, (alpha, _) = activation(node), parameters(node)
+    homogeneous = fn in _HOMOGENEOUS or (fn is UnaryFn.clip and alpha == 0 and node.op in MATRIX)
+    if node.op in MATRIX and graph.constant(node.inputs[1]) is not None:
+        constants = [name for name in node.inputs[1:3] if name]
+        if any(graph.constant(name) is None for name in constants):
+            return [], []
+        if not homogeneous:
+            return [], [x, *constants]
+        return [y, *filter(None, node.inputs[3:])], [x, *constants]
+    if node.op in ("max_pool", "average_pool"):
+        return [x, y], []
+    if node.op == "reduce":
+        last = 1 << (len(values[x].shape) - 1)
+        keeps = not node.attrs["axes"] & last and node.attrs["fn"] == ReduceFn.mean
+        return ([x, y] if keeps else []), []
+    if node.op == "reshape":
+        return ([x, y] if same_channels else []), []
+    if node.op == "binary" and homogeneous:
+        a, b = node.inputs
+        alike = values[a].shape[-1:] == values[b].shape[-1:] == values[y].shape[-1:]
+        if node.attrs["fn"] in (BinaryFn.add, BinaryFn.sub):
+            return ([y, a, b] if alike else []), []
+        if node.attrs["fn"] == BinaryFn.mul and a != b and values[a].shape == values[y].shape:
+            return [y, a], []
+    return [], []
+
+
+def _can_shift(node: Node, name: str) -> bool:
+    """Whether a constant may be added to the value ``name``, which the node makes or reads."""
+    if node.op not in MATRIX:
+        return False
+    if name == node.output:
+        return activation(node) is UnaryFn.identity
+    return not any(node.attrs.get("pads", ()))
+
+
+def _measure(graph: Graph, names: list[str], samples: Iterable[Sample]) -> dict[str, _Statistics]:
+    low: dict[str, np.ndarray] = {}
+    high, total, squares, count = {}, {}, {}, {}
+    with Probe(graph, names) as probe:
+        for sample in samples:
+            for name, array in probe.run(sample).items():
+                rows = array.reshape(-1, array.shape[-1])
+                low[name] = np.minimum(low.get(name, np.inf), rows.min(0))
+                high[name] = np.maximum(high.get(name, -np.inf), rows.max(0))
+                total[name] = total.get(name, 0) + rows.sum(0, dtype=np.float64)
+                squares[name] = squares.get(name, 0) + np.square(rows, dtype=np.float64).sum(0)
+                count[name] = count.get(name, 0) + len(rows)
+    found = {}
+    for name in low:
+        mean = total[name] / count[name]
+        variance = np.maximum(squares[name] / count[name] - np.square(mean), 0)
+        found[name] = _Statistics(low[name], high[name], mean, variance)
+    return found
+
+
+def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray | None:
+    """The factors of least expected error, or None for values that are zero or not finite."""
+    sizes = []
+    for name in group.values:
+        s = statistics[name]
+        size = np.maximum(s.high, -s.low)
+        if not np.isfinite(size).all() or size.max() == 0:
+            return None
+        sizes.append(size / size.max())
+    largest = np.maximum(np.exp(np.mean(np.log(np.maximum(sizes, 1e-6)), axis=0)), 1e-6)
+    relative = np.maximum(largest / largest.max(), _SMALLEST)
+    bounds = _clip_bounds(group, statistics)
+    costs = {}
+    for exponent in _EXPONENTS:
+        factors = np.maximum(relative**exponent, bounds)
+        costs[exponent] = _cost(graph, group, statistics, factors)
+    best = min(costs, key=costs.get)
+    factors = np.maximum(relative**best, bounds)
+    return factors
+
+
+def _clip_bounds(group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray:
+    """The least factors for which no clip at a bound would be felt."""
+    least = np.array(0.0)
+    for node in group.makers:
+        if activation(node) is UnaryFn.clip:
+            bound = parameters(node)[1]
+            least = np.maximum(least, _MARGIN * statistics[node.output].high / bound)
+    return np.minimum(least, 1.0)
+
+
+def _cost(graph, group: _Group, statistics, factors: np.ndarray) -> float:
+    """The sum over the readers of noise over signal, activations and weights rounded."""
+    total = 0.0
+    for node in group.readers:
+        s = statistics[node.inputs[0]]
+        step = ((s.high / factors).max(initial=0) - (s.low / factors).min(initial=0)) / 255
+        weight, _ = float_weights(graph, node)
+        columns, channel = _columns(graph, node, weight)
+        f = factors[channel]  # [groups, channels of a group]
+        scaled = np.abs(columns) * f[:, None, None]
+        energy = np.square(columns).sum((1, 2))
+        signal = (energy * s.variance[channel]).sum()
+        rounding = step**2 * (energy * f**2).sum()
+        steps = np.square(scaled.max((2, 3)) / LARGEST).sum(1)
+        taps = columns.shape[2]
+        weights = (steps[:, None] * taps * s.variance[channel] / f**2).sum()
+        total += (rounding + _WEIGHT_ERROR * weights) / max(signal, 1e-30)
+    return float(total)
+
+
+def _columns(graph: Graph, node: Node, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weight as [groups, outputs, taps, channels] and the input channels [groups, channels]."""
+    groups = node.attrs.get("groups", 1)
+    channels = weight.shape[-1]
+    columns = weight.reshape(groups, len(weight) // groups, -1, channels)
+    return columns, np.arange(groups * channels).reshape(groups, channels)
+
+
+def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, np.ndarray]) -> None:
+    for node in group.makers:
+        weight, bias = float_weights(graph, node)
+        if shifts:
+            bias = bias - shifts[node.output]
+            if len(node.inputs) > 3 and node.inputs[3]:
+                bias = bias + shifts[node.inputs[3]]
+        rows = factors.reshape(-1, *[1] * (weight.ndim - 1))
+        _replace(graph, node, weight / rows, bias / factors)
+    for node in group.readers:
+        weight, bias = float_weights(graph, node)
+        columns, channel = _columns(graph, node, weight)
+        if shifts:
+            shift = shifts[node.inputs[0]][channel]
+            bias = bias + (columns * shift[:, None, None]).sum((2, 3)).reshape(-1)
+        scaled = columns * factors[channel][:, None, None]
+        _replace(graph, node, scaled.reshape(weight.shape), bias)
+
+
+def _replace(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
+    constants = [
+        graph.add_constant(f"{node.output}.{part}", data.astype(np.float32))
+        for part, data in (("weight", weight), ("bias", bias))
+    ]
+    node.inputs[1:3] = constants

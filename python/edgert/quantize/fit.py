@@ -1,0 +1,163 @@
+"""Chooses the weights of each matrix product while the graph runs beside its quantised form.
+
+So a product sees the inputs that it will see on the device, with all errors made before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgert.ir import Graph, Node
+from edgert.quantize.affine import Affine
+from edgert.quantize.assign import MATRIX, Assignment
+from edgert.quantize.calibrate import Sample
+from edgert.quantize.compensate import compensate
+from edgert.quantize.lower import Lowering
+from edgert.quantize.options import Options
+from edgert.quantize.twin import Twin
+from edgert.quantize.weights import (
+    Weights,
+    channel_scales,
+    float_weights,
+    is_depthwise,
+    quantize_weights,
+    round_to_bytes,
+)
+
+MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
+_PRIOR = 32  # positions that the gain of all outputs counts for in that of one
+_GAINS = 0.5, 1.05  # what gains are kept within
+
+
+def fit_weights(
+    graph: Graph,
+    assignment: Assignment,
+    affine: Mapping[str, Affine],
+    samples: Sequence[Sample],
+    options: Options,
+) -> dict[str, Weights]:
+    """The weights of all integer matrix products, by their outputs."""
+    weights: dict[str, Weights] = {}
+    nodes = [n for n in graph.nodes if n.op in MATRIX and n.output in assignment.integer]
+    if not {"compensate", "correct"} & set(options.steps):
+        for node in nodes:
+            x = affine[node.inputs[0]]
+            weights[node.output] = quantize_weights(graph, node, x.scale, options.fits_int16)
+        return weights
+    lowering = Lowering(graph, assignment, affine, weights)
+    twin = Twin(graph, lowering, samples)
+    for node in graph.nodes:
+        if node.op in MATRIX and node.output in assignment.integer:
+            for name in filter(None, (node.inputs[0], *node.inputs[3:])):
+                lowering.u8(name)
+            twin.run_found()
+            weights[node.output] = _Fit(graph, node, twin, affine[node.inputs[0]]).run(options)
+        twin.run_exact(node)
+        lowering.step(node)
+        twin.run_found()
+        twin.forget(node)
+    return weights
+
+
+class _Fit:
+    """A matrix product as [groups, outputs of a group, depth], and what it sees and should give.
+
+    ``rows`` are its inputs as they will be, [groups, positions, depth], of each sample; ``exact``
+    is what the sums must be for the exact result, [groups, positions, outputs], without the bias:
+    it makes up for errors of the inputs and of the residual.
+    """
+
+    def __init__(self, graph: Graph, node: Node, twin: Twin, x: Affine) -> None:
+        self.node, self.x = node, x
+        weight, bias = float_weights(graph, node)
+        self.shape, self.depthwise = weight.shape, is_depthwise(graph, node)
+        groups = node.attrs.get("groups", 1)
+        self.weight = weight.reshape(groups, len(weight) // groups, -1)
+        self.bias = bias.reshape(groups, -1)
+        self.rows, self.exact = [], []
+        residual = node.inputs[3] if len(node.inputs) > 3 else ""
+        for i in range(twin.count):
+            self.rows.append(patches(node, self.shape, twin.found(node.inputs[0])[i]))
+            rows = patches(node, self.shape, twin.exact(node.inputs[0])[i])
+            exact = _products(rows, self.weight)
+            if residual:
+                lost = twin.exact(residual)[i] - twin.found(residual)[i]
+                lost = _thin(lost.reshape(-1, lost.shape[-1]))
+                exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
+            self.exact.append(exact)
+
+    def run(self, options: Options) -> Weights:
+        """The weights that the options ask for."""
+        paired = options.fits_int16 and not self.depthwise
+        by_tap = (len(self.bias.reshape(-1)), -1, self.shape[-1])
+        rows = self.weight.reshape(by_tap)
+        scale = channel_scales(rows, self.bias.reshape(-1), self.x.scale, paired)
+        scale = scale.reshape(self.bias.shape)
+        if "compensate" in options.steps:
+            moments = self.covariance()
+            data = compensate(self.weight, scale, moments, self.shape[-1], paired)
+        else:
+            data = round_to_bytes(rows, scale.reshape(-1), paired).reshape(self.weight.shape)
+        bias = self.bias
+        if "correct" in options.steps:
+            gain, bias = self.correction(data * scale[:, :, None])
+            scale = scale * gain
+        return Weights(
+            data.astype(np.int8).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
+        )
+
+    def covariance(self) -> np.ndarray:
+        """Of the inputs: errors of the mean are the bias's business."""
+        count = sum(rows.shape[1] for rows in self.rows)
+        mean = sum(rows.sum(1, dtype=np.float64) for rows in self.rows) / count
+        centred = (rows - mean[:, None].astype(np.float32) for rows in self.rows)
+        return sum((np.swapaxes(c, 1, 2) @ c).astype(np.float64) for c in centred) / count
+
+    def correction(self, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The gain and the bias of each output that bring it closest to the exact one.
+
+        The least squares of a line through the results. The more an output is made of errors, the
+        smaller is its gain; where there are few positions, that of all outputs counts.
+        """
+        found = np.concatenate([_products(rows, rounded) for rows in self.rows], 1)
+        found, exact = found.astype(np.float64), np.concatenate(self.exact, 1).astype(np.float64)
+        found_mean, exact_mean = found.mean(1), exact.mean(1)
+        off = found - found_mean[:, None]
+        variance = np.square(off).mean(1)
+        shared = (off * (exact - exact_mean[:, None])).mean(1)
+        gain = np.ones_like(variance)
+        if variance.any():
+            prior = _PRIOR / found.shape[1] * variance.mean()
+            common = shared.sum() / variance.sum()
+            gain = np.clip((shared + prior * common) / (variance + prior), *_GAINS)
+        return gain, self.bias + exact_mean - gain * found_mean
+
+
+def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarray:
+    """What each output reads of x: [groups, positions, depth], in the order of the weight."""
+    if node.op == "gemm":
+        return _thin(x.reshape(-1, x.shape[-1]))[None]
+    _, kh, kw, channels = weight_shape
+    (sh, sw), (dh, dw) = node.attrs["strides"], node.attrs["dilations"]
+    top, left, bottom, right = node.attrs["pads"]
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    extent = (kh - 1) * dh + 1, (kw - 1) * dw + 1
+    windows = np.lib.stride_tricks.sliding_window_view(x, extent, axis=(1, 2))
+    windows = windows[:, ::sh, ::sw, :, ::dh, ::dw]  # [B, OH, OW, C, kh, kw]
+    batch, height, width = windows.shape[:3]
+    flat = _thin(np.arange(batch * height * width))
+    image, pixel = np.divmod(flat, height * width)
+    rows = windows[(image, *np.divmod(pixel, width))]
+    rows = rows.reshape(len(flat), -1, channels, kh * kw)
+    return np.ascontiguousarray(rows.transpose(1, 0, 3, 2)).reshape(rows.shape[1], len(flat), -1)
+
+
+def _products(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return rows @ np.swapaxes(weight, 1, 2).astype(np.float32)
+
+
+def _thin(rows: np.ndarray) -> np.ndarray:
+    """At most MAX_POSITIONS of the rows, evenly spread."""
+    return rows[:: -(-len(rows) // MAX_POSITIONS)]

@@ -1,0 +1,68 @@
+"""A graph and its quantised form, run side by side, node after node, on the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgert.ir import Graph, Node
+from edgert.quantize.calibrate import Sample
+from edgert.quantize.lower import Lowering
+from edgert.quantize.probe import Probe
+
+
+class Twin:
+    """The values of both graphs that are still to be read: for each name, one array per sample."""
+
+    def __init__(self, graph: Graph, lowering: Lowering, samples: Sequence[Sample]) -> None:
+        self.graph, self.lowering = graph, lowering
+        self.count = len(samples)
+        self._exact = {name: [sample[name] for sample in samples] for name in graph.inputs}
+        self._found = dict(self._exact)
+        self._done = 0
+        self._last_reader = {name: node.output for node in graph.nodes for name in node.inputs}
+
+    def exact(self, name: str) -> list[np.ndarray]:
+        """A value of the graph in float32."""
+        return self._exact[name]
+
+    def found(self, name: str) -> list[np.ndarray]:
+        """What the quantised graph has for that value, in float32."""
+        if name in self.lowering.bytes:
+            affine = self.lowering.affine[name]
+            return [affine.dequantize(array) for array in self._found[self.lowering.bytes[name]]]
+        return self._found[self.lowering.floats[name]]
+
+    def run_exact(self, node: Node) -> None:
+        """Computes a node of the graph."""
+        self._exact[node.output] = _run(self.graph, node, self._exact, self.count)
+
+    def run_found(self) -> None:
+        """Computes the nodes that the lowering has appended meanwhile."""
+        nodes = self.lowering.new.nodes
+        for node in nodes[self._done :]:
+            self._found[node.output] = _run(self.lowering.new, node, self._found, self.count)
+        self._done = len(nodes)
+
+    def forget(self, node: Node) -> None:
+        """Drops the values that nothing behind ``node`` reads."""
+        for name in set(filter(None, node.inputs)):
+            if self._last_reader.get(name) == node.output:
+                self._exact.pop(name, None)
+                for form in (self.lowering.bytes, self.lowering.floats):
+                    self._found.pop(form.get(name, ""), None)
+
+
+def _run(graph: Graph, node: Node, arrays: dict, count: int) -> list[np.ndarray]:
+    """The output of a node for each sample, computed by the runtime."""
+    single = Graph()
+    single.values = {name: graph.values[name] for name in (*node.inputs, node.output) if name}
+    single.inputs = [n for n in dict.fromkeys(node.inputs) if n and graph.constant(n) is None]
+    single.outputs = [node.output]
+    single.nodes = [node]
+    with Probe(single, single.outputs) as probe:
+        return [
+            probe.run({name: arrays[name][i] for name in single.inputs})[node.output]
+            for i in range(count)
+        ]

@@ -1,0 +1,152 @@
+"""``edgert convert --quantize`` and ``edgert compare``, on the digit classifier."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgert
+from edgert import interp
+from edgert.cli import main
+from edgert.errors import InputError, UnsupportedError
+from edgert.unpack import unpack
+
+EXAMPLES = resources.files("edgert") / "examples"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the classifier and its held-out images as samples."""
+    (tmp_path / "digits.onnx").write_bytes((EXAMPLES / "digits.onnx").read_bytes())
+    with resources.as_file(EXAMPLES / "digits_test.npz") as path, np.load(path) as arrays:
+        np.save(tmp_path / "data.npy", (arrays["images"][:, None] / 16).astype(np.float32))
+        np.save(tmp_path / "labels.npy", arrays["labels"])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def report(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Smaller, as accurate, and the report says what was done."""
+    main(["convert", "digits.onnx", "-o", "float.edgert"])
+    capsys.readouterr()
+    words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    done = report(capsys, *words)
+    quantization = done["quantization"]
+    assert quantization["samples"] == 360
+    assert quantization["float_layers"] == {}
+    assert not quantization["data_free"]
+    assert quantization["sqnr"] > 30
+    assert done["check"]["outputs"][0]["sqnr"] > 30
+    assert Path(quantization["recipe"]).is_file()
+    labels = np.load("labels.npy")
+    right = [
+        sum(int(model(x[None]).argmax()) == y for x, y in zip(np.load("data.npy"), labels))
+        for model in map(edgert.load, ("float.edgert", "digits.edgert"))
+    ]
+    assert abs(right[0] - right[1]) <= 3
+    sizes = [Path(name).stat().st_size for name in ("float.edgert", "digits.edgert")]
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_text_names_the_data_free_mode(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be overlooked."""
+    assert main(["convert", "digits.onnx", "--quantize", "int8", "--no-check"]) == 0
+    text = capsys.readouterr().out
+    assert "WARNING: no calibration data" in text
+    assert "16 random inputs" in text
+
+
+def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A broken image in a folder stands in the report."""
+    image = pytest.importorskip("PIL.Image")
+    (folder / "images").mkdir()
+    for i, pixels in enumerate(np.load("data.npy")[:4]):
+        image.fromarray((pixels.reshape(8, 8) * 255).astype(np.uint8)).save(f"images/{i}.png")
+    Path("images/broken.png").write_bytes(b"no image")
+    words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "images"]
+    assert main(words) == 0
+    assert "broken.png" in capsys.readouterr().out
+    assert len(report(capsys, *words)["quantization"]["skipped"]) == 1
+
+
+def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Layers are named; the recipe gives the same file."""
+    words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    plain = report(capsys, *words)["quantization"]["sqnr"]
+    done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
+    assert done["quantization"]["sqnr"] >= plain + 2
+    assert done["quantization"]["float_layers"]
+    again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
+    assert report(capsys, *again)["quantization"]["float_layers"].keys() == (
+        done["quantization"]["float_layers"].keys()
+    )
+    assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--calibrate", "data.npy"],
+        ["--min-sqnr", "20"],
+        ["--quantize", "int8", "--steps", "nonsense"],
+        ["--quantize", "int8", "--calibrate", "absent.npy"],
+        ["--quantize", "int8", "--recipe", "absent.json"],
+        ["--quantize", "int8", "--calibrate", "labels.npy"],
+    ],
+)
+def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """One line, exit code 2, no file."""
+    assert main(["convert", "digits.onnx", *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not Path("digits.edgert").exists()
+
+
+def test_api(folder: Path) -> None:
+    """The same from Python, with any iterable of samples."""
+    samples = (row for row in np.load("data.npy"))
+    result = edgert.convert("digits.onnx", "a.edgert", quantize="int8", calibrate=samples)
+    assert result.quantization.samples == 360
+    edgert.convert("digits.onnx", "b.edgert", quantize="int8", calibrate="data.npy")
+    assert Path("a.edgert").read_bytes() == Path("b.edgert").read_bytes()
+    with pytest.raises(UnsupportedError, match="int3"):
+        edgert.convert("digits.onnx", quantize="int3")
+    with pytest.raises(InputError, match="no samples"):
+        edgert.convert("digits.onnx", quantize="int8", calibrate=[])
+
+
+@pytest.mark.parametrize("options", [{}, {"quantize": "int8"}])
+def test_unpack(folder: Path, options: dict) -> None:
+    """The graph of a file computes what the file does."""
+    edgert.convert("digits.onnx", "m.edgert", **options)
+    graph, model = unpack("m.edgert"), edgert.load("m.edgert")
+    inputs = {model.inputs[0].name: np.load("data.npy")[0][None]}
+    for name, array in interp.run(graph, inputs).items():
+        np.testing.assert_allclose(array, model.run(inputs)[name], rtol=1e-4, atol=1e-5)
+
+
+def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every layer with how far it is off; floats have no levels."""
+    main(["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"])
+    assert main(["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]) == 0
+    assert "saturated" in capsys.readouterr().out
+    layers = report(capsys, "compare", "digits.onnx", "digits.edgert", "--data", "data.npy")
+    rows = layers["layers"]
+    assert len(rows) >= 3
+    for row in rows:
+        if row["dtype"] == "uint8":
+            assert 0 < row["used"] <= 1
+            assert 0 <= row["saturated"] < 0.1
+        if row["sqnr"] is not None:
+            assert row["sqnr"] > 25
+            assert row["cosine"] > 0.99
+    assert rows[-1]["dtype"] == "float32"
+    assert rows[-1]["used"] is None

@@ -1,0 +1,356 @@
+"""Which nodes become integer ones, and what they compute: small graphs with known answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from pass_nets import CONV, POOL, TO_IMAGE, Net
+
+from edgert import interp, ir
+from edgert.errors import InputError
+from edgert.quantize import Options, Recipe, Target, quantize
+from edgert.quantize.probe import Probe
+from edgert.quantize.quality import sqnr
+from edgert.schema import BinaryFn, PadMode, UnaryFn
+
+PLAIN = Recipe(Options("minmax", ()))
+
+
+def activation(fn: UnaryFn, alpha: float = 0, beta: float = 0) -> dict:
+    return {"activation": {"fn": fn, "alpha": alpha, "beta": beta}}
+
+
+def samples_of(net: Net, count: int = 4) -> list[dict]:
+    rng = np.random.default_rng(11)
+    return [
+        {n: rng.normal(size=net.values[n].shape).astype(np.float32) for n in net.inputs}
+        for _ in range(count)
+    ]
+
+
+def quantized(net: Net, *outputs: str, recipe: Recipe = Recipe(), **target):  # noqa: B008
+    """The quantised graph and the report; the runtime gives the interpreter's results on it."""
+    net.outputs = list(outputs)
+    samples = samples_of(net)
+    expected = interp.run(net, samples[0])
+    graph, done = quantize(net, samples, recipe, Target(**target))
+    ir.verify(graph)
+    assert graph.outputs == net.outputs
+    found = interp.run(graph, samples[0])
+    with Probe(graph, graph.outputs) as probe:
+        for name, array in probe.run(samples[0]).items():
+            np.testing.assert_allclose(array, found[name], rtol=1e-4, atol=1e-5)
+    for name in outputs:
+        assert found[name].dtype == expected[name].dtype
+    return graph, done, min(sqnr(expected[name], found[name]) for name in outputs)
+
+
+def ops(graph: ir.Graph) -> Counter:
+    return Counter(node.op for node in graph.nodes)
+
+
+def node_of(graph: ir.Graph, op: str) -> ir.Node:
+    (node,) = (n for n in graph.nodes if n.op == op)
+    return node
+
+
+# --- numbers worked out by hand
+
+
+def test_a_product_by_hand() -> None:
+    """All numbers of relu(1.27 x1 - 0.64 x2 + 3), x from -1 to 1.55."""
+    net = Net()
+    x = net.x(1, 2)
+    w, b = net.c([[1.27, -0.64]]), net.c([3.0])
+    net.outputs = [net.op("gemm", x, w, b, **activation(UnaryFn.relu))]
+    again = net.op("gemm", net.outputs[0], net.c([[1.0]]))
+    net.outputs = [again]
+    samples = [{x: np.array([[1.55, -1.0]], np.float32)}, {x: np.array([[-1, 1]], np.float32)}]
+    graph, done = quantize(net, samples, PLAIN)
+    quantize_node = node_of(graph, "quantize")
+    assert quantize_node.attrs["zero"] == 100
+    assert quantize_node.attrs["scale"] == pytest.approx(0.01)
+    first, second = (n for n in graph.nodes if n.op == "qgemm")
+    weight, bias, multiplier = (graph.constant(name) for name in first.inputs[1:4])
+    step = 0.01 * 0.01
+    assert weight.tolist() == [[127, -64]]
+    assert bias.tolist() == [30000 - 100 * (127 - 64)]
+    y_scale = (1.27 * 1.55 + 0.64 + 3) / 255  # the largest result seen
+    assert multiplier == pytest.approx([step / y_scale], rel=1e-5)
+    output = first.attrs["output"]
+    assert (output["zero"], output["low"], output["high"]) == (0, 0, 255)
+    assert (output["scale"], output["activation"]["fn"]) == (1, UnaryFn.identity)
+    assert second.attrs["output"]["dtype"] == 1  # the last one writes floats
+    assert graph.constant(second.inputs[3]) == pytest.approx([y_scale / 127], rel=1e-5)
+    assert (done.layers, done.float_layers, done.samples) == (2, (), 2)
+
+
+def test_clip_and_other_activations() -> None:
+    """A clamp goes into the bounds of the bytes, anything else is evaluated."""
+    for fn, alpha, beta in ((UnaryFn.clip, -1, 2), (UnaryFn.hard_swish, 0, 0)):
+        net = Net()
+        y = net.conv(net.x(1, 5, 5, 3), 4, **activation(fn, alpha, beta))
+        graph, _, _ = quantized(net, net.conv(y, 4), recipe=PLAIN)
+        output = next(n for n in graph.nodes if n.op == "qconv").attrs["output"]
+        if fn is UnaryFn.clip:
+            assert output["activation"]["fn"] == UnaryFn.identity
+            assert (output["zero"], output["low"], output["high"]) == (85, 0, 255)
+        else:
+            assert output["activation"]["fn"] == UnaryFn.hard_swish
+            assert output["scale"] > 1
+
+
+# --- accuracy of each operator
+
+
+def chain(net: Net, x: str) -> str:
+    """Something on bytes that follows, so that what is before it is worth quantising."""
+    return net.gemm(x, 6)
+
+
+CASES = {
+    "conv 3x3": lambda n: n.conv(n.x(1, 8, 8, 8), 16, 3, pads=[1, 1, 1, 1]),
+    "conv odd channels": lambda n: n.conv(n.x(1, 8, 8, 5), 7, 3, strides=[2, 2]),
+    "grouped conv": lambda n: n.conv(n.x(1, 8, 8, 8), 8, 3, groups=2, pads=[1, 0, 0, 1]),
+    "depthwise": lambda n: n.conv(n.x(1, 8, 8, 8), 8, 3, groups=8, pads=[1, 1, 1, 1]),
+    "depthwise x2": lambda n: n.conv(n.x(1, 8, 8, 8), 16, 3, groups=8, dilations=[2, 2]),
+    "silu": lambda n: n.f(UnaryFn.silu, n.conv(n.x(1, 4, 4, 8), 8)),
+    "scalar": lambda n: n.b(BinaryFn.div, n.conv(n.x(1, 4, 4, 8), 8), 3.0),
+    "per channel": lambda n: n.b(BinaryFn.mul, n.conv(n.x(1, 4, 4, 8), 8), n.random(8)),
+    "sub": lambda n: n.b(BinaryFn.sub, n.conv(n.x(1, 4, 4, 8), 8), n.conv("x", 8)),
+    "batch norm": lambda n: n.op(
+        "batch_norm", n.conv(n.x(1, 4, 4, 8), 8), n.random(8), n.random(8),
+        **activation(UnaryFn.relu),
+    ),
+    "average pool": lambda n: n.op("average_pool", n.conv(n.x(1, 6, 6, 8), 8), **POOL),
+    "mean": lambda n: n.mean(n.conv(n.x(1, 6, 6, 8), 8), 1, 2, keep=0),
+    "max pool": lambda n: n.op("max_pool", n.conv(n.x(1, 6, 6, 8), 8), **POOL),
+    "pad": lambda n: n.pad(n.conv(n.x(1, 4, 4, 8), 8), [0, 1, 0, 0], [0, 0, 2, 0]),
+    "reflect": lambda n: n.pad(
+        n.conv(n.x(1, 4, 4, 8), 8), [0, 1, 0, 0], [0, 0, 2, 0], mode=PadMode.reflect
+    ),
+    "movers": lambda n: n.slice(
+        n.transpose(n.reshape(n.conv(n.x(1, 4, 4, 8), 8), 1, 16, 8), 0, 2, 1), 2, 3, 8
+    ),
+    "concat": lambda n: n.op(
+        "concat", n.conv(n.x(1, 4, 4, 8), 8), n.f(UnaryFn.relu, n.conv("x", 8)), axis=3
+    ),
+    "gate": lambda n: n.b(
+        BinaryFn.mul, n.conv(n.x(1, 4, 4, 8), 8), n.mean(n.conv("x", 8), 1, 2)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+def test_operators_on_bytes(case: str, recipe: Recipe) -> None:
+    """No float between quantize and the last product, and little is lost."""
+    net = Net()
+    graph, done, found = quantized(net, chain(net, CASES[case](net)), recipe=recipe)
+    assert ops(graph)["quantize"] == 1
+    assert ops(graph)["dequantize"] == 0
+    assert not {"conv", "gemm", "unary", "binary", "batch_norm", "reduce"} & set(ops(graph))
+    assert done.float_layers == ()
+    assert found > 28
+
+
+def test_residual_and_squeeze_excite() -> None:
+    """The sum is part of the convolution, the gate a product on bytes: no islands of floats."""
+    net = Net()
+    x = net.conv(net.x(1, 8, 8, 3), 8, 3, pads=[1] * 4, **activation(UnaryFn.hard_swish))
+    y = net.conv(x, 8, 3, groups=8, pads=[1] * 4, **activation(UnaryFn.hard_swish))
+    gate = net.conv(net.mean(y, 1, 2), 4, **activation(UnaryFn.relu))
+    gate = net.conv(gate, 8, **activation(UnaryFn.hard_sigmoid, 1 / 6, 0.5))
+    y = net.b(BinaryFn.mul, y, gate)
+    weight, bias = net.random(8, 1, 1, 8), net.random(8)
+    y = net.op("conv", y, weight, bias, x, **CONV)
+    graph, _, found = quantized(net, net.gemm(net.mean(y, 1, 2, keep=0), 5))
+    assert set(ops(graph)) == {
+        "quantize", "qconv", "qaverage_pool", "qbinary", "reshape", "qgemm"
+    }  # fmt: skip
+    assert sum(len(n.inputs) == 5 for n in graph.nodes if n.op == "qconv") == 1
+    assert found > 28
+
+
+def test_bytes_are_transposed() -> None:
+    """The input is quantised before it is moved."""
+    net = Net()
+    y = net.conv(net.transpose(net.x(1, 3, 8, 8), *TO_IMAGE), 4)
+    graph, _, _ = quantized(net, net.gemm(y, 3))
+    assert [n.op for n in graph.nodes] == ["quantize", "transpose", "qconv", "qgemm"]
+
+
+# --- what stays in float
+
+
+def test_heads_keep_their_own_ranges() -> None:
+    """What leads to outputs only is float: a head of thousands beside one of ones."""
+    net = Net()
+    x = net.conv(net.x(1, 8, 8, 3), 8, 3)
+    boxes = net.b(BinaryFn.mul, net.reshape(net.conv(x, 4), 1, -1 % 37, 4), 1000.0)
+    scores = net.f(UnaryFn.sigmoid, net.reshape(net.conv(x, 4), 1, 36, 4))
+    graph, _, _ = quantized(net, net.op("concat", boxes, scores, axis=2))
+    assert ops(graph)["dequantize"] == 0
+    last = [n for n in graph.nodes if n.op == "qconv"][1:]
+    assert [n.attrs["output"]["dtype"] for n in last] == [1, 1]
+
+
+def test_islands_of_floats() -> None:
+    """A softmax needs floats; a cheap node between two float ones is not worth converting."""
+    net = Net()
+    y = net.op("softmax", net.gemm(net.x(4, 8), 8), axis=1, log=0)
+    y = net.op("softmax", net.b(BinaryFn.mul, y, 3.0), axis=1, log=0)
+    graph, _, found = quantized(net, net.gemm(y, 4))
+    assert [n.op for n in graph.nodes] == [
+        "quantize", "qgemm", "softmax", "binary", "softmax", "quantize", "qgemm"
+    ]  # fmt: skip
+    assert found > 30
+
+
+def test_nothing_to_quantise() -> None:
+    """A graph without products stays as it is."""
+    net = Net()
+    graph, done, found = quantized(net, net.f(UnaryFn.relu, net.x(2, 3)))
+    assert [n.op for n in graph.nodes] == ["unary"]
+    assert done.layers == 0
+    assert found == np.inf
+
+
+def test_weights_that_are_computed_or_not_finite() -> None:
+    """Both are reported."""
+    net = Net()
+    x = net.x(2, 8)
+    bad = net.op("gemm", x, net.c(np.full((8, 8), np.inf)))
+    y = net.op("gemm", net.f(UnaryFn.sigmoid, bad), net.random(8, 8))
+    graph, done, _ = quantized(net, net.gemm(y, 3), recipe=PLAIN)
+    assert ops(graph)["gemm"] >= 1
+    assert dict(done.float_layers)[bad] == "its weights are no constants, or not finite"
+
+
+def test_values_that_are_not_finite() -> None:
+    """A logarithm of negative numbers: its neighbours stay in float."""
+    net = Net()
+    y = net.f(UnaryFn.log, net.gemm(net.x(2, 8), 8))
+    net.outputs = [net.gemm(y, 3)]
+    graph, done = quantize(net, samples_of(net), PLAIN)
+    ir.verify(graph)
+    assert "not all finite" in dict(done.float_layers)[net.outputs[0]]
+
+
+# --- strange weights and activations
+
+
+STRANGE = {
+    "zero channels": lambda w: np.where(np.arange(8)[:, None] % 2, w, 0),
+    "denormals": lambda w: w * np.float32(1e-42),
+    "one denormal channel": lambda w: np.where(np.arange(8)[:, None] == 3, w * 1e-41, w),
+    "huge": lambda w: w * np.float32(1e30),
+    "one huge channel": lambda w: np.where(np.arange(8)[:, None] == 3, w * 1e20, w),
+    "tiny": lambda w: w * np.float32(1e-20),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+def test_strange_weights(case: str, recipe: Recipe) -> None:
+    """No scale is zero or infinite, and the result is a number."""
+    net = Net()
+    x = net.x(4, 8)
+    w = net.c(STRANGE[case](np.random.default_rng(0).normal(size=(8, 8))))
+    y = net.op("gemm", x, w, net.random(8), **activation(UnaryFn.relu))
+    net.outputs = [net.gemm(y, 3)]
+    graph, done = quantize(net, samples_of(net), recipe)
+    ir.verify(graph)
+    found = interp.run(graph, samples_of(net)[0])[net.outputs[0]]
+    assert np.isfinite(found).all()
+    assert done.quality.sqnr > 25
+
+
+def test_constant_activations() -> None:
+    """A tensor that is always zero, and one that is always the same."""
+    net = Net()
+    zero = net.op("gemm", net.x(4, 8), net.c(np.zeros((8, 8))), **activation(UnaryFn.relu))
+    same = net.op("gemm", zero, net.random(8, 8), net.c(np.full(8, -3.7)))
+    _, _, found = quantized(net, net.gemm(same, 3))
+    assert found > 35
+
+
+# --- equalisation, the gate and recipes
+
+
+def test_equalisation_restores_channels_of_different_size() -> None:
+    """Channels of a thousandth are lost without it."""
+    net = Net()
+    sizes = np.logspace(0, -3, 16)
+    x = net.x(1, 8, 8, 8)
+    first = net.c(net.rng.normal(size=(16, 1, 1, 8)) * sizes[:, None, None, None])
+    y = net.op("conv", x, first, net.random(16), **CONV, **activation(UnaryFn.relu))
+    second = net.c(net.rng.normal(size=(16, 3, 3, 1)) / sizes[:, None, None, None])
+    y = net.op("conv", y, second, **{**CONV, "groups": 16})
+    net.outputs = [net.gemm(y, 4)]
+    steps = {}
+    for name in ((), ("equalize",)):
+        copy = Net()
+        copy.values, copy.inputs, copy.outputs = dict(net.values), net.inputs, net.outputs
+        copy.nodes = [ir.Node(n.op, list(n.inputs), n.output, n.attrs, n.name) for n in net.nodes]
+        _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
+        steps[name] = done.quality.sqnr
+    assert steps["equalize",] > steps[()] + 5
+
+
+def deep_net() -> Net:
+    net = Net()
+    y = net.x(1, 8, 8, 8)
+    for i in range(4):
+        y = net.conv(y, 8, 3 if i % 2 else 1, pads=[i % 2] * 4, **activation(UnaryFn.hard_swish))
+    net.outputs = [net.gemm(net.mean(y, 1, 2, keep=0), 6)]
+    return net
+
+
+def test_gate_keeps_layers_until_the_target_holds() -> None:
+    """Some layers but not all; the recipe leads to the same graph without the search."""
+    samples = samples_of(deep_net(), 8)
+    _, free = quantize(deep_net(), samples)
+    target = Target(sqnr=free.quality.sqnr + 3)
+    graph, done = quantize(deep_net(), samples, target=target)
+    assert done.quality.sqnr >= target.sqnr
+    assert 0 < len(done.float_layers) < done.layers
+    assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
+    again, repeated = quantize(deep_net(), samples, done.recipe)
+    assert repeated.quality == done.quality
+    assert [n.op for n in again.nodes] == [n.op for n in graph.nodes]
+
+
+def test_gate_at_the_limit() -> None:
+    """A target that only floats can meet leaves a network of floats."""
+    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=100))
+    assert len(done.float_layers) == done.layers == 5
+    assert "quantize" not in ops(graph)
+
+
+def test_recipe_states_a_range() -> None:
+    """The range of a tensor comes from the recipe, and the tensor is not equalised."""
+    net = deep_net()
+    name = net.nodes[0].output
+    graph, _ = quantize(net, samples_of(net), Recipe(tensors={name: (-1.0, 1.55)}))
+    output = next(n for n in graph.nodes if n.op == "qconv").attrs["output"]
+    assert output["zero"] == 100
+    assert output["scale"] == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe(float_layers=("nobody",)), Recipe(tensors={"nobody": (-1, 1)})]
+)
+def test_recipe_of_another_model(recipe: Recipe) -> None:
+    net = deep_net()
+    with pytest.raises(InputError, match="nobody"):
+        quantize(net, samples_of(net), recipe)
+
+
+def test_same_data_same_bytes() -> None:
+    """Nothing is random."""
+    graphs = [quantize(deep_net(), samples_of(deep_net()))[0] for _ in range(2)]
+    for a, b in zip(*(g.values.values() for g in graphs)):
+        assert a.data is None or np.array_equal(a.data, b.data)

@@ -1,0 +1,280 @@
+"""The parts of the quantiser, each against values worked out by hand or by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgert.errors import InputError
+from edgert.quantize.affine import Affine
+from edgert.quantize.compensate import compensate
+from edgert.quantize.histogram import HALF, Histogram
+from edgert.quantize.options import Options
+from edgert.quantize.ranges import METHODS
+from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.weights import (
+    channel_scales,
+    keeps_pair_rule,
+    round_to_bytes,
+    trim_pairs,
+)
+
+
+def histogram(*arrays) -> Histogram:
+    """A histogram of arrays that come one after the other."""
+    result = Histogram()
+    for array in arrays:
+        result.add(np.asarray(array, np.float32))
+    return result
+
+
+# --- scale and zero point
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "zero"),
+    [
+        (0, 255, 1, 0),
+        (-255, 0, 1, 255),
+        (-128, 127, 1, 128),
+        (2, 255, 1, 0),  # zero belongs to the range
+        (-255, -2, 1, 255),
+        (0, 0, 1, 0),  # always zero
+        (0, 1e-44, 2.0**-40, 0),  # a denormal range keeps the least scale
+        (0, 1e30, 2.0**40, 0),
+    ],
+)
+def test_affine_of_range(low: float, high: float, scale: float, zero: int) -> None:
+    """The range is covered, zero is exact, and the scale within the bounds of a file."""
+    assert Affine.of_range(low, high) == Affine(scale, zero)
+
+
+def test_affine_rounds_half_to_even_and_saturates() -> None:
+    """As the runtime's quantize does."""
+    values = [0.5, 1.5, 2.5, -0.5, -1.5, 1000, -1000, np.nan]
+    assert Affine(1.0, 100).quantize(values).tolist() == [100, 102, 102, 100, 98, 255, 0, 0]
+    assert Affine(0.5, 10).dequantize(np.array([0, 10, 12], np.uint8)).tolist() == [-5, 0, 1]
+
+
+# --- histograms
+
+
+def test_histogram_counts_every_value_once() -> None:
+    """Values, zeros, extremes and what is not finite."""
+    h = histogram([0, 1, -2, 0], [np.nan, np.inf, 5])
+    assert (h.total, h.zeros, h.not_finite) == (5, 2, 2)
+    assert (h.low, h.high) == (-2, 5)
+    assert h.counts.sum() == 3
+
+
+def test_histogram_widens_by_doubling() -> None:
+    """What was counted stays where it was, in bins of twice the width."""
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=1000) * 3**i for i in range(6)]
+    h = histogram(*parts)
+    assert h.counts.sum() == 6000
+    everything = np.concatenate(parts).astype(np.float32)
+    edges = (np.arange(2 * HALF + 1) - HALF) * h.width
+    assert np.abs(np.histogram(everything, edges)[0] - h.counts).sum() <= 6  # bounds of bins
+    assert h.width * HALF >= np.abs(everything).max() > h.width * HALF / 4
+
+
+def test_histogram_of_extreme_numbers() -> None:
+    """From denormals to the largest float."""
+    h = histogram([1e-44], [3e38], [-3e38])
+    assert h.counts.sum() == 3
+    assert h.width * HALF >= 3e38
+
+
+def test_order_does_not_matter_to_the_memory() -> None:
+    """One pass, one array of counts, whatever comes."""
+    h = histogram(*(np.full(10, 2.0**i) for i in range(-60, 60)))
+    assert h.counts.shape == (2 * HALF,)
+    assert h.counts.sum() == 1200
+
+
+# --- ranges
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("values", [[0, 0], [3, 3, 3], [-1e-30, 0], [-4, -4], []])
+def test_ranges_of_little(method: str, values: list) -> None:
+    """Constants and nothing at all: within the extremes, zero included."""
+    low, high = METHODS[method](histogram(values))
+    assert min([0, *np.float32(values)]) <= low <= 0 <= high <= max([0, *np.float32(values)])
+
+
+def test_min_max() -> None:
+    assert METHODS["minmax"](histogram([-3, 7], [1])) == (-3, 7)
+
+
+def test_percentile_leaves_out_the_tail() -> None:
+    """One value of 100 001 is beyond 99.99 per cent, a tenth of them is not."""
+    x = np.linspace(0, 1, 100_000)
+    low, high = METHODS["percentile"](histogram(x, [50]))
+    assert low == 0
+    assert high == pytest.approx(1, abs=0.05)
+    assert METHODS["percentile"](histogram(x, np.full(10_000, 50)))[1] == 50
+
+
+def brute_force_error(x: np.ndarray, low: float, high: float) -> float:
+    affine = Affine.of_range(low, high)
+    return float(np.square(affine.dequantize(affine.quantize(x)) - x).mean())
+
+
+@pytest.mark.parametrize("shape", ["normal", "relu", "laplace", "uniform"])
+def test_mean_square_error_finds_the_least(shape: str) -> None:
+    """No clipping of either end does better by more than what searching in steps costs."""
+    rng = np.random.default_rng(1)
+    x = {
+        "normal": rng.normal(1, 1, 20_000),
+        "relu": np.maximum(rng.normal(size=20_000), 0),
+        "laplace": rng.laplace(size=20_000),
+        "uniform": rng.uniform(-1, 3, 20_000),
+    }[shape].astype(np.float32)
+    found = brute_force_error(x, *METHODS["mse"](histogram(x)))
+    fractions = np.linspace(0.3, 1, 36)
+    best = min(
+        brute_force_error(x, a * min(x.min(), 0), b * x.max()) for a in fractions for b in fractions
+    )
+    assert found <= 1.05 * best
+    assert found <= brute_force_error(x, x.min(), x.max())
+
+
+def test_an_outlier_does_not_spoil_the_range() -> None:
+    """One value of a hundred thousand that is far off; a clipped square weighs as much as it is."""
+    rng = np.random.default_rng(2)
+    h = histogram(rng.normal(size=100_000), [20])
+    ends = {method: METHODS[method](h)[1] for method in METHODS}
+    assert ends["minmax"] == 20
+    assert max(ends["percentile"], ends["entropy"]) < 7
+    assert ends["mse"] < 19
+
+
+# --- weights
+
+
+def test_scale_of_a_channel() -> None:
+    """Weights that are whole steps of their largest one lose nothing."""
+    rows = np.array([[[127, -5, 3]], [[-12.7, 0.5, 0]]])
+    scale = channel_scales(rows, np.zeros(2), 1.0, paired=False)
+    assert scale == pytest.approx([1, 0.1])
+    assert round_to_bytes(rows, scale, False).tolist() == [[[127, -5, 3]], [[-127, 5, 0]]]
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-45, 1e-40])
+def test_channels_of_nothing(value: float) -> None:
+    """Zeros and denormals are zeros, with a scale that is a number."""
+    rows = np.full((1, 1, 4), value)
+    scale = channel_scales(rows, np.zeros(1), 1.0, paired=True)
+    assert scale == [1]
+    assert not round_to_bytes(rows, scale, True).any()
+
+
+def test_huge_weights() -> None:
+    """The largest floats are weights like others."""
+    rows = np.array([[[3e38, -1.5e38]]])
+    scale = channel_scales(rows, np.zeros(1), 1.0, paired=False)
+    assert round_to_bytes(rows, scale, False).tolist() == [[[127, -64]]]
+
+
+def test_a_large_bias_widens_the_scale() -> None:
+    """The bias must fit 32 bits beside the sum."""
+    scale = channel_scales(np.full((1, 1, 2), 1e-6), np.array([1e6]), 0.01, paired=False)
+    assert 1e6 / (0.01 * scale[0]) == pytest.approx(2**29)
+
+
+def test_trim_pairs() -> None:
+    """Both give up the same; pairs of opposite signs and odd last ones stay."""
+    data = np.array([[127, 127, -100, -30, 127, -127, 64, 64, 127]], float)
+    assert trim_pairs(data).tolist() == [[64, 64, -99, -29, 127, -127, 64, 64, 127]]
+    assert not keeps_pair_rule(data)
+    assert keeps_pair_rule(trim_pairs(data))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_paired_weights_keep_the_rule(channels: int) -> None:
+    """Whatever the weights are, and the scale is the best for weights that are trimmed."""
+    rows = np.random.default_rng(channels).normal(size=(6, 9, channels))
+    scale = channel_scales(rows, np.zeros(6), 1.0, paired=True)
+    data = round_to_bytes(rows, scale, True)
+    assert keeps_pair_rule(data)
+    error = np.square(data * scale[:, None, None] - rows).sum()
+    for factor in (0.5, 0.8, 1.25, 2):
+        other = round_to_bytes(rows, scale * factor, True) * scale[:, None, None] * factor
+        assert error <= np.square(other - rows).sum()
+
+
+# --- error compensation
+
+
+def error_of(data, weight, scale, moments) -> float:
+    e = data * scale[:, :, None] - weight
+    return float((e @ moments * e).sum())
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_compensation_beats_rounding(paired: bool) -> None:
+    """On inputs that hang together; on independent ones it is rounding."""
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(2, 5, 48))
+    mixed = rng.normal(size=(2, 48, 48))
+    moments = mixed @ np.swapaxes(mixed, 1, 2) / 48
+    rows = weight.reshape(10, 4, 12)
+    scale = channel_scales(rows, np.zeros(10), 1.0, paired).reshape(2, 5)
+    plain = round_to_bytes(rows, scale.reshape(-1), paired).reshape(weight.shape)
+    found = compensate(weight, scale, moments, 12, paired)
+    assert error_of(found, weight, scale, moments) < 0.7 * error_of(plain, weight, scale, moments)
+    assert np.abs(found).max() <= 127
+    assert keeps_pair_rule(found.reshape(10, 4, 12)) or not paired
+    if not paired:
+        alone = compensate(weight, scale, np.broadcast_to(np.eye(48), (2, 48, 48)), 12, False)
+        assert np.array_equal(alone, plain)
+
+
+def test_compensation_of_dead_inputs() -> None:
+    """Inputs that never vary say nothing: plain rounding."""
+    weight = np.random.default_rng(3).normal(size=(1, 4, 70))
+    scale = np.full((1, 4), np.abs(weight).max() / 127)
+    found = compensate(weight, scale, np.zeros((1, 70, 70)), 70, False)
+    assert np.array_equal(found, np.rint(weight / scale[:, :, None]))
+
+
+# --- options and recipes
+
+
+@pytest.mark.parametrize("options", [{"ranges": "best"}, {"steps": ("equalise",)}])
+def test_unknown_options(options: dict) -> None:
+    with pytest.raises(InputError, match="expected"):
+        Options(**options)
+
+
+def test_recipe_round_trip(tmp_path) -> None:
+    """What was written is read."""
+    recipe = Recipe(Options("minmax", ("correct",), False), ("a", "b"), {"t": (-1.0, 2.5)})
+    (tmp_path / "r.json").write_text(recipe.text())
+    assert read_recipe(tmp_path / "r.json") == recipe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "edgert-recipe-1", "layers": []}',
+        '{"format": "edgert-recipe-1", "float": "a"}',
+        '{"format": "edgert-recipe-1", "float": [1]}',
+        '{"format": "edgert-recipe-1", "tensors": {"a": [1, 2]}}',
+        '{"format": "edgert-recipe-1", "tensors": {"a": [-1]}}',
+        '{"format": "edgert-recipe-1", "tensors": {"a": [NaN, 1]}}',
+        '{"format": "edgert-recipe-1", "steps": ["none"]}',
+        '{"format": "edgert-recipe-1", "steps": 3}',
+        '{"format": "edgert-recipe-1", "ranges": 3}',
+        '{"format": "edgert-recipe-1", "ranges": []}',
+    ],
+)
+def test_bad_recipes(tmp_path, text: str) -> None:
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(InputError):
+        read_recipe(tmp_path / "r.json")
