@@ -11,6 +11,8 @@ import numpy as np
 
 from edgert.errors import InputError
 from edgert.ir import Graph
+from edgert.passes.align_channels import align_channels
+from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
@@ -98,6 +100,7 @@ def quantize(
         )
         reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
     quantized = build(reasons)
+    run_pipeline(quantized, [align_channels])
     quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized)
     quality = compare(expected, run_graph(quantized, held))
     layers = [node.output for node in graph.nodes if node.op in MATRIX]
