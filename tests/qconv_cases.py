@@ -74,8 +74,8 @@ def _bytes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _operands(rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...]) -> list[np.ndarray]:
-    """Activations, weights, bias and multipliers; half of the time pairs of weights fit 16 bits."""
-    limit = int(rng.choice([64, 127]))
+    """Activations, weights, bias and multipliers; products of 4, 2 or 1 weights fit 16 bits."""
+    limit = int(rng.choice([32, 64, 127]))
     weights = rng.integers(-limit, limit + 1, w).astype(np.int8)
     bias = rng.integers(-10000, 10001, w[0]).astype(np.int32)
     multiplier = (rng.random(w[0]) * 1e-2).astype(np.float32)
