@@ -119,7 +119,9 @@ void rows(const DwconvF32& g) {
     if (row.last > g.kernel[0]) row.last = g.kernel[0];
     if (row.first > row.last) row.first = row.last;
     size_t ox = 0;
-    for (; ox + 7 <= g.out_width; ox += 7) columns<kWidth, kStride, 7>(g, row, ox);
+    if constexpr (F32::kLanes > 4) {  // code that the portable kernel is not worth
+      for (; ox + 7 <= g.out_width; ox += 7) columns<kWidth, kStride, 7>(g, row, ox);
+    }
     for (; ox + 3 <= g.out_width; ox += 3) columns<kWidth, kStride, 3>(g, row, ox);
     for (; ox < g.out_width; ++ox) columns<kWidth, kStride, 1>(g, row, ox);
   }
