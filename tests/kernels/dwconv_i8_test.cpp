@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "accumulator_case.h"
 #include "harness.h"
 #include "schema/enums.h"
 
@@ -86,6 +87,8 @@ class Problem {
   }
   size_t span(size_t pixels) const { return pixels == 0 ? 0 : (pixels - 1) * pixel_ + channels_; }
 
+  test::AccumulatorCase end() const { return {has(kResidual), has(kHardSwish), has(kFloat)}; }
+
   float expected(size_t oy, size_t ox, size_t c) {
     int64_t sum = bias_[c];
     for (size_t i = 0; i < f_.height; ++i)
@@ -96,18 +99,8 @@ class Problem {
         const int value = inside ? x_[((y - pad_) * width_ + x - pad_) * pixel_ + c] : x_zero_;
         sum += value * w_[(i * f_.width + j) * pixel_ + c];
       }
-    float t = static_cast<float>(static_cast<int32_t>(sum)) * multiplier_[c];
-    if (has(kResidual)) {
-      const int r = residual_[(oy * out_width_ + ox) * pixel_ + c];
-      const float scaled = static_cast<float>(r - 7) * 0.25f;
-      t = t + scaled;
-    }
-    if (has(kHardSwish)) {
-      const float gate = t * (1.0f / 6.0f) + 0.5f;
-      t = t * std::min(std::max(gate, 0.0f), 1.0f) * 0.75f;
-    }
-    if (has(kFloat)) return t;
-    return std::nearbyintf(std::min(std::max(t, 3.0f - 100.0f), 250.0f - 100.0f)) + 100.0f;
+    return end().expected(sum, multiplier_[c],
+                          residual_.data() + (oy * out_width_ + ox) * pixel_ + c);
   }
 
   template <typename T>
@@ -130,17 +123,8 @@ class Problem {
       g.pads[i] = pad_;
     }
     g.w = w_.data();
-    g.out.bias = bias_.data();
-    g.out.multiplier = multiplier_.data();
-    g.out.residual = has(kResidual) ? residual_.data() : nullptr;
+    g.out = end().record(bias_.data(), multiplier_.data(), residual_.data());
     g.out.small = !has(kHuge) && !has(kUnproven);
-    g.out.residual_zero = 7;
-    g.out.residual_scale = 0.25f;
-    g.out.output.scale = has(kHardSwish) ? 0.75f : 1.0f;
-    g.out.output.activation.fn =
-        static_cast<int32_t>(has(kHardSwish) ? UnaryFn::hard_swish : UnaryFn::identity);
-    g.out.output.dtype = static_cast<int32_t>(has(kFloat) ? DType::f32 : DType::u8);
-    if (!has(kFloat)) g.out.output.zero = 100, g.out.output.low = 3, g.out.output.high = 250;
     if (has(kInPlace) && has(kResidual) && !has(kFloat)) {
       std::memcpy(y.data(), residual_.data(), residual_.size());
       g.out.residual = reinterpret_cast<const uint8_t*>(y.data());

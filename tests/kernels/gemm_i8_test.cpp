@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "accumulator_case.h"
 #include "core/memory.h"
 #include "harness.h"
 #include "schema/enums.h"
@@ -82,22 +83,14 @@ struct Problem {
         b.data())[j / 16 * panel_stride + (s * ceil_div(k, 4) + p / 4) * 64 + j % 16 * 4 + p % 4];
   }
 
+  test::AccumulatorCase end() const { return {has(kResidual), has(kHardSwish), has(kFloat)}; }
+
   float expected(size_t i, size_t j) {
     int64_t sum = bias[j];
     for (size_t s = 0; s < segments; ++s)
       for (size_t p = 0; p < k; ++p)
         sum += int{a[i * a_stride + offsets[s] + p]} * int{weight(s, p, j)};
-    float t = static_cast<float>(static_cast<int32_t>(sum)) * multiplier[j];
-    if (has(kResidual)) {
-      const float r = static_cast<float>(int{residual[i * c_stride + j]} - 7) * 0.25f;
-      t = t + r;
-    }
-    if (has(kHardSwish)) {
-      const float gate = t * (1.0f / 6.0f) + 0.5f;
-      t = t * std::min(std::max(gate, 0.0f), 1.0f) * 0.75f;
-    }
-    if (has(kFloat)) return t;
-    return std::nearbyintf(std::min(std::max(t, 3.0f - 100.0f), 250.0f - 100.0f)) + 100.0f;
+    return end().expected(sum, multiplier[j], residual.data() + i * c_stride + j);
   }
 
   template <typename T>
@@ -115,16 +108,7 @@ struct Problem {
     g.b_panel_stride = panel_stride;
     g.c = c.data();
     g.c_stride = c_stride;
-    g.out.bias = bias.data();
-    g.out.multiplier = multiplier.data();
-    g.out.residual = has(kResidual) ? residual.data() : nullptr;
-    g.out.residual_zero = 7;
-    g.out.residual_scale = 0.25f;
-    g.out.output.scale = has(kHardSwish) ? 0.75f : 1.0f;
-    g.out.output.activation.fn =
-        static_cast<int32_t>(has(kHardSwish) ? UnaryFn::hard_swish : UnaryFn::identity);
-    g.out.output.dtype = static_cast<int32_t>(has(kFloat) ? DType::f32 : DType::u8);
-    if (!has(kFloat)) g.out.output.zero = 100, g.out.output.low = 3, g.out.output.high = 250;
+    g.out = end().record(bias.data(), multiplier.data(), residual.data());
     g.out.small = has(kSmall);
     kernel.run(g);
     for (size_t i = 0; i < m; ++i)

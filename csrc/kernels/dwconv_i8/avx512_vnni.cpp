@@ -2,7 +2,8 @@
 #include "kernels/simd/avx512_vnni.h"
 
 #include "kernels/dwconv_i8/bytes_avx2.h"
-#include "kernels/dwconv_i8/quads.h"
+#include "kernels/dwconv_i8/dwconv_i8_roll.h"
+#include "kernels/dwconv_i8/dwconv_i8_strip.h"
 
 namespace edgert {
 namespace {
@@ -23,28 +24,47 @@ struct Bytes64 {
 
   class Narrow {
    public:
-    explicit Narrow(const Requantize& r)
-        : zero_(_mm512_set1_epi16(static_cast<int16_t>(r.zero))),
-          low_(fill(static_cast<uint8_t>(r.low))),
-          high_(fill(static_cast<uint8_t>(r.high))) {}
+    explicit Narrow(const Requantize& r) : range_(r.zero, r.low, r.high) {}
     Row operator()(const Row* sums, const float* multipliers) const {
-      const Row low = half(sums, multipliers);
-      const Row high = half(sums + 2, multipliers + 32);
-      return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(low, high), low_), high_);
+      I32 integers[4];
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q)
+        integers[q] = to_i32(to_f32(I32{sums[q]}) * F32::load(multipliers + q * F32::kLanes));
+      return Bytes4::shuffled(integers, range_).v;
     }
 
    private:
-    Row half(const Row* sums, const float* multipliers) const {
-      return _mm512_adds_epi16(
-          _mm512_packs_epi32(round(sums[0], multipliers), round(sums[1], multipliers + 16)), zero_);
-    }
-    Row round(Row sum, const float* multipliers) const {
-      return _mm512_cvtps_epi32(
-          _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multipliers)));
-    }
-    Row zero_, low_, high_;
+    Bytes4::Range range_;
   };
 };
+
+// Groups of four rows as bytes.
+template <class Bytes>
+struct Quads : Bytes {
+  static constexpr int kGroupRows = 4, kSums = 4;
+  using Ints = typename Bytes::Row;
+  struct Columns {
+    Ints v[4];
+  };
+  static Columns interleave(const Ints* rows) {
+    const Ints low01 = Bytes::unpack_low8(rows[0], rows[1]);
+    const Ints high01 = Bytes::unpack_high8(rows[0], rows[1]);
+    const Ints low23 = Bytes::unpack_low8(rows[2], rows[3]);
+    const Ints high23 = Bytes::unpack_high8(rows[2], rows[3]);
+    return {{Bytes::unpack_low16(low01, low23), Bytes::unpack_high16(low01, low23),
+             Bytes::unpack_low16(high01, high23), Bytes::unpack_high16(high01, high23)}};
+  }
+  static Columns interleave_weights(const Ints* rows) { return interleave(rows); }
+  static Ints load_sums(const int32_t* p) { return Bytes::load(p); }
+  static Ints dot(Ints sum, Ints x, Ints w) { return dot_bytes(sum, x, w); }
+};
+
+template <class Bytes>
+void quad_blocks(const DwconvI8& g, size_t least, size_t& c) {
+  for_blocks<Quads<Bytes>>(g, least, c, [](const Block<Quads<Bytes>>& block) {
+    can_roll(block.g) ? roll(block) : Strips<Quads<Bytes>>(block).run();
+  });
+}
 
 void run(const DwconvI8& g) {
   size_t c = 0;

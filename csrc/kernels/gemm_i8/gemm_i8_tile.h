@@ -58,14 +58,8 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   typename Dot::Sum acc[kRows][kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
-    I32 bias;
-    if (v < kVectors - 1 || last == kLanes) {
-      bias = I32::load(g.out.bias + j + v * kLanes);
-    } else {
-      int32_t some[kLanes] = {};
-      for (int c = 0; c < last; ++c) some[c] = g.out.bias[j + v * kLanes + c];
-      bias = I32::load(some);
-    }
+    const int n = v < kVectors - 1 ? kLanes : last;
+    const I32 bias = load_first(g.out.bias + j + v * kLanes, n);
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) acc[r][v] = Dot::start(bias);
   }

@@ -13,7 +13,6 @@ class Requantizer {
  public:
   explicit Requantizer(const Requantize& r)
       : fn_(static_cast<UnaryFn>(r.activation.fn)),
-        to_float_(r.dtype == static_cast<int32_t>(DType::f32)),
         linear_(fn_ == UnaryFn::identity && r.scale == 1.0f),
         alpha_(constant(r.activation.alpha)),
         beta_(constant(r.activation.beta)),
@@ -22,8 +21,7 @@ class Requantizer {
         high_(constant(static_cast<float>(r.high - r.zero))),
         zero_(I32::broadcast(r.zero)) {}
 
-  bool linear() const { return linear_; }      // f(t) * scale is t
-  bool to_float() const { return to_float_; }  // the output is f32
+  bool linear() const { return linear_; }  // f(t) * scale is t
 
   F32 scaled(F32 t) const { return linear_ ? t : apply(fn_, t, alpha_, beta_) * scale_; }
   // Clamped first, so that the integer is small. NaN becomes low.
@@ -38,7 +36,7 @@ class Requantizer {
 
  private:
   UnaryFn fn_;
-  bool to_float_, linear_;
+  bool linear_;
   F32 alpha_, beta_, scale_, low_, high_;
   I32 zero_;
 };
