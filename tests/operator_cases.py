@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import starmap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 import numpy as np
-from qconv_cases import qconv_cases, qgemm_cases
+from qconv_cases import QuantizedCase, qconv_cases, qgemm_cases
 from quantized_cases import (
     dequantize_cases,
     lookup_cases,
@@ -16,6 +16,7 @@ from quantized_cases import (
     quantize_cases,
     random_bytes,
 )
+from wide_cases import wide_cases, wide_output_cases
 
 from edgert.schema import (
     BinaryFn,
@@ -141,7 +142,7 @@ def _pool(rng: np.random.Generator, average: bool) -> Iterator[Case]:
                          "pads": pads, "ceil_mode": ceil, "count_include_pad": count}  # fmt: skip
                 yield Case(attrs, [_normal(rng, *image)])
                 if not average:
-                    for dtype in ("uint8", "int8"):
+                    for dtype in ("uint8", "int8", "int16"):
                         yield Case(attrs, [random_bytes(rng, *image, dtype=dtype)])
 
 
@@ -303,7 +304,13 @@ def _cast(rng: np.random.Generator) -> Iterator[Case]:
 
 def _qaverage_pool(rng: np.random.Generator) -> Iterator[Case]:
     pools = [(case.attrs, case.inputs[0].shape) for case in _pool(rng, average=True)]
-    return starmap(Case, qaverage_pool_cases(rng, pools))
+    return starmap(Case, wide_cases(rng, qaverage_pool_cases(rng, pools)))
+
+
+def _products(
+    rng: np.random.Generator, cases: Callable[[np.random.Generator], Iterator[QuantizedCase]]
+) -> Iterator[QuantizedCase]:
+    return chain(wide_cases(rng, cases(rng)), wide_output_cases(cases(rng)))
 
 
 CASES = {
@@ -333,8 +340,8 @@ CASES = {
     "quantize": lambda rng: starmap(Case, quantize_cases(rng)),
     "dequantize": lambda rng: starmap(Case, dequantize_cases(rng)),
     "lookup": lambda rng: starmap(Case, lookup_cases(rng)),
-    "qconv": lambda rng: starmap(Case, qconv_cases(rng)),
-    "qgemm": lambda rng: starmap(Case, qgemm_cases(rng)),
-    "qbinary": lambda rng: starmap(Case, qbinary_cases(rng)),
+    "qconv": lambda rng: starmap(Case, _products(rng, qconv_cases)),
+    "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
+    "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
 }

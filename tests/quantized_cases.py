@@ -45,6 +45,9 @@ def quantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
             for shape in [(), (1, 5), (3, 37)]:
                 x = (100 * scale * rng.normal(size=shape)).astype(np.float32)
                 yield {"dtype": dtype, "scale": scale, "zero": zero}, [x], []
+    x = np.concatenate([np.arange(-65600, 65600, 11, dtype=np.float32) / 2, corners])
+    for scale in (1.0, 0.1):
+        yield {"dtype": DType.int16, "scale": scale, "zero": 0}, [x], []
 
 
 def dequantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
@@ -56,6 +59,7 @@ def dequantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
             yield {**attrs, "zero": -128}, [random_bytes(rng, *shape, dtype="int8")], []
             x = rng.integers(-(2**31), 2**31, shape).astype(np.int32)
             yield {**attrs, "zero": 0}, [x], []
+            yield {**attrs, "zero": 0}, [random_bytes(rng, *shape, dtype="int16")], []
 
 
 def lookup_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:

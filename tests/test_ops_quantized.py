@@ -66,6 +66,37 @@ REFUSED_INPUTS = [
     ("qaverage_pool", [(np.int8, IMAGE)], AVERAGE),
     ("qaverage_pool", [(U8, IMAGE[1:])], AVERAGE),
 ]
+WORDS = {"dtype": DType.int16, "scale": 1.0, "zero": 0, "low": -9, "high": 9}
+GEMM = {"residual_zero": 0, "residual_scale": 0.0, "output": WORDS}
+WIDE_BINARY = {**BINARY, "a_zero": 0, "b_zero": 0, "output": WORDS}
+REFUSED_WIDE = [
+    ("quantize", [(F, IMAGE)], {"dtype": DType.int16, "scale": 0.1, "zero": 1}),
+    ("dequantize", [(np.int16, IMAGE)], {"dtype": DType.float32, "scale": 0.1, "zero": -1}),
+    ("qbinary", [(np.int16, IMAGE), (U8, IMAGE)], WIDE_BINARY),
+    ("qbinary", [(U8, IMAGE), (np.int16, IMAGE)], WIDE_BINARY),
+    ("qbinary", [(U8, IMAGE), (U8, IMAGE)], WIDE_BINARY),
+    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "b_zero": 1}),
+    *(
+        ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "output": output})
+        for output in (
+            {**WORDS, "zero": 1},
+            {**WORDS, "low": -32769},
+            {**WORDS, "high": 32768},
+            {**WORDS, "low": 10},
+        )
+    ),
+    ("qaverage_pool", [(np.int16, IMAGE)], AVERAGE),  # a zero point
+    ("qaverage_pool", [(U8, IMAGE)], {**AVERAGE, "output": WORDS}),
+    ("lookup", [(np.int16, IMAGE), (U8, (256,))], {}),
+    ("qgemm", [(U8, (2, 4)), (np.int16, (3, 4)), (np.int32, (3,)), (F, (3,))], GEMM),
+    ("qgemm", [(np.int16, (2, 4)), (U8, (3, 4)), (np.int32, (3,)), (F, (3,))], GEMM),
+    ("qgemm", [(np.int8, (2, 4)), (np.int8, (3, 4)), (np.int32, (3,)), (F, (3,))], GEMM),
+    (
+        "qgemm",
+        [(np.int16, (2, 4)), (np.int8, (3, 4)), (np.int32, (3,)), (F, (3,)), (np.int16, (2, 3))],
+        {**GEMM, "residual_zero": 1},
+    ),
+]
 INPUTS = {"quantize": [F], "dequantize": [U8], "qbinary": [U8, U8], "qaverage_pool": [U8]}
 
 
@@ -91,6 +122,38 @@ def test_refused_outputs(output: dict) -> None:
 @pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_INPUTS)
 def test_refused_inputs(op: str, inputs: list, attrs: dict) -> None:
     refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
+
+
+@pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_WIDE)
+def test_refused_words(op: str, inputs: list, attrs: dict) -> None:
+    refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
+
+
+def test_refused_depth() -> None:
+    """Sums that a double could not hold."""
+    inputs = [np.zeros((1, 2**22 + 1), np.int16), np.zeros((1, 2**22 + 1), np.int8)]
+    inputs += [np.zeros(1, np.int32), np.zeros(1, F)]
+    with pytest.raises(FormatError, match="4194305 products, expected at most 4194304") as error:
+        one_op_graph("qgemm", inputs, GEMM, [1, 2, 3])
+    assert error.value.rule == "LIMIT"
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_refused_weights(channels: int) -> None:
+    weights = np.zeros((channels, 3, 3, 1), np.int16)
+    weights[-1, 1, 2] = -32768
+    inputs = [np.zeros((1, 6, 5, channels), np.int16), weights]
+    inputs += [np.zeros(channels, np.int32), np.zeros(channels, F)]
+    window = {
+        "strides": [1, 1],
+        "dilations": [1, 1],
+        "pads": [0] * 4,
+        "groups": channels,
+        "x_zero": 0,
+    }
+    with pytest.raises(FormatError, match="the weights contain -32768") as error:
+        run_op("qconv", inputs, {**window, **GEMM}, [1, 2, 3])
+    assert error.value.rule == "WEIGHTS"
 
 
 @pytest.mark.parametrize("planes", [1, 2, 3, 4, 5])

@@ -45,8 +45,14 @@ std::vector<KernelInfo> kernel_list() {
   family = "gemm_i8";
 #include "kernels/gemm_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "gemm_i16";
+#include "kernels/gemm_i16/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "dwconv_i8";
 #include "kernels/dwconv_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "dwconv_i16";
+#include "kernels/dwconv_i16/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "quantize_f32";
 #include "kernels/quantize_f32/kernels.inc"

@@ -128,10 +128,7 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
       gemm.b_panel_stride = panels_.panel_stride();
       gemm.c = static_cast<std::byte*>(operands.y) + at * element;
       gemm.c_stride = g.outputs;
-      gemm.out = operands.out;
-      gemm.out.bias += channel + j;
-      gemm.out.multiplier += channel + j;
-      if (gemm.out.residual) gemm.out.residual += at;
+      gemm.out = part_of(operands.out, channel + j, at);
       kernel_->run(gemm);
     }
 }

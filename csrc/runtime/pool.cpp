@@ -57,16 +57,16 @@ struct Pool {
   void (*kernel)(const Args&);
   Args args;  // all but its pointers
   std::vector<PoolWindow> rows, columns;
-  size_t images, image_elements, output_bytes;  // of an element
+  size_t images, image_elements, input_bytes, output_bytes;  // of an element
   uint32_t input, output;
 
   void operator()(const RunContext& context) const {
-    using X = std::remove_reference_t<decltype(*args.x)>;
-    const X* const x = context.tensor<X>(input);
+    using X = std::remove_const_t<std::remove_reference_t<decltype(*args.x)>>;
+    const std::byte* const x = context.tensor<std::byte>(input);
     std::byte* const y = context.tensor<std::byte>(output);
     const size_t row_elements = columns.size() * args.image.channels;
     const size_t row_reads = row_elements * rows[0].taps * columns[0].taps;
-    split(context.pool(), images * rows.size(), row_reads * sizeof(X),
+    split(context.pool(), images * rows.size(), row_reads * input_bytes,
           [&](size_t first, size_t last) {
             Args part = args;
             part.image.columns = columns.data();
@@ -74,7 +74,7 @@ struct Pool {
               const size_t index = row / rows.size(), r = row % rows.size();
               part.image.rows = rows.data() + r;
               part.image.row_count = std::min(last - row, rows.size() - r);
-              part.x = x + index * image_elements;
+              part.x = reinterpret_cast<const X*>(x + index * image_elements * input_bytes);
               part.y = reinterpret_cast<decltype(part.y)>(y + row * row_elements * output_bytes);
               kernel(part);
             }
@@ -93,6 +93,7 @@ Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kern
                   window_table(attrs, in, 1),
                   in.elements(0, 1),
                   in.elements(1, 4),
+                  dtype_bytes(context.input(0)->type.dtype),
                   dtype_bytes(context.output().type.dtype),
                   context.input_index(0),
                   context.node.output};
@@ -146,7 +147,13 @@ Step bind_pool_f32(const BindContext& context, bool average) {
 
 Step bind_max_pool_u8(const BindContext& context) {
   PoolU8 args = {};
-  args.is_signed = context.output().type.dtype == DType::i8;
+  const DType dtype = context.output().type.dtype;
+  args.is_signed = dtype == DType::i8;
+  args.wide = dtype == DType::i16;
+  args.output.dtype = static_cast<int32_t>(dtype);  // of i16: all that there are, as they are
+  args.output.scale = 1;
+  args.output.low = INT16_MIN;
+  args.output.high = INT16_MAX;
   return bind_windows(context, context.attrs<PoolAttrs>(), select_pool_u8(context.isa), args);
 }
 
@@ -154,6 +161,7 @@ Step bind_average_pool_u8(const BindContext& context) {
   const QPoolAttrs& attrs = context.attrs<QPoolAttrs>();
   PoolU8 args = {};
   args.average = true;
+  args.wide = context.input(0)->type.dtype == DType::i16;
   args.x_zero = attrs.x_zero;
   args.x_scale = attrs.x_scale;
   args.output = attrs.output;

@@ -20,8 +20,8 @@ struct CopyAxis {
 
 class StridedCopy {
  public:
-  // `axes` outermost first, at most 2 * kMaxRank; of size zero to copy nothing. Elements have 1, 4
-  // or 8 bytes.
+  // `axes` outermost first, at most 2 * kMaxRank; of size zero to copy nothing. Elements have 1, 2,
+  // 4 or 8 bytes.
   StridedCopy(size_t element_bytes, const std::vector<CopyAxis>& axes);
 
   // Copies the box whose first element is at `src` to the one whose first element is at `dst`.

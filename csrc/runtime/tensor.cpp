@@ -36,11 +36,14 @@ std::optional<uint64_t> stored_bytes(const TensorType& type, Layout layout) {
       if (shape.rank == 0) return std::nullopt;
       return (uint64_t{static_cast<uint32_t>(shape[0])} + 15) / 16 * 16 *
              shape.elements(1, shape.rank) * dtype_bytes(type.dtype);
+    case Layout::k2n16:
     case Layout::k4n16: {
       if (shape.rank < 2) return std::nullopt;
+      const uint64_t depth = layout == Layout::k2n16 ? 2 : 4;
       const uint64_t last = static_cast<uint32_t>(shape[shape.rank - 1]);
       return (uint64_t{static_cast<uint32_t>(shape[0])} + 15) / 16 * 16 *
-             shape.elements(1, shape.rank - 1) * ((last + 3) / 4 * 4) * dtype_bytes(type.dtype);
+             shape.elements(1, shape.rank - 1) * ((last + depth - 1) / depth * depth) *
+             dtype_bytes(type.dtype);
     }
   }
   return std::nullopt;

@@ -131,14 +131,15 @@ struct CastAttrs {
 // The end of every quantised operator. With t the exact result as a float, which the operator
 // states, f the activation, and each operation rounded on its own:
 //
-//   u8:   y = clamp(round(f(t) * scale), low - zero, high - zero) + zero, half to even; NaN gives
-//   low f32:  y = f(t) * scale; zero, low and high are 0
+//   u8, i16:  y = clamp(round(f(t) * scale), low - zero, high - zero) + zero, half to even; NaN
+//             gives low
+//   f32:      y = f(t) * scale; zero, low and high are 0
 struct Requantize {
   int32_t dtype;  // DType of the output
   Activation activation;
   float scale;
   int32_t zero;
-  int32_t low, high;  // 0 .. 255
+  int32_t low, high;  // in the range of the type
 };
 
 struct QuantizeAttrs {

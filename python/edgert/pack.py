@@ -68,13 +68,14 @@ def to_layout(data: np.ndarray, layout: Layout) -> np.ndarray:
     if layout == Layout.kn:
         return np.ascontiguousarray(data.reshape(n, k).T)
     panels = -(-n // 16)
-    if layout == Layout.k4n16:
-        last = -(-data.shape[-1] // 4)
+    if layout in (Layout.k2n16, Layout.k4n16):
+        side = 2 if layout == Layout.k2n16 else 4
+        last = -(-data.shape[-1] // side)
         taps = k // data.shape[-1] if k else 0
-        padded = np.zeros((panels * 16, taps, last * 4), data.dtype)
+        padded = np.zeros((panels * 16, taps, last * side), data.dtype)
         padded[:n, :, : data.shape[-1]] = data.reshape(n, taps, data.shape[-1])
         return np.ascontiguousarray(
-            padded.reshape(panels, 16, taps, last, 4).transpose(0, 2, 3, 1, 4)
+            padded.reshape(panels, 16, taps, last, side).transpose(0, 2, 3, 1, 4)
         )
     padded = np.zeros((panels * 16, k), data.dtype)
     padded[:n] = data.reshape(n, k)

@@ -11,28 +11,35 @@ namespace edgert::test {
 
 struct AccumulatorCase {
   bool residual, hard_swish, to_float;
+  bool wide = false;  // of products of i16: residual and output are i16 too
 
   AccumulatorOutput record(const int32_t* bias, const float* multiplier,
-                           const uint8_t* residuals) const {
+                           const void* residuals) const {
     AccumulatorOutput out = {};
     out.bias = bias;
     out.multiplier = multiplier;
-    out.residual = residual ? residuals : nullptr;
-    out.residual_zero = 7;
+    out.residual = residual ? static_cast<const uint8_t*>(residuals) : nullptr;
+    out.wide_residual = wide;
+    out.residual_zero = wide ? 0 : 7;
     out.residual_scale = 0.25f;
     out.output.scale = hard_swish ? 0.75f : 1.0f;
     out.output.activation.fn =
         static_cast<int32_t>(hard_swish ? UnaryFn::hard_swish : UnaryFn::identity);
-    out.output.dtype = static_cast<int32_t>(to_float ? DType::f32 : DType::u8);
-    if (!to_float) out.output.zero = 100, out.output.low = 3, out.output.high = 250;
+    out.output.dtype = static_cast<int32_t>(to_float ? DType::f32 : wide ? DType::i16 : DType::u8);
+    if (to_float) return out;
+    if (wide)
+      out.output.low = -20000, out.output.high = 32767;
+    else
+      out.output.zero = 100, out.output.low = 3, out.output.high = 250;
     return out;
   }
 
   // The output of a sum that includes the bias; `residuals` points to the one that belongs to it.
-  float expected(int64_t sum, float multiplier, const uint8_t* residuals) const {
-    float t = static_cast<float>(static_cast<int32_t>(sum)) * multiplier;
+  template <typename Residual>
+  float expected(int64_t sum, float multiplier, const Residual* residuals) const {
+    float t = static_cast<float>(wide ? sum : int64_t{static_cast<int32_t>(sum)}) * multiplier;
     if (residual) {
-      const float scaled = static_cast<float>(int{*residuals} - 7) * 0.25f;
+      const float scaled = static_cast<float>(int{*residuals} - (wide ? 0 : 7)) * 0.25f;
       t = t + scaled;
     }
     if (hard_swish) {
@@ -40,6 +47,7 @@ struct AccumulatorCase {
       t = t * std::min(std::max(gate, 0.0f), 1.0f) * 0.75f;
     }
     if (to_float) return t;
+    if (wide) return std::nearbyintf(std::min(std::max(t, -20000.0f), 32767.0f));
     return std::nearbyintf(std::min(std::max(t, 3.0f - 100.0f), 250.0f - 100.0f)) + 100.0f;
   }
 };

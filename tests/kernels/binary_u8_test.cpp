@@ -107,6 +107,7 @@ void check(size_t rows, size_t columns, const Repetition& in_a, const Repetition
   };
   for (BinaryFn fn : {BinaryFn::add, BinaryFn::mul}) {
     BinaryU8 g = {fn,
+                  false,
                   rows,
                   columns,
                   operand(in_a, a.data(), scales.a_zero, scales.a),
@@ -150,9 +151,14 @@ TEST(binary_u8_every_pair) {
   for (int i = 0; i < 256; ++i) a[i] = b[i] = static_cast<uint8_t>(i);
   for (const Scales& s : kScales)
     for (BinaryFn fn : {BinaryFn::add, BinaryFn::mul}) {
-      BinaryU8 g = {
-          fn,      256, 256, {a.data(), 1, 0, s.a_zero, s.a}, {b.data(), 0, 1, s.b_zero, s.b},
-          nullptr, {}};
+      BinaryU8 g = {fn,
+                    false,
+                    256,
+                    256,
+                    {a.data(), 1, 0, s.a_zero, s.a},
+                    {b.data(), 0, 1, s.b_zero, s.b},
+                    nullptr,
+                    {}};
       g.output = output(DType::u8, UnaryFn::identity, 1.0f);
       run<uint8_t>(g, Guard::kBack);
       g.output = output(DType::u8, UnaryFn::sqrt, 3.0f);  // of negative sums: no number
@@ -169,6 +175,7 @@ TEST(binary_u8_in_place) {
       for (uint8_t& x : a) x = static_cast<uint8_t>(random.bits());
       for (uint8_t& x : b) x = static_cast<uint8_t>(random.bits());
       BinaryU8 g = {BinaryFn::add,
+                    false,
                     1,
                     kRows * kColumns,
                     {a.data(), 0, 1, 1, 0.5f},

@@ -25,21 +25,34 @@ int expected(float x, const QuantizeF32& g) {
   return static_cast<int>(std::nearbyintf(std::min(std::max(x / g.scale, low), high))) + g.zero;
 }
 
-void check(const std::vector<float>& values, float scale, int zero, int low, Guard guard) {
+template <typename T>
+void check_as(const std::vector<float>& values, float scale, int zero, Guard guard) {
+  using Limits = std::numeric_limits<T>;
+  constexpr DType kType = Limits::digits == 15 ? DType::i16
+                          : Limits::is_signed  ? DType::i8
+                                               : DType::u8;
   GuardedArray<float> x(values.size(), guard);
   std::copy(values.begin(), values.end(), x.data());
   for (const QuantizeF32Kernel& kernel : rows()) {
-    GuardedArray<uint8_t> y(values.size(), guard);
-    const QuantizeF32 g = {x.size(), x.data(), y.data(), scale, zero, low, low + 255};
+    GuardedArray<T> y(values.size(), guard);
+    const QuantizeF32 g = {x.size(), x.data(), kType,         y.data(),
+                           scale,    zero,     Limits::min(), Limits::max()};
     kernel.run(g);
     for (size_t i = 0; i < x.size(); ++i) {
-      const int found = low < 0 ? static_cast<int8_t>(y[i]) : y[i], wanted = expected(x[i], g);
+      const int found = y[i], wanted = expected(x[i], g);
       if (found == wanted) continue;
       CHECK(false, "%s scale=%a zero=%d n=%zu: %a gives %d, expected %d", kernel.name, scale, zero,
             x.size(), x[i], found, wanted);
       return;
     }
   }
+}
+
+void check(const std::vector<float>& values, float scale, int zero, int low, Guard guard) {
+  if (low < 0)
+    check_as<int8_t>(values, scale, zero, guard);
+  else
+    check_as<uint8_t>(values, scale, zero, guard);
 }
 
 // The ties of every result and their neighbours, which tell a division from an estimate of it.
@@ -60,6 +73,21 @@ TEST(quantize_f32_rounds_a_true_quotient) {
         }
         check(x, scale, zero, low, Guard::kBack);
       }
+}
+
+TEST(quantize_f32_wide) {
+  for (float scale : {1.0f, 0.1f, 1.0f / 3, 0x1p-91f, 1e-42f}) {
+    std::vector<float> x = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 0.0f, -0.0f};
+    for (int half = -65550; half <= 65550; half += half > -65500 && half < 65500 ? 7 : 1) {
+      const float tie = 0.5f * static_cast<float>(half) * scale;
+      for (float next : {tie, std::nextafter(tie, -1e30f), std::nextafter(tie, 1e30f)})
+        x.push_back(next);
+    }
+    check_as<int16_t>(x, scale, 0, Guard::kBack);
+  }
+  for (size_t n = 0; n < 70; ++n)
+    for (Guard guard : {Guard::kFront, Guard::kBack})
+      check_as<int16_t>(std::vector<float>(n, 1234.5f), 0.25f, 0, guard);
 }
 
 TEST(quantize_f32_extremes) {

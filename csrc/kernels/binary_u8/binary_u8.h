@@ -1,10 +1,11 @@
-// The sum or the product of two quantised operands, which may repeat along rows or columns.
+// The sum or the product of two quantised operands, which may repeat along rows or columns. They
+// are bytes or, for which zero points are 0, integers of 16 bits.
 //
 //   add: t = float(a - a_zero) * a_scale + float(b - b_zero) * b_scale
-//   mul: t = float((a - a_zero) * (b - b_zero)) * (a_scale * b_scale)
+//   mul: t = float((a - a_zero) * (b - b_zero)) * (a_scale * b_scale), the product exact
 //   y[r][j] = requantize(t), as schema/attrs.h says
 //
-// y may be a or b if that has the same shape, repeats nowhere and y is uint8_t. Any alignment. All
+// y may be a or b if that has the same shape, repeats nowhere and the type of y. Any alignment. All
 // kernels give the same bits, but for activations that are not piecewise polynomials.
 #pragma once
 
@@ -19,7 +20,7 @@ namespace edgert {
 
 // Element (r, j) of an operand is data[r * row + j * column].
 struct BinaryOperandU8 {
-  const uint8_t* data;
+  const uint8_t* data;  // of int16_t if BinaryU8::wide
   size_t row;
   size_t column;  // 1, or 0: one element per row
   int32_t zero;
@@ -28,9 +29,10 @@ struct BinaryOperandU8 {
 
 struct BinaryU8 {
   BinaryFn fn;  // add or mul
+  bool wide;    // the operands are int16_t
   size_t rows, columns;
   BinaryOperandU8 a, b;
-  void* y;  // rows x columns, contiguous; uint8_t or float, as output.dtype says
+  void* y;  // rows x columns, contiguous; uint8_t, int16_t or float, as output.dtype says
   Requantize output;
 };
 

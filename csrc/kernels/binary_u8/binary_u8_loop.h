@@ -29,8 +29,8 @@ class Combination {
   template <bool to_integer>
   F32 combine(F32 a, F32 b) const {
     if (fn == BinaryFn::add) return a * a_scale_ + b * b_scale_;
-    // The product of two integers of 9 bits is exact. As an integer it has one zero only, which a
-    // result that is an integer does not show.
+    // The product of two integers of 9 bits is exact, that of 16 bits is rounded once. As an
+    // integer it has one zero only, which a result that is an integer does not show.
     return (to_integer ? a * b : a * b + F32::zero()) * scale_;
   }
   // Whether the magnitude of every result is small enough to become an integer as it is.
@@ -103,6 +103,39 @@ inline void combine_all(const BinaryU8& g) {
     combine_typed<BinaryFn::add>(g);
 }
 
+// Operands of 16 bits, vector by vector; T is the type of the result.
+template <typename T>
+__attribute__((noinline)) void combine_wide_as(const BinaryU8& g) {
+  constexpr size_t kLanes = F32::kLanes;
+  const Requantizer requantizer(g.output);
+  const Combination<BinaryFn::add> sum(g);
+  const Combination<BinaryFn::mul> product(g);
+  const auto load = [](const int16_t* row, size_t column, size_t j, int n) {
+    return to_f32(column == 0 ? I32::broadcast(*row) : load_i16_first(row + j, n));
+  };
+  for (size_t r = 0; r < g.rows; ++r) {
+    const int16_t* const a = reinterpret_cast<const int16_t*>(g.a.data) + r * g.a.row;
+    const int16_t* const b = reinterpret_cast<const int16_t*>(g.b.data) + r * g.b.row;
+    T* const y = static_cast<T*>(g.y) + r * g.columns;
+    for (size_t j = 0; j < g.columns; j += kLanes) {
+      const int n = static_cast<int>(g.columns - j < kLanes ? g.columns - j : kLanes);
+      const F32 x = load(a, g.a.column, j, n), z = load(b, g.b.column, j, n);
+      requantizer.store(
+          g.fn == BinaryFn::mul ? product.combine<false>(x, z) : sum.combine<false>(x, z), y + j,
+          n);
+    }
+  }
+}
+
+inline void combine_wide(const BinaryU8& g) {
+  if (g.output.dtype == static_cast<int32_t>(DType::f32))
+    combine_wide_as<float>(g);
+  else if (g.output.dtype == static_cast<int32_t>(DType::i16))
+    combine_wide_as<int16_t>(g);
+  else
+    combine_wide_as<uint8_t>(g);
+}
+
 // A matrix combined with one row for all: several of its rows become one, which fills more lanes.
 inline void combine_with_row(const BinaryU8& g, BinaryOperandU8 BinaryU8::* matrix,
                              BinaryOperandU8 BinaryU8::* row) {
@@ -136,6 +169,7 @@ inline void binary(const BinaryU8& g) {
     return x.row == g.columns && x.column == 1;
   };
   if (g.columns == 0) return;
+  if (g.wide) return combine_wide(g);
   if (is_matrix(g.a) && is_row(g.b))
     combine_with_row(g, &BinaryU8::a, &BinaryU8::b);
   else if (is_row(g.a) && is_matrix(g.b))

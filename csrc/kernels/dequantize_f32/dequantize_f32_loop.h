@@ -23,6 +23,10 @@ inline void dequantize(const DequantizeF32& d) {
     const int32_t* const x = static_cast<const int32_t*>(d.x);
     return scale_all(d, [x](size_t i, int n) { return load_first(x + i, n); });
   }
+  if (d.dtype == DType::i16) {
+    const int16_t* const x = static_cast<const int16_t*>(d.x);
+    return scale_all(d, [x](size_t i, int n) { return load_i16_first(x + i, n); });
+  }
   // A signed byte is the unsigned one with the top bit flipped, minus 128.
   const uint8_t* const x = static_cast<const uint8_t*>(d.x);
   const int32_t bias = d.dtype == DType::i8 ? 128 : 0;

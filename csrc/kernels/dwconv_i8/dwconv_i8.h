@@ -22,7 +22,7 @@ struct DwconvI8 {
   const uint8_t* x;     // [height][width][pixel_stride]
   size_t height, width;
   uint8_t x_zero;
-  void* y;  // [...][out_width][pixel_stride] of uint8_t or float, as out.output.dtype says
+  void* y;  // [...][out_width][pixel_stride] of uint8_t, int16_t or float, as out.output.dtype says
   size_t out_width;
   size_t row_begin, row_end;  // output rows to compute
   size_t kernel[2], strides[2], dilations[2];

@@ -40,7 +40,7 @@ struct GemmI8 {
   const int8_t* b;  // (s, p, j): b[j / 16 * b_panel_stride +
                     //            (s * ceil(k / 4) + p / 4) * 64 + j % 16 * 4 + p % 4]
   size_t b_panel_stride;
-  void* c;          // uint8_t or float, as output.dtype says
+  void* c;          // uint8_t, int16_t or float, as output.dtype says
   size_t c_stride;  // elements, of c and of the residual
   AccumulatorOutput out;
 };

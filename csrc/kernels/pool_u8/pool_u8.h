@@ -1,4 +1,5 @@
-// Maximum and average over windows of an image of bytes, channels innermost.
+// Maximum and average over windows of an image of bytes or, if `wide`, of integers of 16 bits,
+// whose zero point is 0; channels innermost.
 //
 //   maximum: y[r][c][k] = the largest x in the window
 //   average: t = float(sum of x - x_zero in the window) *
@@ -18,11 +19,11 @@
 namespace edgert {
 
 struct PoolU8 {
-  bool average;
+  bool average, wide;
   PoolImage image;
-  const uint8_t* x;
-  void* y;         // of an average: uint8_t or float, as output.dtype says
-  bool is_signed;  // of a maximum: x and y are int8_t
+  const uint8_t* x;  // of int16_t if wide
+  void* y;           // of an average: uint8_t, int16_t or float, as output.dtype says
+  bool is_signed;    // of a maximum: x and y are int8_t
   int32_t x_zero;
   float x_scale;
   Requantize output;  // the last three: of an average

@@ -1,21 +1,23 @@
-// y[i] = clamp(round(x[i] / scale) + zero, low, high), half to even, as a byte; NaN gives `low`.
+// y[i] = clamp(round(x[i] / scale) + zero, low, high), half to even; NaN gives `low`.
 //
 // The quotient is rounded as a division rounds it: all kernels give the same bits. Any alignment;
 // x and y do not overlap. scale is positive and finite, zero is in low .. high, and these are
-// 0 .. 255 or -128 .. 127.
+// all that the type of y can be.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "core/cpu.h"
+#include "schema/enums.h"
 
 namespace edgert {
 
 struct QuantizeF32 {
   size_t n;
   const float* x;
-  uint8_t* y;  // int8_t if low is negative
+  DType dtype;  // of y: u8, i8 or i16
+  void* y;
   float scale;
   int32_t zero, low, high;
 };

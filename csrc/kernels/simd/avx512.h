@@ -119,6 +119,20 @@ inline void store_u8(uint8_t* p, I32 a, int n) {
   _mm512_mask_cvtepi32_storeu_epi8(p, F32::first_lanes(n).v, a.v);
 }
 
+// Integers of 16 bits, one per lane.
+inline I32 load_i16(const int16_t* p) {
+  return {_mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline I32 load_i16(const int16_t* p, int n) {  // the first n; the other lanes are zero
+  return {_mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(F32::first_lanes(n).v, p))};
+}
+inline void store_i16(int16_t* p, I32 a) {  // lanes in -2^15 .. 2^15 - 1
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
+}
+inline void store_i16(int16_t* p, I32 a, int n) {
+  _mm512_mask_cvtepi32_storeu_epi16(p, F32::first_lanes(n).v, a.v);
+}
+
 // Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
 class Bytes4 {
  public:

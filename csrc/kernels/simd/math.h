@@ -28,6 +28,9 @@ inline I32 load_first(const int32_t* p, int n) {
 inline I32 load_u8_first(const uint8_t* p, int n) {
   return n == F32::kLanes ? load_u8(p) : load_u8(p, n);
 }
+inline I32 load_i16_first(const int16_t* p, int n) {
+  return n == F32::kLanes ? load_i16(p) : load_i16(p, n);
+}
 inline void store_first(float* p, int n, F32 x) { n == F32::kLanes ? x.store(p) : x.store(p, n); }
 
 // c[0] + c[1] x + ...

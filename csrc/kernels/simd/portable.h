@@ -130,6 +130,18 @@ inline void store_u8(uint8_t* p, I32 a, int n) {  // lanes in 0 .. 255
 }
 inline void store_u8(uint8_t* p, I32 a) { store_u8(p, a, F32::kLanes); }
 
+// Integers of 16 bits, one per lane.
+inline I32 load_i16(const int16_t* p, int n) {  // the first n; the other lanes are zero
+  I32 r = I32::zero();
+  for (int i = 0; i < n; ++i) r.v[i] = static_cast<uint32_t>(int32_t{p[i]});
+  return r;
+}
+inline I32 load_i16(const int16_t* p) { return load_i16(p, F32::kLanes); }
+inline void store_i16(int16_t* p, I32 a, int n) {  // lanes in -2^15 .. 2^15 - 1
+  for (int i = 0; i < n; ++i) p[i] = static_cast<int16_t>(a.v[i]);
+}
+inline void store_i16(int16_t* p, I32 a) { store_i16(p, a, F32::kLanes); }
+
 // Half to even: adding 2^23 leaves no bit for a fraction.
 inline F32 round(F32 a) {
   const I32 sign = bits(a) & I32::broadcast(INT32_MIN);

@@ -32,6 +32,10 @@ class Requantizer {
     const I32 q = quantized(scaled(t));
     n == F32::kLanes ? store_u8(y, q) : store_u8(y, q, n);
   }
+  void store(F32 t, int16_t* y, int n) const {
+    const I32 q = quantized(scaled(t));
+    n == F32::kLanes ? store_i16(y, q) : store_i16(y, q, n);
+  }
   void store(F32 t, float* y, int n) const { store_first(y, n, scaled(t)); }
 
  private:
@@ -48,33 +52,44 @@ inline bool is_plain(const AccumulatorOutput& out) {
          out.residual == nullptr;
 }
 
-// From sums that include the bias to their outputs: `rows` rows of `columns` sums, `stride`
-// elements apart and readable to a whole vector, of the output channels from j on. The first output
-// is element `at` of y and of the residual, `y_stride` lie between rows.
-template <typename T>
-__attribute__((noinline)) void finish_as(const AccumulatorOutput& out, size_t j,
-                                         const int32_t* sums, int rows, int stride, int columns,
-                                         T* y, size_t at, size_t y_stride) {
+inline F32 load_residual(const AccumulatorOutput& out, size_t at, int n) {
+  if (out.wide_residual)
+    return to_f32(load_i16_first(reinterpret_cast<const int16_t*>(out.residual) + at, n));
+  return to_f32(load_u8_first(out.residual + at, n) - I32::broadcast(out.residual_zero));
+}
+
+inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
+inline F32 load_sums(const float* p) { return F32::load(p); }
+
+// From sums, rounded to float or not, that include the bias to their outputs: `rows` rows of
+// `columns` sums, `stride` elements apart and readable to a whole vector, of the output channels
+// from j on. The first output is element `at` of y and of the residual, `y_stride` lie between
+// rows.
+template <typename T, typename Sum>
+__attribute__((noinline)) void finish_as(const AccumulatorOutput& out, size_t j, const Sum* sums,
+                                         int rows, int stride, int columns, T* y, size_t at,
+                                         size_t y_stride) {
   const Requantizer requantizer(out.output);
-  const I32 residual_zero = I32::broadcast(out.residual_zero);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {
     const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
     const F32 multiplier = load_first(out.multiplier + j + v, n);
     for (int r = 0; r < rows; ++r) {
       const size_t to = at + r * y_stride + v;
-      F32 t = to_f32(I32::load(sums + r * stride + v)) * multiplier;
-      if (out.residual)
-        t = t + to_f32(load_u8_first(out.residual + to, n) - residual_zero) * residual_scale;
+      F32 t = load_sums(sums + r * stride + v) * multiplier;
+      if (out.residual) t = t + load_residual(out, to, n) * residual_scale;
       requantizer.store(t, y + to, n);
     }
   }
 }
 
-inline void finish(const AccumulatorOutput& out, size_t j, const int32_t* sums, int rows,
-                   int stride, int columns, void* y, size_t at, size_t y_stride) {
+template <typename Sum>
+inline void finish(const AccumulatorOutput& out, size_t j, const Sum* sums, int rows, int stride,
+                   int columns, void* y, size_t at, size_t y_stride) {
   if (out.output.dtype == static_cast<int32_t>(DType::f32))
     finish_as(out, j, sums, rows, stride, columns, static_cast<float*>(y), at, y_stride);
+  else if (out.output.dtype == static_cast<int32_t>(DType::i16))
+    finish_as(out, j, sums, rows, stride, columns, static_cast<int16_t*>(y), at, y_stride);
   else
     finish_as(out, j, sums, rows, stride, columns, static_cast<uint8_t*>(y), at, y_stride);
 }

@@ -72,6 +72,8 @@ Step with_type(DType dtype, const Body& body) {
       return body(int64_t{});
     case DType::i8:
       return body(int8_t{});
+    case DType::i16:
+      return body(int16_t{});
     case DType::u8:
       return body(uint8_t{});
     case DType::boolean:

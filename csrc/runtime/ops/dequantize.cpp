@@ -8,8 +8,8 @@ namespace {
 TensorType infer(const NodeTypes& node) {
   const QuantizeAttrs& attrs = node.attrs<QuantizeAttrs>();
   const DType dtype = node.input(0).dtype;
-  if (dtype != DType::u8 && dtype != DType::i8 && dtype != DType::i32)
-    node.fail("DTYPE", "input 0 is %s, expected uint8, int8 or int32", dtype_name(dtype));
+  if (dtype != DType::u8 && dtype != DType::i8 && dtype != DType::i16 && dtype != DType::i32)
+    node.fail("DTYPE", "input 0 is %s, expected uint8, int8, int16 or int32", dtype_name(dtype));
   if (attrs.dtype != static_cast<int32_t>(DType::f32))
     node.fail("ATTR", "the output has type %d, expected float32", attrs.dtype);
   require_scale(node, attrs.scale, "scale");

@@ -5,8 +5,8 @@ namespace {
 
 TensorType infer(const NodeTypes& node) {
   const DType dtype = node.input(0).dtype;
-  if (dtype != DType::f32 && dtype != DType::u8 && dtype != DType::i8)
-    node.fail("DTYPE", "input 0 is %s, expected float32, uint8 or int8", dtype_name(dtype));
+  if (dtype != DType::f32 && dtype != DType::u8 && dtype != DType::i8 && dtype != DType::i16)
+    node.fail("DTYPE", "input 0 is %s, expected float32, uint8, int8 or int16", dtype_name(dtype));
   return {dtype, infer_windows(node, node.attrs<PoolAttrs>())};
 }
 

@@ -16,6 +16,7 @@ bool encode_value(float value, DType dtype, std::byte* element) {
   float low = 0, high = 1;  // of the other types, as floats that are in their range
   if (dtype == DType::i8) low = -128, high = 127;
   if (dtype == DType::u8) high = 255;
+  if (dtype == DType::i16) low = -0x1p15f, high = 0x1p15f - 1;
   if (dtype == DType::i32) low = -0x1p31f, high = 0x1.fffffep30f;
   if (dtype == DType::i64) low = -0x1p63f, high = 0x1.fffffep62f;
   if (!(value >= low && value <= high) || std::trunc(value) != value) return false;

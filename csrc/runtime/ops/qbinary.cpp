@@ -7,16 +7,20 @@ namespace {
 
 TensorType infer(const NodeTypes& node) {
   const QBinaryAttrs& attrs = node.attrs<QBinaryAttrs>();
-  node.require_dtype(0, DType::u8);
-  node.require_dtype(1, DType::u8);
+  const DType dtype = node.input(0).dtype;
+  if (dtype != DType::i16) node.require_dtype(0, DType::u8);
+  node.require_dtype(1, dtype);
   if (attrs.fn != static_cast<int32_t>(BinaryFn::add) &&
       attrs.fn != static_cast<int32_t>(BinaryFn::mul))
     node.fail("ATTR", "function %d, expected add or mul", attrs.fn);
-  require_zero(node, attrs.a_zero, DType::u8, "a_zero");
-  require_zero(node, attrs.b_zero, DType::u8, "b_zero");
+  require_zero(node, attrs.a_zero, dtype, "a_zero");
+  require_zero(node, attrs.b_zero, dtype, "b_zero");
   // A difference is a sum with a negative scale.
   require_scale(node, attrs.a_scale < 0 ? -attrs.a_scale : attrs.a_scale, "a_scale");
   require_scale(node, attrs.b_scale < 0 ? -attrs.b_scale : attrs.b_scale, "b_scale");
+  // Kernels of bytes write no more than bytes or floats.
+  if (dtype == DType::u8 && attrs.output.dtype == static_cast<int32_t>(DType::i16))
+    node.fail("ATTR", "the output of uint8 operands is int16");
   return infer_requantize(node, attrs.output, broadcast_shape(node));
 }
 
@@ -26,24 +30,27 @@ Step bind(const BindContext& context) {
   const Broadcast shape(type.shape, context.input(0)->type.shape, context.input(1)->type.shape);
   const BinaryU8Kernel& kernel = select_binary_u8(context.isa);
   const size_t bytes = dtype_bytes(type.dtype);
+  const bool wide = context.input(0)->type.dtype == DType::i16;
+  const size_t element = wide ? sizeof(int16_t) : 1;  // of an operand
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const a = run.tensor<uint8_t>(in_a);
             const uint8_t* const b = run.tensor<uint8_t>(in_b);
             std::byte* const y = run.tensor<std::byte>(out);
-            split_broadcast(
-                run.pool(), shape, 2 + bytes,
-                [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
-                  run_kernel(
-                      {static_cast<BinaryFn>(attrs.fn),
-                       rows,
-                       columns,
-                       {a + from_a.offset, from_a.row, from_a.column, attrs.a_zero, attrs.a_scale},
-                       {b + from_b.offset, from_b.row, from_b.column, attrs.b_zero, attrs.b_scale},
-                       y + at * bytes,
-                       attrs.output});
-                });
+            split_broadcast(run.pool(), shape, 2 * element + bytes,
+                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                              run_kernel({static_cast<BinaryFn>(attrs.fn),
+                                          wide,
+                                          rows,
+                                          columns,
+                                          {a + from_a.offset * element, from_a.row, from_a.column,
+                                           attrs.a_zero, attrs.a_scale},
+                                          {b + from_b.offset * element, from_b.row, from_b.column,
+                                           attrs.b_zero, attrs.b_scale},
+                                          y + at * bytes,
+                                          attrs.output});
+                            });
           }};
 }
 

@@ -1,7 +1,9 @@
 #include "kernels/dwconv_i8/dwconv_i8.h"
+#include "runtime/conv_gemm_i16.h"
 #include "runtime/conv_gemm_i8.h"
 #include "runtime/conv_shape.h"
 #include "runtime/depthwise.h"
+#include "runtime/depthwise_i16.h"
 #include "runtime/quantized.h"
 
 namespace edgert {
@@ -9,20 +11,20 @@ namespace {
 
 TensorType infer(const NodeTypes& node) {
   const QConvAttrs& attrs = node.attrs<QConvAttrs>();
-  node.require_dtype(0, DType::u8);
-  node.require_dtype(1, DType::i8);
-  require_zero(node, attrs.x_zero, DType::u8, "x_zero");
-  return infer_accumulator(node, attrs, infer_conv(node, ConvWindow(attrs)));
+  const Shape out = infer_conv(node, ConvWindow(attrs));
+  require_factors(node, node.shape(1).elements(1, 4), attrs.x_zero);
+  return infer_accumulator(node, attrs, out);
 }
 
-Layout layout_for(const QConvAttrs& attrs, const Shape& x, const Shape& w) {
-  if (is_depthwise(ConvWindow(attrs), x, w)) return Layout::kn;
-  return attrs.groups == 1 || w[0] / attrs.groups % kPanelOutputs == 0 ? Layout::k4n16
-                                                                       : Layout::row;
+Layout layout_for(const QConvAttrs& attrs, const TensorType& x, const TensorType& w) {
+  if (is_depthwise(ConvWindow(attrs), x.shape, w.shape)) return Layout::kn;
+  const bool panels = attrs.groups == 1 || w.shape[0] / attrs.groups % kPanelOutputs == 0;
+  if (!panels || (x.dtype == DType::i16 && w.dtype == DType::i8)) return Layout::row;
+  return w.dtype == DType::i16 ? Layout::k2n16 : Layout::k4n16;
 }
 
 Layout weight_layout(const NodeTypes& node) {
-  return layout_for(node.attrs<QConvAttrs>(), node.shape(0), node.shape(1));
+  return layout_for(node.attrs<QConvAttrs>(), node.input(0), node.input(1));
 }
 
 Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
@@ -50,10 +52,7 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
       d.x = run.tensor<uint8_t>(t.x) + task.x;
       d.y = run.tensor<std::byte>(t.y) + task.y * output_bytes(out.output);
       d.w += task.channel;
-      d.out = t.bound(out, run);
-      d.out.bias += task.channel;
-      d.out.multiplier += task.channel;
-      if (d.out.residual) d.out.residual += task.y;
+      d.out = part_of(t.bound(out, run), task.channel, task.y);
       d.row_begin = task.row_begin;
       d.row_end = task.row_end;
       d.scratch = run.scratch() + thread * scratch;
@@ -66,12 +65,17 @@ Step bind_depthwise(const BindContext& context, const ConvGeometry& g) {
 Step bind(const BindContext& context) {
   const QConvAttrs& attrs = context.attrs<QConvAttrs>();
   const ConvWindow window(attrs);
-  const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
-  const ConvGeometry geometry = conv_geometry(window, x, w, context.output().type.shape);
-  if (is_depthwise(window, x, w)) return bind_depthwise(context, geometry);
+  const TensorType &x = context.input(0)->type, &w = context.input(1)->type;
+  const ConvGeometry geometry =
+      conv_geometry(window, x.shape, w.shape, context.output().type.shape);
+  const bool wide = x.dtype == DType::i16;
   context.constant(1, layout_for(attrs, x, w));
-  return bind_gemm_i8(context, geometry, static_cast<uint8_t>(attrs.x_zero),
-                      accumulator_output(attrs));
+  if (is_depthwise(window, x.shape, w.shape))
+    return wide ? bind_depthwise_i16(context, geometry, accumulator_output(attrs))
+                : bind_depthwise(context, geometry);
+  return wide ? bind_gemm_i16(context, geometry, accumulator_output(attrs))
+              : bind_gemm_i8(context, geometry, static_cast<uint8_t>(attrs.x_zero),
+                             accumulator_output(attrs));
 }
 
 }  // namespace

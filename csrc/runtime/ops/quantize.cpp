@@ -9,8 +9,9 @@ TensorType infer(const NodeTypes& node) {
   const QuantizeAttrs& attrs = node.attrs<QuantizeAttrs>();
   node.require_dtype(0, DType::f32);
   if (attrs.dtype != static_cast<int32_t>(DType::u8) &&
-      attrs.dtype != static_cast<int32_t>(DType::i8))
-    node.fail("ATTR", "the output has type %d, expected uint8 or int8", attrs.dtype);
+      attrs.dtype != static_cast<int32_t>(DType::i8) &&
+      attrs.dtype != static_cast<int32_t>(DType::i16))
+    node.fail("ATTR", "the output has type %d, expected uint8, int8 or int16", attrs.dtype);
   const DType dtype = static_cast<DType>(attrs.dtype);
   require_scale(node, attrs.scale, "scale");
   if (attrs.scale == 0) node.fail("ATTR", "scale is 0");
@@ -21,18 +22,18 @@ TensorType infer(const NodeTypes& node) {
 Step bind(const BindContext& context) {
   const QuantizeAttrs attrs = context.attrs<QuantizeAttrs>();
   const QuantizeF32Kernel& kernel = select_quantize_f32(context.isa);
-  const TensorType& type = context.output().type;
-  const int32_t low = type.dtype == DType::i8 ? -128 : 0;
-  const size_t n = type.shape.elements();
+  const TensorType type = context.output().type;
+  const Limits limits = limits_of(type.dtype);
+  const size_t n = type.shape.elements(), bytes = dtype_bytes(type.dtype);
   const uint32_t in = context.input_index(0), out = context.node.output;
-  return {
-      kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
-        const float* const x = run.tensor<float>(in);
-        uint8_t* const y = run.tensor<uint8_t>(out);
-        split_elements(run.pool(), n, sizeof(float) + 1, [=](size_t first, size_t last) {
-          run_kernel({last - first, x + first, y + first, attrs.scale, attrs.zero, low, low + 255});
-        });
-      }};
+  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+            const float* const x = run.tensor<float>(in);
+            std::byte* const y = run.tensor<std::byte>(out);
+            split_elements(run.pool(), n, sizeof(float) + bytes, [=](size_t first, size_t last) {
+              run_kernel({last - first, x + first, type.dtype, y + first * bytes, attrs.scale,
+                          attrs.zero, limits.low, limits.high});
+            });
+          }};
 }
 
 }  // namespace

@@ -34,17 +34,18 @@ def requantize(t: np.ndarray, output: np.void) -> np.ndarray:
         return scaled
     zero, low, high = (int(output[key]) for key in ("zero", "low", "high"))
     clamped = np.minimum(np.fmax(scaled, _f32(low - zero)), _f32(high - zero))
-    return (np.rint(clamped).astype(np.int32) + zero).astype(np.uint8)
+    return (np.rint(clamped).astype(np.int32) + zero).astype(DType(output["dtype"]).name)
 
 
-def _wrap(total: np.ndarray) -> np.ndarray:
-    """Sums modulo 2^32, as int32."""
-    return total.astype(np.int64).astype(np.int32)
+def _rounded(total: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Sums of products of ``dtype`` in float32: exact ones of int16, else modulo 2^32."""
+    exact = total.astype(np.int64)
+    return (exact if dtype == np.int16 else exact.astype(np.int32)).astype(np.float32)
 
 
 def _finish(total: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
     """Inputs 2 to 4 are bias, multiplier and residual; ``total`` has exact integers."""
-    t = _wrap(total + inputs[2]).astype(np.float32) * inputs[3]
+    t = _rounded(total + inputs[2], inputs[0].dtype) * inputs[3]
     if len(inputs) > 4 and inputs[4] is not None:
         residual = inputs[4].astype(np.int32) - attrs["residual_zero"]
         t = t + residual.astype(np.float32) * attrs["residual_scale"]
@@ -87,7 +88,9 @@ def _qbinary(attrs: np.void, inputs: Inputs) -> np.ndarray:
 
 def _qaverage_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
     total, counts = sum_windows(attrs["pool"], inputs[0].astype(np.float64) - attrs["x_zero"])
-    t = _wrap(total).astype(np.float32) * (attrs["x_scale"] / counts.astype(np.float32))
+    t = total.astype(np.int64).astype(np.int32).astype(np.float32) * (
+        attrs["x_scale"] / counts.astype(np.float32)
+    )
     return requantize(t, attrs["output"])
 
 

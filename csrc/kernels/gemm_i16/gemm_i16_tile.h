@@ -1,0 +1,129 @@
+// The loops of every gemm_i16 kernel, over the vector types of the including file and a function
+// that adds two products to each lane.
+#pragma once
+
+#include <utility>
+
+#include "kernels/gemm_i16/gemm_i16.h"
+#include "kernels/simd/requantize.h"
+
+namespace edgert {
+namespace {
+
+inline int32_t pair_of(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return pair;
+}
+
+// Adds sums to totals; what the sums were made of fits in 32 bits.
+template <int n>
+__attribute__((noinline)) void spill(const int32_t* sums, double* totals) {
+  for (int i = 0; i < n; ++i) totals[i] += static_cast<double>(sums[i]);
+}
+
+// One tile of kRows rows from row i on, of the panel at column j.
+template <I32 (*dot)(I32, I32, I32), int kRows>
+void tile(const GemmI16& g, size_t i, size_t j, int columns) {
+  constexpr int kLanes = F32::kLanes, kVectors = kWideOutputs / kLanes;
+  constexpr int kStep = kWideOutputs * kWideDepth, kSums = kRows * kWideOutputs;
+  const int16_t* b = g.b + j / kWideOutputs * g.b_panel_stride;
+  int32_t bias[kWideOutputs] = {};
+  for (int q = 0; q < columns; ++q) bias[q] = g.out.bias[j + q];
+
+  // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
+  I32 acc[kRows][kVectors];
+  double totals[kSums];
+  if (!g.narrow)
+    for (int s = 0; s < kSums; ++s) totals[s] = bias[s % kWideOutputs];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r)
+      acc[r][v] = g.narrow ? I32::load(bias + v * kLanes) : I32::zero();
+  int32_t sums[kSums];
+  const auto store = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v].store(sums + (r * kVectors + v) * kLanes);
+  };
+
+  const size_t stride = g.a_stride;
+  size_t room = g.chunk;
+  for (size_t s = 0; s < g.segments; ++s) {
+    // Every third row has a pointer; the two after it are reached through an index register.
+    constexpr int kPointers = (kRows + 2) / 3;
+    const int16_t* a[kPointers];
+    for (int r = 0; r < kPointers; ++r) a[r] = g.a + (i + 3 * r) * stride + g.a_offsets[s];
+    const auto step = [&](auto pair) __attribute__((always_inline)) {
+      I32 w[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v)
+        w[v] = I32::load(reinterpret_cast<const int32_t*>(b) + v * kLanes);
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) {
+        const I32 x = I32::broadcast(pair(a[r / 3] + r % 3 * stride));
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = dot(acc[r][v], x, w[v]);
+      }
+      for (int r = 0; r < kPointers; ++r) a[r] += kWideDepth;
+      b += kStep;
+    };
+    size_t left = (g.k + 1) / kWideDepth;
+    while (left > 0) {
+      if (room == 0) {
+        store();
+        spill<kSums>(sums, totals);
+#pragma GCC unroll 32
+        for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+          for (int v = 0; v < kVectors; ++v) acc[r][v] = I32::zero();
+        room = g.chunk;
+      }
+      const size_t steps = left < room ? left : room;
+      left -= steps;
+      room -= steps;
+      const bool half = left == 0 && g.k % kWideDepth != 0;  // the last step has one element
+      for (size_t u = half ? 1 : 0; u < steps; ++u) step(pair_of);
+      if (half) step([](const int16_t* p) { return int32_t{static_cast<uint16_t>(*p)}; });
+    }
+  }
+
+  store();
+  float rounded[kSums];
+  if (g.narrow) {
+    for (int s = 0; s < kSums; ++s) rounded[s] = static_cast<float>(sums[s]);
+  } else {
+    spill<kSums>(sums, totals);
+    for (int s = 0; s < kSums; ++s) rounded[s] = static_cast<float>(totals[s]);
+  }
+  finish(g.out, j, rounded, kRows, kWideOutputs, columns, g.c, i * g.c_stride + j, g.c_stride);
+}
+
+using Tile = void (*)(const GemmI16&, size_t, size_t, int);
+
+template <I32 (*dot)(I32, I32, I32), int... kRows>
+const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
+  static constexpr Tile tiles[] = {tile<dot, kRows + 1>...};
+  return tiles;
+}
+
+// Panel by panel, its rows in tiles of nearly equal height, so that there is no thin last one.
+template <I32 (*dot)(I32, I32, I32), int kRows>
+void gemm(const GemmI16& g) {
+  const Tile* const tiles = tiles_of<dot>(std::make_integer_sequence<int, kRows>());
+  for (size_t j = 0; j < g.n; j += kWideOutputs) {
+    const int columns =
+        g.n - j < kWideOutputs ? static_cast<int>(g.n - j) : static_cast<int>(kWideOutputs);
+    size_t left = (g.m + kRows - 1) / kRows;
+    for (size_t i = 0; left > 0; --left) {
+      const size_t rows = (g.m - i + left - 1) / left;
+      tiles[rows - 1](g, i, j, columns);
+      i += rows;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace edgert

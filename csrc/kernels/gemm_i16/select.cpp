@@ -1,0 +1,13 @@
+#include "kernels/gemm_i16/gemm_i16.h"
+
+namespace edgert {
+
+const GemmI16Kernel& select_gemm_i16(IsaSet isa) {
+#define KERNEL(symbol, level, mr, nr)                                                 \
+  static const GemmI16Kernel kernel_##symbol = {#symbol, Isa::level, symbol, mr, nr}; \
+  if (isa.has(Isa::level)) return kernel_##symbol;
+#include "kernels/gemm_i16/kernels.inc"
+  __builtin_unreachable();  // portable is always there
+}
+
+}  // namespace edgert
