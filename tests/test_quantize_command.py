@@ -84,12 +84,31 @@ def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     plain = report(capsys, *words)["quantization"]["sqnr"]
     done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
     assert done["quantization"]["sqnr"] >= plain + 2
-    assert done["quantization"]["float_layers"]
+    assert done["quantization"]["wide_layers"]
     again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
-    assert report(capsys, *again)["quantization"]["float_layers"].keys() == (
-        done["quantization"]["float_layers"].keys()
+    assert (
+        report(capsys, *again)["quantization"]["wide_layers"]
+        == (done["quantization"]["wide_layers"])
     )
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
+
+
+@pytest.mark.parametrize(("weights", "least"), [("int8", 25), ("int16", 55)])
+def test_int16(
+    folder: Path, capsys: pytest.CaptureFixture[str], weights: str, least: float
+) -> None:
+    """All layers, and what compare and info say of them."""
+    words = ["--quantize", "int16", "--weights", weights, "--calibrate", "data.npy"]
+    done = report(capsys, "convert", "digits.onnx", *words)["quantization"]
+    assert len(done["wide_layers"]) == done["layers"]
+    assert done["sqnr"] > least
+    words = ["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]
+    layers = report(capsys, *words)["layers"]
+    wide = [layer for layer in layers if layer["dtype"] == "int16"]
+    assert wide
+    assert all(0 < layer["used"] <= 1 and layer["saturated"] < 0.01 for layer in wide)
+    assert main(["info", "digits.edgert", "--plan"]) == 0
+    assert "gemm_i16" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -97,6 +116,7 @@ def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     [
         ["--calibrate", "data.npy"],
         ["--min-sqnr", "20"],
+        ["--weights", "int16"],
         ["--quantize", "int8", "--steps", "nonsense"],
         ["--quantize", "int8", "--calibrate", "absent.npy"],
         ["--quantize", "int8", "--recipe", "absent.json"],

@@ -16,6 +16,8 @@ from edgert.quantize.quality import sqnr
 from edgert.schema import BinaryFn, PadMode, UnaryFn
 
 PLAIN = Recipe(Options("minmax", ()))
+WIDE = Recipe(Options(activations="int16", weights="int16"))
+WIDE_NARROW_WEIGHTS = Recipe(Options(activations="int16", weights="int8"))
 
 
 def activation(fn: UnaryFn, alpha: float = 0, beta: float = 0) -> dict:
@@ -156,8 +158,57 @@ def test_operators_on_bytes(case: str, recipe: Recipe) -> None:
     assert found > 28
 
 
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("recipe", "least"), [(WIDE, 60), (WIDE_NARROW_WEIGHTS, 32)], ids=["int16", "int8 weights"]
+)
+def test_operators_on_int16(case: str, recipe: Recipe, least: float) -> None:
+    """No byte anywhere; what would need a table is computed in float."""
+    net = Net()
+    graph, done, found = quantized(net, chain(net, CASES[case](net)), recipe=recipe)
+    assert {np.dtype(v.dtype).name for v in graph.values.values() if v.data is None} <= {
+        "float32", "int16",
+    }  # fmt: skip
+    weights = {graph.values[n.inputs[1]].dtype.name for n in graph.nodes if n.op == "qgemm"}
+    assert weights == {recipe.options.weights}
+    assert not {"conv", "gemm", "lookup"} & set(ops(graph))
+    assert len(done.wide_layers) == done.layers
+    assert found > least
+
+
 def test_residual_and_squeeze_excite() -> None:
     """The sum is part of the convolution, the gate a product on bytes: no islands of floats."""
+    net = residual_net()
+    graph, _, found = quantized(net, *net.outputs)
+    assert set(ops(graph)) == {
+        "quantize", "qconv", "qaverage_pool", "qbinary", "reshape", "qgemm"
+    }  # fmt: skip
+    assert sum(len(n.inputs) == 5 for n in graph.nodes if n.op == "qconv") == 1
+    assert found > 28
+    wide, _, found = quantized(residual_net(), *net.outputs, recipe=WIDE)
+    assert ops(wide) == ops(graph)
+    assert found > 60
+
+
+@pytest.mark.parametrize("weights", ["int8", "int16"])
+def test_some_layers_on_int16(weights: str) -> None:
+    """Any layer alone, and any alone on bytes: values are converted where they must be."""
+    net = residual_net()
+    _, free, _ = quantized(net, *net.outputs)
+    layers = [node.output for node in residual_net().nodes if node.op in ("conv", "gemm")]
+    best = 0.0
+    for layer in layers:
+        for wide in ([layer], [other for other in layers if other != layer]):
+            recipe = Recipe(Options(weights=weights), wide_layers=tuple(wide))
+            graph, done, found = quantized(residual_net(), *net.outputs, recipe=recipe)
+            assert set(done.wide_layers) == set(wide)
+            assert {"uint8", "int16"} <= {v.dtype.name for v in graph.values.values()}
+            assert found > 28
+            best = max(best, done.quality.sqnr)
+    assert best > free.quality.sqnr
+
+
+def residual_net() -> Net:
     net = Net()
     x = net.conv(net.x(1, 8, 8, 3), 8, 3, pads=[1] * 4, **activation(UnaryFn.hard_swish))
     y = net.conv(x, 8, 3, groups=8, pads=[1] * 4, **activation(UnaryFn.hard_swish))
@@ -166,12 +217,8 @@ def test_residual_and_squeeze_excite() -> None:
     y = net.b(BinaryFn.mul, y, gate)
     weight, bias = net.random(8, 1, 1, 8), net.random(8)
     y = net.op("conv", y, weight, bias, x, **CONV)
-    graph, _, found = quantized(net, net.gemm(net.mean(y, 1, 2, keep=0), 5))
-    assert set(ops(graph)) == {
-        "quantize", "qconv", "qaverage_pool", "qbinary", "reshape", "qgemm"
-    }  # fmt: skip
-    assert sum(len(n.inputs) == 5 for n in graph.nodes if n.op == "qconv") == 1
-    assert found > 28
+    net.outputs = [net.gemm(net.mean(y, 1, 2, keep=0), 5)]
+    return net
 
 
 def test_bytes_are_transposed() -> None:
@@ -316,16 +363,31 @@ def test_gate_keeps_layers_until_the_target_holds() -> None:
     target = Target(sqnr=free.quality.sqnr + 3)
     graph, done = quantize(deep_net(), samples, target=target)
     assert done.quality.sqnr >= target.sqnr
-    assert 0 < len(done.float_layers) < done.layers
-    assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
+    assert 0 < len(done.wide_layers) < done.layers
+    assert done.float_layers == ()
     again, repeated = quantize(deep_net(), samples, done.recipe)
     assert repeated.quality == done.quality
     assert [n.op for n in again.nodes] == [n.op for n in graph.nodes]
 
 
+def test_gate_beyond_int16() -> None:
+    """Where int16 is not enough, the costliest layers are float."""
+    samples = samples_of(deep_net(), 8)
+    _, wide = quantize(deep_net(), samples, WIDE)
+    for recipe in (Recipe(), WIDE):
+        target = Target(sqnr=wide.quality.sqnr + 1)
+        _, done = quantize(deep_net(), samples, recipe, target)
+        assert done.quality.sqnr >= target.sqnr
+        assert done.float_layers
+        assert len(done.wide_layers) == done.layers - len(done.float_layers)
+        assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
+        _, repeated = quantize(deep_net(), samples, done.recipe)
+        assert repeated.quality == done.quality
+
+
 def test_gate_at_the_limit() -> None:
     """A target that only floats can meet leaves a network of floats."""
-    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=100))
+    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=150))
     assert len(done.float_layers) == done.layers == 5
     assert "quantize" not in ops(graph)
 
@@ -341,7 +403,12 @@ def test_recipe_states_a_range() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [Recipe(float_layers=("nobody",)), Recipe(tensors={"nobody": (-1, 1)})]
+    "recipe",
+    [
+        Recipe(float_layers=("nobody",)),
+        Recipe(wide_layers=("nobody",)),
+        Recipe(tensors={"nobody": (-1, 1)}),
+    ],
 )
 def test_recipe_of_another_model(recipe: Recipe) -> None:
     net = deep_net()

@@ -13,11 +13,15 @@ from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
 from edgert.quantize.weights import (
+    LARGEST_WIDE,
+    WeightKind,
     channel_scales,
     keeps_pair_rule,
-    round_to_bytes,
+    round_weights,
     trim_pairs,
 )
+
+BYTES, PAIRED = WeightKind(), WeightKind(paired=True)
 
 
 def histogram(*arrays) -> Histogram:
@@ -157,30 +161,30 @@ def test_an_outlier_does_not_spoil_the_range() -> None:
 def test_scale_of_a_channel() -> None:
     """Weights that are whole steps of their largest one lose nothing."""
     rows = np.array([[[127, -5, 3]], [[-12.7, 0.5, 0]]])
-    scale = channel_scales(rows, np.zeros(2), 1.0, paired=False)
+    scale = channel_scales(rows, np.zeros(2), 1.0, BYTES)
     assert scale == pytest.approx([1, 0.1])
-    assert round_to_bytes(rows, scale, False).tolist() == [[[127, -5, 3]], [[-127, 5, 0]]]
+    assert round_weights(rows, scale, BYTES).tolist() == [[[127, -5, 3]], [[-127, 5, 0]]]
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-45, 1e-40])
 def test_channels_of_nothing(value: float) -> None:
     """Zeros and denormals are zeros, with a scale that is a number."""
     rows = np.full((1, 1, 4), value)
-    scale = channel_scales(rows, np.zeros(1), 1.0, paired=True)
+    scale = channel_scales(rows, np.zeros(1), 1.0, PAIRED)
     assert scale == [1]
-    assert not round_to_bytes(rows, scale, True).any()
+    assert not round_weights(rows, scale, PAIRED).any()
 
 
 def test_huge_weights() -> None:
     """The largest floats are weights like others."""
     rows = np.array([[[3e38, -1.5e38]]])
-    scale = channel_scales(rows, np.zeros(1), 1.0, paired=False)
-    assert round_to_bytes(rows, scale, False).tolist() == [[[127, -64]]]
+    scale = channel_scales(rows, np.zeros(1), 1.0, BYTES)
+    assert round_weights(rows, scale, BYTES).tolist() == [[[127, -64]]]
 
 
 def test_a_large_bias_widens_the_scale() -> None:
     """The bias must fit 32 bits beside the sum."""
-    scale = channel_scales(np.full((1, 1, 2), 1e-6), np.array([1e6]), 0.01, paired=False)
+    scale = channel_scales(np.full((1, 1, 2), 1e-6), np.array([1e6]), 0.01, BYTES)
     assert 1e6 / (0.01 * scale[0]) == pytest.approx(2**29)
 
 
@@ -196,12 +200,12 @@ def test_trim_pairs() -> None:
 def test_paired_weights_keep_the_rule(channels: int) -> None:
     """Whatever the weights are, and the scale is the best for weights that are trimmed."""
     rows = np.random.default_rng(channels).normal(size=(6, 9, channels))
-    scale = channel_scales(rows, np.zeros(6), 1.0, paired=True)
-    data = round_to_bytes(rows, scale, True)
+    scale = channel_scales(rows, np.zeros(6), 1.0, PAIRED)
+    data = round_weights(rows, scale, PAIRED)
     assert keeps_pair_rule(data)
     error = np.square(data * scale[:, None, None] - rows).sum()
     for factor in (0.5, 0.8, 1.25, 2):
-        other = round_to_bytes(rows, scale * factor, True) * scale[:, None, None] * factor
+        other = round_weights(rows, scale * factor, PAIRED) * scale[:, None, None] * factor
         assert error <= np.square(other - rows).sum()
 
 
@@ -221,8 +225,8 @@ def test_compensation_beats_rounding(paired: bool) -> None:
     mixed = rng.normal(size=(2, 48, 48))
     moments = mixed @ np.swapaxes(mixed, 1, 2) / 48
     rows = weight.reshape(10, 4, 12)
-    scale = channel_scales(rows, np.zeros(10), 1.0, paired).reshape(2, 5)
-    plain = round_to_bytes(rows, scale.reshape(-1), paired).reshape(weight.shape)
+    scale = channel_scales(rows, np.zeros(10), 1.0, WeightKind(paired)).reshape(2, 5)
+    plain = round_weights(rows, scale.reshape(-1), WeightKind(paired)).reshape(weight.shape)
     found = compensate(weight, scale, moments, 12, paired)
     assert error_of(found, weight, scale, moments) < 0.7 * error_of(plain, weight, scale, moments)
     assert np.abs(found).max() <= 127
@@ -240,10 +244,33 @@ def test_compensation_of_dead_inputs() -> None:
     assert np.array_equal(found, np.rint(weight / scale[:, :, None]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_wide_weights(seed: int) -> None:
+    """Half a step off at most, of steps that the largest weight is LARGEST_WIDE of."""
+    rows = np.random.default_rng(seed).normal(size=(4, 3, 5))
+    scale = channel_scales(rows, np.zeros(4), 1e-4, WeightKind(is_wide=True, wide_input=True))
+    data = round_weights(rows, scale, WeightKind(is_wide=True))
+    assert (np.abs(data).max((1, 2)) == LARGEST_WIDE).all()
+    assert (np.abs(data * scale[:, None, None] - rows) <= scale[:, None, None] / 2 + 1e-12).all()
+
+
+def test_wide_form() -> None:
+    """One bit of room, around zero, whatever the bytes cover."""
+    form = Affine.of_range(-1.0, 3.0, 8.0).wide
+    assert (form.zero, form.is_wide, form.dtype) == (0, True, np.int16)
+    assert form.quantize(np.array([8, -8, 0, 99, -99, np.nan], np.float32)).tolist() == [
+        16384, -16384, 0, 32767, -32768, -32768,
+    ]  # fmt: skip
+    assert Affine.of_range(0.0, 0.0).wide.quantize(np.zeros(2)).tolist() == [0, 0]
+
+
 # --- options and recipes
 
 
-@pytest.mark.parametrize("options", [{"ranges": "best"}, {"steps": ("equalise",)}])
+@pytest.mark.parametrize(
+    "options",
+    [{"ranges": "best"}, {"steps": ("equalise",)}, {"weights": "int4"}, {"activations": "u8"}],
+)
 def test_unknown_options(options: dict) -> None:
     with pytest.raises(InputError, match="expected"):
         Options(**options)
@@ -251,7 +278,8 @@ def test_unknown_options(options: dict) -> None:
 
 def test_recipe_round_trip(tmp_path) -> None:
     """What was written is read."""
-    recipe = Recipe(Options("minmax", ("correct",), False), ("a", "b"), {"t": (-1.0, 2.5)})
+    options = Options("minmax", ("correct",), False, "int16", "int8")
+    recipe = Recipe(options, ("a", "b"), {"t": (-1.0, 2.5)}, ("c",))
     (tmp_path / "r.json").write_text(recipe.text())
     assert read_recipe(tmp_path / "r.json") == recipe
 
@@ -265,6 +293,10 @@ def test_recipe_round_trip(tmp_path) -> None:
         '{"format": "edgert-recipe-1", "layers": []}',
         '{"format": "edgert-recipe-1", "float": "a"}',
         '{"format": "edgert-recipe-1", "float": [1]}',
+        '{"format": "edgert-recipe-1", "int16": {"a": 1}}',
+        '{"format": "edgert-recipe-1", "int16": [1]}',
+        '{"format": "edgert-recipe-1", "weights": 8}',
+        '{"format": "edgert-recipe-1", "activations": []}',
         '{"format": "edgert-recipe-1", "tensors": {"a": [1, 2]}}',
         '{"format": "edgert-recipe-1", "tensors": {"a": [-1]}}',
         '{"format": "edgert-recipe-1", "tensors": {"a": [NaN, 1]}}',

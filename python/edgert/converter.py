@@ -18,7 +18,7 @@ from edgert.inputs import ImageOptions, random_inputs
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
-from edgert.quantize import STEPS, Options, Quantization, Recipe, Target, read_recipe
+from edgert.quantize import ACTIVATIONS, STEPS, Options, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
@@ -57,6 +57,7 @@ def convert(
     ranges: str = "mse",
     steps: Sequence[str] = STEPS,
     fits_int16: bool = True,
+    weights: str | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
@@ -70,20 +71,22 @@ def convert(
     the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
     each of ``STAGES`` as it begins.
 
-    ``quantize="int8"`` makes the network compute on bytes. ``calibrate`` is the data that shows it
+    ``quantize="int8"`` makes the network compute on bytes, ``"int16"`` on integers of 16 bits, with
+    ``weights`` "int8" (by default) or "int16". ``calibrate`` is the data that shows it
     which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
     or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
     the ranges are those of random inputs. ``ranges``, ``steps`` and ``fits_int16`` are those of
     :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
-    the first samples: layers stay in float until it does.
+    the first samples: layers get int16, or stay in float, until it does; ``weights`` is then the
+    type of the weights of those on int16, by default "int16".
 
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
     """
     begin = progress or (lambda stage: None)
-    if quantize not in (None, "int8"):
-        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8'", "QUANTIZE")
+    if quantize not in (None, *ACTIVATIONS):
+        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8' or 'int16'", "QUANTIZE")
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
@@ -101,7 +104,8 @@ def convert(
     if quantize is not None:
         samples = calibration_samples(graph, calibrate, image or ImageOptions())
         if recipe is None:
-            recipe = Recipe(Options(ranges, tuple(steps), fits_int16))
+            weights = weights or ("int8" if quantize == "int16" else "int16")
+            recipe = Recipe(Options(ranges, tuple(steps), fits_int16, quantize, weights))
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
         target = Target(min_sqnr, min_agreement)

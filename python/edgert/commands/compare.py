@@ -13,7 +13,7 @@ from edgert.report import Outcome, decibels, json_number, table
 HELP = "compare a converted model with its original, layer by layer"
 DETAILS = (
     "Runs both on the same data. SQNR is the energy of a layer's result over that of its error; "
-    "range is the part of the 256 levels that occurs, saturated the part of the elements at "
+    "range is the part of the levels that occurs, saturated the part of the elements at "
     "either end of them."
 )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgert.quantize import Quantization
 
 RANGES = "mse", "minmax", "percentile", "entropy"
+TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
 CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
 
@@ -27,7 +28,15 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     """The arguments that only a quantised model needs."""
     group = parser.add_argument_group("quantisation")
     group.add_argument(
-        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
+        "--quantize",
+        choices=TYPES,
+        help="compute on bytes: a quarter of the size, faster; or on integers of 16 bits, closer "
+        "to the original",
+    )
+    group.add_argument(
+        "--weights",
+        choices=TYPES,
+        help="of layers on int16 (default: int8 with --quantize int16, else int16)",
     )
     group.add_argument(
         "--calibrate",
@@ -50,7 +59,10 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         help="weights of the full range: more exact, slower on CPUs with AVX2 alone",
     )
     group.add_argument(
-        "--min-sqnr", type=float, metavar="DB", help="keep layers in float until this is reached"
+        "--min-sqnr",
+        type=float,
+        metavar="DB",
+        help="give layers int16, or float, until this is reached",
     )
     group.add_argument(
         "--min-agreement",
@@ -68,10 +80,11 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
 def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; InputError for some without --quantize."""
     if args.quantize is None:
-        given = [args.calibrate, args.min_sqnr, args.min_agreement, args.recipe]
+        given = [args.calibrate, args.weights, args.min_sqnr, args.min_agreement, args.recipe]
         if any(value is not None for value in given):
             raise InputError(
-                "--calibrate, --min-sqnr, --min-agreement and --recipe need --quantize", "ARGUMENT"
+                "--calibrate, --weights, --min-sqnr, --min-agreement and --recipe need --quantize",
+                "ARGUMENT",
             )
         return {}
     return {
@@ -80,6 +93,7 @@ def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
         "ranges": args.ranges,
         "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
         "fits_int16": not args.no_fits_int16,
+        "weights": args.weights,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
         "recipe": args.recipe,
@@ -106,6 +120,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
         "skipped": list(done.skipped),
         "layers": done.layers,
         "float_layers": dict(done.float_layers),
+        "wide_layers": list(done.wide_layers),
         "sqnr": json_number(done.quality.sqnr),
         "agreement": done.quality.agreement,
         "recipe": str(recipe),
@@ -115,6 +130,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
 def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
+    on_bytes = done.layers - len(done.float_layers) - len(done.wide_layers)
     if done.data_free:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
@@ -124,13 +140,16 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         lines.append(f"WARNING: {len(done.skipped)} calibration files could not be read:")
         lines += [f"  {reason}" for reason in done.skipped]
     rows = [
-        ("layers on bytes", f"{done.layers - len(done.float_layers)} of {done.layers}"),
+        ("layers on bytes", f"{on_bytes} of {done.layers}"),
+        ("layers on int16", f"{len(done.wide_layers)} of {done.layers}"),
         ("calibration", f"{done.samples} {'random inputs' if done.data_free else 'samples'}"),
         ("SQNR", decibels(done.quality.sqnr)),
         ("agreement", f"{done.quality.agreement:.1%}"),
         ("recipe", str(recipe)),
     ]
     lines.append(table(rows))
+    if done.wide_layers and on_bytes:
+        lines.append("\n" + table([(name,) for name in done.wide_layers], ("layer on int16",)))
     if done.float_layers:
         lines.append("\n" + table(done.float_layers, ("layer in float", "because")))
     return "\n".join(lines)

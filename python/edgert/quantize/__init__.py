@@ -1,4 +1,4 @@
-"""Post-training quantisation of an optimised graph to bytes; see :func:`quantize`."""
+"""Post-training quantisation of an optimised graph to integers; see :func:`quantize`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
 from edgert.quantize.fit import fit_weights
-from edgert.quantize.gate import keep_float
+from edgert.quantize.gate import keep_accurate
 from edgert.quantize.histogram import Histogram
 from edgert.quantize.layers import SCALES
 from edgert.quantize.lower import Lowering
-from edgert.quantize.options import STEPS, Options
+from edgert.quantize.options import ACTIVATIONS, STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
@@ -37,13 +37,15 @@ class Quantization:
     """What a quantisation did.
 
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
-    why; ``quality`` was measured on the first ``HELD_SAMPLES`` samples. ``recipe`` would lead to
-    the same decisions again. ``skipped`` names the calibration files that could not be read.
+    why, ``wide_layers`` which are on int16; ``quality`` was measured on the first ``HELD_SAMPLES``
+    samples. ``recipe`` would lead to the same decisions again. ``skipped`` names the calibration
+    files that could not be read.
     """
 
     samples: int
     layers: int
     float_layers: tuple[tuple[str, str], ...]
+    wide_layers: tuple[str, ...]
     quality: Quality
     recipe: Recipe
     skipped: tuple[str, ...] = ()
@@ -57,9 +59,10 @@ def quantize(
     target: Target = Target(),  # noqa: B008
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Graph, Quantization]:
-    """The graph on unsigned bytes where that is possible; its inputs and outputs stay floats.
+    """The graph on integers where that is possible; its inputs and outputs stay floats.
 
-    ``samples`` are read once. If ``target`` is not met, the layers that cost most stay in float.
+    ``samples`` are read once. If ``target`` is not met on bytes, the layers that cost most get
+    int16; if that is not enough, they stay in float.
     ``progress`` is called with each of ``STAGES`` as it begins, and as samples pass, with a number
     behind it. The weights of ``graph`` change as equalisation changes them.
     """
@@ -75,41 +78,47 @@ def quantize(
     equalized: list[str] = []
     if "equalize" in recipe.options.steps:
         equalized = equalize(graph, held, recipe.tensors)
-    assignment = assign(graph, recipe.float_layers)
+    options = recipe.options
+    wide = {*recipe.wide_layers}
+    if options.activations == "int16":
+        wide = {node.output for node in graph.nodes if node.op in MATRIX}
+    assignment = assign(graph, recipe.float_layers, wide)
     histograms = observe(graph, assignment, itertools.chain(held, seen))
     begin(STAGES[1])
     reasons = dict.fromkeys(recipe.float_layers, "the recipe says so")
     affine = _scales(assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
-    assignment = assign(graph, reasons)
-    plain = fit_weights(graph, assignment, affine, held, replace(recipe.options, steps=()))
+    assignment = assign(graph, reasons, wide)
+    plain = fit_weights(graph, assignment, affine, held, replace(options, steps=()))
     reasons.update(_too_large(graph, assignment, affine, plain))
 
-    def build(floats: Collection[str]) -> Graph:
-        chosen = assign(graph, floats)
-        weights = fit_weights(graph, chosen, affine, held, recipe.options)
+    def build(floats: Collection[str], wide: Collection[str]) -> Graph:
+        chosen = assign(graph, floats, wide)
+        weights = fit_weights(graph, chosen, affine, held, options)
         return _lower(graph, chosen, affine, weights)
 
-    def sketch(floats: Collection[str]) -> Graph:
-        return _lower(graph, assign(graph, floats), affine, plain)
+    def sketch(floats: Collection[str], wide: Collection[str]) -> Graph:
+        return _lower(graph, assign(graph, floats, wide), affine, plain)
 
     begin(STAGES[2])
     if target:
-        worst = keep_float(
-            graph, assignment, build, sketch, held, expected, target, fixed=list(reasons)
+        more_wide, worst = keep_accurate(
+            graph, assignment, build, sketch, held, expected, target, floats=list(reasons)
         )
         reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
-    quantized = build(reasons)
+        wide.update(more_wide)
+    quantized = build(reasons, wide)
     run_pipeline(quantized, [align_channels])
-    quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized)
+    chosen = assign(graph, reasons, wide)
+    quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized, chosen.wide)
     quality = compare(expected, run_graph(quantized, held))
     layers = [node.output for node in graph.nodes if node.op in MATRIX]
-    chosen = assign(graph, reasons).integer
     floats = {name: reasons.get(name, "its weights are no constants, or not finite")
-              for name in layers if name not in chosen}  # fmt: skip
-    decided = Recipe(recipe.options, tuple(reasons), recipe.tensors)
+              for name in layers if name not in chosen.integer}  # fmt: skip
+    on_int16 = tuple(name for name in layers if name in chosen.wide_layers)
+    decided = Recipe(options, tuple(reasons), recipe.tensors, on_int16)
     return quantized, Quantization(
-        stream.count, len(layers), tuple(floats.items()), quality, decided
+        stream.count, len(layers), tuple(floats.items()), on_int16, quality, decided
     )
 
 
@@ -125,22 +134,25 @@ def _lower(
     return lowering.finish()
 
 
-def _scale_text(quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str]) -> str:
+def _scale_text(
+    quantized: Graph,
+    affine: Mapping[str, Affine],
+    equalized: Collection[str],
+    wide: Collection[str],
+) -> str:
     """For :mod:`edgert.quantize.layers`: the scale and zero point of tensors, as JSON."""
-    scales = {
-        name: [
-            None if name in equalized else float(str(np.float32(affine[name].scale))),
-            affine[name].zero,
-        ]
-        for name, value in quantized.values.items()
-        if value.dtype == np.uint8 and name in affine
-    }
+    scales = {}
+    for name, value in quantized.values.items():
+        if value.dtype in (np.uint8, np.int16) and name in affine:
+            form = affine[name].wide if name in wide else affine[name]
+            scale = None if name in equalized else float(str(np.float32(form.scale)))
+            scales[name] = [scale, form.zero]
     return json.dumps(scales, separators=(",", ":"))
 
 
 def _check_names(graph: Graph, recipe: Recipe) -> None:
     made = {node.output for node in graph.nodes}
-    unknown = [name for name in recipe.float_layers if name not in made]
+    unknown = [n for n in (*recipe.float_layers, *recipe.wide_layers) if n not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]
     if unknown:
         raise InputError(f"the recipe names {unknown}, which the model does not have", "RECIPE")
@@ -151,7 +163,10 @@ def _scales(
 ) -> dict[str, Affine]:
     """The scale of each value; one that the recipe states holds for all that share it."""
     choose = METHODS[recipe.options.ranges]
-    ranges = {group: choose(histogram) for group, histogram in histograms.items()}
+    ranges = {
+        group: (*choose(histogram), max(histogram.high, -histogram.low))
+        for group, histogram in histograms.items()
+    }
     for name, ends in recipe.tensors.items():
         if name in assignment.group:
             ranges[assignment.group[name]] = ends
@@ -184,11 +199,13 @@ def _too_large(
 ) -> dict[str, str]:
     """The matrix products whose multipliers are out of the file's bounds."""
     found = {}
+    lowering = Lowering(graph, assignment, affine, weights)
     for node in graph.nodes:
         if node.output in weights:
-            y = affine.get(node.output)
-            scales = weights[node.output].scale * affine[node.inputs[0]].scale
-            residual = affine[node.inputs[3]].scale if node.inputs[3:] and node.inputs[3] else 0.0
+            y = lowering.form(node.output) if node.output in affine else None
+            scales = weights[node.output].scale * lowering.operand(node, 0).scale
+            residual = node.inputs[3] if node.inputs[3:] else ""
+            residual = lowering.form(residual).scale if residual else 0.0
             largest = max(scales.max(initial=0), residual) / min(y.scale if y else 1.0, 1.0)
             if not largest <= MAX_SCALE or not np.isfinite(scales).all():
                 found[node.output] = "its scales are too large"
@@ -209,6 +226,7 @@ class _Announced:
 
 
 __all__ = [
+    "ACTIVATIONS",
     "STAGES",
     "STEPS",
     "Options",

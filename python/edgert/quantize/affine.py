@@ -1,46 +1,76 @@
-"""The scale and zero point of a u8 tensor."""
+"""The scale and zero point of a tensor of integers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 # Scales keep a margin from the bounds of the file (2^40), also as their reciprocal.
 MIN_SCALE, MAX_SCALE = 2.0**-40, 2.0**40
+HEADROOM = 2  # of int16, over the largest value that was seen
 
 
 @dataclass(frozen=True)
 class Affine:
-    """Byte q of a tensor stands for ``scale * (q - zero)``; the scale is a float32."""
+    """Integer q of a tensor stands for ``scale * (q - zero)``; the scale is a float32.
+
+    The integers are u8 or, if ``is_wide``, int16 around zero. ``largest`` is the magnitude of what
+    may occur, whether u8 covers it or not.
+    """
 
     scale: float
     zero: int
+    is_wide: bool = False
+    largest: float = field(default=0.0, compare=False)
 
     @staticmethod
-    def of_range(low: float, high: float) -> Affine:
-        """The levels that cover ``low`` to ``high`` and zero, which is exact.
+    def of_range(low: float, high: float, largest: float = 0.0) -> Affine:
+        """The 256 levels that cover ``low`` to ``high`` and zero, which is exact.
 
         A tensor that is always zero has scale 1.
         """
         low, high = min(low, 0.0), max(high, 0.0)
+        largest = max(largest, high, -low)
         if low == high:
-            return Affine(1.0, 0)
-        scale = float(np.float32(min(max((high - low) / 255, MIN_SCALE), MAX_SCALE)))
-        return Affine(scale, int(np.clip(np.rint(-low / scale), 0, 255)))
+            return Affine(1.0, 0, False, largest)
+        scale = _bounded((high - low) / 255)
+        return Affine(scale, int(np.clip(np.rint(-low / scale), 0, 255)), False, largest)
+
+    @property
+    def wide(self) -> Affine:
+        """The same tensor in int16: one bit is left for values larger than any that were seen."""
+        scale = _bounded(HEADROOM * self.largest / 32767) if self.largest else 1.0
+        return Affine(scale, 0, True, self.largest)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the integers."""
+        return np.dtype(np.int16 if self.is_wide else np.uint8)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the largest integer."""
+        info = np.iinfo(self.dtype)
+        return int(info.min), int(info.max)
 
     @property
     def range(self) -> tuple[float, float]:
-        """The values of the bytes 0 and 255."""
-        return -self.zero * self.scale, (255 - self.zero) * self.scale
+        """The values of the least and the largest integer."""
+        low, high = self.limits
+        return (low - self.zero) * self.scale, (high - self.zero) * self.scale
 
     def quantize(self, values: np.ndarray) -> np.ndarray:
-        """The nearest bytes, half to even, as the runtime rounds."""
+        """The nearest integers, half to even, as the runtime rounds."""
+        low, high = (np.float32(limit - self.zero) for limit in self.limits)
         scaled = np.asarray(values, np.float32) / np.float32(self.scale)
-        scaled = np.where(np.isnan(scaled), np.float32(-self.zero), scaled)
-        clamped = np.clip(scaled, np.float32(-self.zero), np.float32(255 - self.zero))
-        return (np.rint(clamped) + self.zero).astype(np.uint8)
+        clamped = np.clip(np.where(np.isnan(scaled), low, scaled), low, high)
+        return (np.rint(clamped) + self.zero).astype(self.dtype)
 
     def dequantize(self, data: np.ndarray) -> np.ndarray:
-        """What bytes stand for."""
+        """What the integers stand for."""
         return (data.astype(np.float32) - np.float32(self.zero)) * np.float32(self.scale)
+
+
+def _bounded(scale: float) -> float:
+    return float(np.float32(min(max(scale, MIN_SCALE), MAX_SCALE)))

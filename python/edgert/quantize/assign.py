@@ -1,4 +1,4 @@
-"""Which nodes of a graph become integer ones, and which of their tensors share a scale."""
+"""Which nodes of a graph become integer ones, how wide, and what shares a scale."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
 
 # Sums of 255 * 127 per product and of a bias below 2^29 stay within 32 bits.
 MAX_DEPTH = 49_000
+MAX_WINDOW = 65_535  # elements of int16 whose sum has 32 bits
 MATRIX = "conv", "gemm"
 _MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
 _SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
@@ -91,19 +92,25 @@ def is_linear(node: Node) -> bool:
 class Assignment:
     """What becomes of the nodes, by the names of their outputs, and of the values.
 
-    ``group`` maps every value that is kept as bytes to the value whose scale it has; ``sources``
-    are the values of a group that are not moved from another one: together they take its range.
+    ``wide_layers`` are the matrix products that read int16, ``wide`` the values that are kept as
+    int16 because they, or what follows from it, read them. ``group`` maps every value that is kept
+    as integers to the value whose scale it has; ``sources`` are the values of a group that are not
+    moved from another one: together they take its range.
     """
 
     integer: set[str]
     float_results: set[str]  # of integer nodes that write float32 themselves
+    wide_layers: set[str] = field(default_factory=set)
+    wide: set[str] = field(default_factory=set)
     group: dict[str, str] = field(default_factory=dict)
     sources: dict[str, list[str]] = field(default_factory=dict)
 
 
-def assign(graph: Graph, keep_float: Collection[str] = ()) -> Assignment:
-    """Chooses the nodes that are computed on bytes; never those whose outputs are in
-    ``keep_float``.
+def assign(
+    graph: Graph, keep_float: Collection[str] = (), wide_layers: Collection[str] = ()
+) -> Assignment:
+    """Chooses the nodes that are computed on integers; never those whose outputs are in
+    ``keep_float``. Of the matrix products, ``wide_layers`` are on int16, the others on bytes.
 
     1. All matrix products are, if their weights are constant.
     2. Other nodes are if a matrix product on bytes follows: what leads to outputs of the graph, or
@@ -111,7 +118,56 @@ def assign(graph: Graph, keep_float: Collection[str] = ()) -> Assignment:
     3. Elementwise nodes are only if an input is made by a node on bytes: rounding once after them
        is more exact than twice. Moving bytes is cheaper than moving floats, so movers need not
        wait, unless a float node reads them too.
+    4. What int16 reads is int16, through sums and movers; what needs a table of all values is
+       computed in float there.
     """
+    floats = set(keep_float)
+    while True:
+        result = _assign(graph, floats)
+        result.wide_layers = result.integer.intersection(wide_layers)
+        result.wide = _wide_values(graph, result)
+        narrow = {
+            node.output
+            for node in graph.nodes
+            if node.output in result.integer
+            and _only_on_bytes(graph, node)
+            and not result.wide.isdisjoint((node.output, *byte_operands(graph, node)))
+        }
+        if not narrow:
+            return result
+        floats |= narrow
+
+
+def _wide_values(graph: Graph, result: Assignment) -> set[str]:
+    wide: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.output not in result.integer:
+            continue
+        data, *residual = byte_operands(graph, node)
+        if node.op not in MATRIX:
+            if node.output in wide:
+                wide.update((data, *residual))
+            continue
+        if node.output in result.wide_layers:
+            wide.add(data)
+        if node.output in wide:
+            wide.update(residual)
+    return wide
+
+
+def _only_on_bytes(graph: Graph, node: Node) -> bool:
+    """Whether a node needs a table of all values, or might overflow sums of int16."""
+    if node.op == "binary":
+        return scalar_operand(graph, node) is not None and node.attrs["fn"] not in _SUMS
+    if node.op == "reduce":
+        _, height, width, _ = graph.values[node.inputs[0]].shape
+        return height * width > MAX_WINDOW
+    return node.op == "unary" or (
+        node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW
+    )
+
+
+def _assign(graph: Graph, keep_float: Collection[str]) -> Assignment:
     kinds = {node.output: kind(graph, node) for node in graph.nodes}
     kinds.update(dict.fromkeys(keep_float, ""))
     readers, producers = graph.consumers(), graph.producers()

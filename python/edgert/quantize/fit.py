@@ -18,12 +18,13 @@ from edgert.quantize.lower import Lowering
 from edgert.quantize.options import Options
 from edgert.quantize.twin import Twin
 from edgert.quantize.weights import (
+    WeightKind,
     Weights,
     channel_scales,
     float_weights,
     is_depthwise,
     quantize_weights,
-    round_to_bytes,
+    round_weights,
 )
 
 MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
@@ -40,20 +41,21 @@ def fit_weights(
 ) -> dict[str, Weights]:
     """The weights of all integer matrix products, by their outputs."""
     weights: dict[str, Weights] = {}
+    lowering = Lowering(graph, assignment, affine, weights)
     nodes = [n for n in graph.nodes if n.op in MATRIX and n.output in assignment.integer]
     if not {"compensate", "correct"} & set(options.steps):
         for node in nodes:
-            x = affine[node.inputs[0]]
-            weights[node.output] = quantize_weights(graph, node, x.scale, options.fits_int16)
+            wide = node.output in assignment.wide_layers
+            weights[node.output] = quantize_weights(
+                graph, node, lowering.operand(node, 0).scale, kind_of(graph, node, wide, options)
+            )
         return weights
-    lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
         if node.op in MATRIX and node.output in assignment.integer:
-            for name in filter(None, (node.inputs[0], *node.inputs[3:])):
-                lowering.u8(name)
-            twin.run_found()
-            weights[node.output] = _Fit(graph, node, twin, affine[node.inputs[0]]).run(options)
+            kind = kind_of(graph, node, node.output in assignment.wide_layers, options)
+            x = lowering.operand(node, 0)
+            weights[node.output] = _Fit(graph, node, twin, x, kind).run(options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -69,43 +71,44 @@ class _Fit:
     it makes up for errors of the inputs and of the residual.
     """
 
-    def __init__(self, graph: Graph, node: Node, twin: Twin, x: Affine) -> None:
-        self.node, self.x = node, x
+    def __init__(self, graph: Graph, node: Node, twin: Twin, x: Affine, kind: WeightKind) -> None:
+        self.node, self.x, self.kind = node, x, kind
         weight, bias = float_weights(graph, node)
-        self.shape, self.depthwise = weight.shape, is_depthwise(graph, node)
+        self.shape = weight.shape
         groups = node.attrs.get("groups", 1)
         self.weight = weight.reshape(groups, len(weight) // groups, -1)
         self.bias = bias.reshape(groups, -1)
         self.rows, self.exact = [], []
         residual = node.inputs[3] if len(node.inputs) > 3 else ""
+        found = twin.found(node, 0)
+        found_residual = twin.found(node, 3) if residual else []
         for i in range(twin.count):
-            self.rows.append(patches(node, self.shape, twin.found(node.inputs[0])[i]))
+            self.rows.append(patches(node, self.shape, found[i]))
             rows = patches(node, self.shape, twin.exact(node.inputs[0])[i])
             exact = _products(rows, self.weight)
             if residual:
-                lost = twin.exact(residual)[i] - twin.found(residual)[i]
+                lost = twin.exact(residual)[i] - found_residual[i]
                 lost = _thin(lost.reshape(-1, lost.shape[-1]))
                 exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
             self.exact.append(exact)
 
     def run(self, options: Options) -> Weights:
         """The weights that the options ask for."""
-        paired = options.fits_int16 and not self.depthwise
         by_tap = (len(self.bias.reshape(-1)), -1, self.shape[-1])
         rows = self.weight.reshape(by_tap)
-        scale = channel_scales(rows, self.bias.reshape(-1), self.x.scale, paired)
+        scale = channel_scales(rows, self.bias.reshape(-1), self.x.scale, self.kind)
         scale = scale.reshape(self.bias.shape)
-        if "compensate" in options.steps:
+        if "compensate" in options.steps and not self.kind.is_wide:
             moments = self.covariance()
-            data = compensate(self.weight, scale, moments, self.shape[-1], paired)
+            data = compensate(self.weight, scale, moments, self.shape[-1], self.kind.paired)
         else:
-            data = round_to_bytes(rows, scale.reshape(-1), paired).reshape(self.weight.shape)
+            data = round_weights(rows, scale.reshape(-1), self.kind).reshape(self.weight.shape)
         bias = self.bias
         if "correct" in options.steps:
             gain, bias = self.correction(data * scale[:, :, None])
             scale = scale * gain
         return Weights(
-            data.astype(np.int8).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
+            data.astype(self.kind.dtype).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
         )
 
     def covariance(self) -> np.ndarray:
@@ -133,6 +136,13 @@ class _Fit:
             common = shared.sum() / variance.sum()
             gain = np.clip((shared + prior * common) / (variance + prior), *_GAINS)
         return gain, self.bias + exact_mean - gain * found_mean
+
+
+def kind_of(graph: Graph, node: Node, wide: bool, options: Options) -> WeightKind:
+    """What the weights of a matrix product must be; ``wide``: it reads int16."""
+    if wide:
+        return WeightKind(is_wide=options.weights == "int16", wide_input=True)
+    return WeightKind(paired=options.fits_int16 and not is_depthwise(graph, node))
 
 
 def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Layer:
 
     ``sqnr`` in dB and the ``cosine`` of the angle between them; None for a tensor whose channels
     were equalised, if there are too few elements to tell by which factors. ``used`` is the part of
-    the 256 levels between the least and the largest byte, ``saturated`` the part of the elements
+    all levels between the least and the largest integer, ``saturated`` the part of the elements
     that are at an end of them which is not zero; both None for floats.
     """
 
@@ -61,10 +61,11 @@ def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample])
 def _layer(name: str, op: str, exact: np.ndarray, found: np.ndarray, scale: list | None) -> Layer:
     used = saturated = None
     values: np.ndarray | None = found
-    if found.dtype == np.uint8:
-        used = (int(found.max()) - int(found.min()) + 1) / 256
+    if found.dtype in (np.uint8, np.int16):
+        limits = np.iinfo(found.dtype)
+        used = (int(found.max()) - int(found.min()) + 1) / (limits.max - limits.min + 1)
         step, zero = scale or (None, 0)
-        at_end = (found == 255) | ((found == 0) & (zero > 0))
+        at_end = (found == limits.max) | ((found == limits.min) & (zero > limits.min))
         saturated = float(at_end.mean())
         values = Affine(step, zero).dequantize(found) if step else _fitted(exact, found)
     dtype = found.dtype.name
@@ -74,7 +75,7 @@ def _layer(name: str, op: str, exact: np.ndarray, found: np.ndarray, scale: list
 
 
 def _fitted(exact: np.ndarray, found: np.ndarray) -> np.ndarray | None:
-    """The bytes under the best factor and offset of each channel."""
+    """The integers under the best factor and offset of each channel."""
     x = found.reshape(-1, found.shape[-1]).astype(np.float64)
     y = exact.reshape(x.shape).astype(np.float64)
     if len(x) < _LEAST_ROWS:

@@ -21,9 +21,9 @@ _POOL = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "ceil_mode": 0
 class Lowering:
     """The quantised graph, made node by node: the same inputs and outputs, in float32.
 
-    ``affine`` has the scale of each value that is kept as bytes, ``weights`` those of each integer
-    matrix product, by its output, by the time that :meth:`step` comes to it. A value is converted
-    when it is first read in another form.
+    ``affine`` has the scale of each value that is kept as integers, as if they were bytes;
+    ``weights`` those of each integer matrix product, by its output, by the time that :meth:`step`
+    comes to it. A value is converted when it is first read in another form.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class Lowering:
         self.new = Graph()
         self.new.metadata = dict(graph.metadata)
         self.floats: dict[str, str] = {}  # by old name: the value as it was
-        self.bytes: dict[str, str] = {}  # by old name: the value as bytes
+        self.integers: dict[str, str] = {}  # by old name: the value in its own form
+        self.converted: dict[tuple[str, Affine], str] = {}  # in another one
         for name in graph.inputs:
             value = graph.values[name]
             self.floats[name] = self.new.add_input(name, value.dtype, value.shape)
@@ -75,42 +76,65 @@ class Lowering:
             self.new.values[name] = Value(name, value.dtype, value.shape, value.data)
             self.floats[name] = name
             return name
-        a = self.affine[name]
+        a = self.form(name)
         attrs = {"dtype": DType.float32, "scale": a.scale, "zero": a.zero}
         taken = name in self.new.values
         self.floats[name] = self.new.add(
-            "dequantize", [self.bytes[name]], attrs, name=f"{name}.dequantize",
+            "dequantize", [self.integers[name]], attrs, name=f"{name}.dequantize",
             output=self.fresh(f"{name}.f32") if taken else name,
         )  # fmt: skip
         return self.floats[name]
 
-    def u8(self, name: str, target: Affine | None = None) -> str:
-        """The new name of a value as bytes; with the scale ``target`` if given."""
+    def form(self, name: str) -> Affine:
+        """The form in which a value is kept."""
+        affine = self.affine[name]
+        return affine.wide if name in self.assignment.wide else affine
+
+    def operand(self, node: Node, i: int) -> Affine:
+        """The form in which an integer node reads its input ``i``."""
+        name = node.inputs[i]
+        if node.op in MATRIX:
+            if i > 0:
+                return self.form(name)
+            wide = node.output in self.assignment.wide_layers
+        else:
+            wide = node.output in self.assignment.wide
+        return self.affine[name].wide if wide else self.affine[name]
+
+    def integer_value(self, name: str, form: Affine | None = None) -> str:
+        """The new name of a value as integers; in another form than its own if given."""
         value = self.old.values[name]
         if value.data is not None:
-            data = (target or self.affine[name]).quantize(value.data)
-            return self.new.add_constant(self.fresh(f"{name}.u8"), data)
-        own = self.affine[name]
-        if name not in self.bytes:
-            attrs = {"dtype": DType.uint8, "scale": own.scale, "zero": own.zero}
-            self.bytes[name] = self.new.add(
-                "quantize", [self.float(name)], attrs, name=f"{name}.quantize",
-                output=self.fresh(f"{name}.u8"),
-            )  # fmt: skip
-        if target is None or target == own:
-            return self.bytes[name]
+            form = form or self.form(name)
+            return self.new.add_constant(self.fresh(f"{name}.q"), form.quantize(value.data))
+        own = self.form(name)
+        if name not in self.integers:
+            self.integers[name] = self.quantized(name, own)
+        if form is None or form == own:
+            return self.integers[name]
+        if form.is_wide or own.is_wide:
+            if (name, form) not in self.converted:
+                self.converted[name, form] = self.quantized(name, form)
+            return self.converted[name, form]
         levels = own.dequantize(np.arange(256))
-        return self.lookup(self.bytes[name], target.quantize(levels), f"{name}.requantize")
+        return self.lookup(self.integers[name], form.quantize(levels), f"{name}.requantize")
+
+    def quantized(self, name: str, form: Affine) -> str:
+        attrs = {"dtype": DType[form.dtype.name], "scale": form.scale, "zero": form.zero}
+        return self.new.add(
+            "quantize", [self.float(name)], attrs, name=f"{name}.quantize",
+            output=self.fresh(f"{name}.q"),
+        )  # fmt: skip
 
     def lookup(self, x: str, table: np.ndarray, name: str) -> str:
         constant = self.new.add_constant(self.fresh(f"{name}.table"), table)
-        return self.new.add("lookup", [x, constant], name=name, output=self.fresh(f"{name}.u8"))
+        return self.new.add("lookup", [x, constant], name=name, output=self.fresh(f"{name}.q"))
 
     def emit(self, node: Node, op: str, inputs: list[str], attrs: Mapping[str, Any]) -> None:
-        """Appends what computes ``node`` on bytes."""
+        """Appends what computes ``node`` on integers."""
         public = node.output in self.old.outputs
-        output = self.fresh(f"{node.output}.u8") if public else node.output
-        self.bytes[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
+        output = self.fresh(f"{node.output}.q") if public else node.output
+        self.integers[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
 
     def integer(self, node: Node) -> None:
         if node.op in MATRIX:
@@ -123,7 +147,7 @@ class Lowering:
     def requantize(self, node: Node, y: Affine) -> tuple[dict[str, Any], float]:
         """The record of an output with scale ``y``, and the unit that the sum must have."""
         alpha, beta = parameters(node)
-        low, high, fn = 0, 255, activation(node)
+        (low, high), fn = y.limits, activation(node)
         if not is_linear(node):
             record = {"fn": fn, "alpha": alpha, "beta": beta}
             scale, unit = 1 / y.scale, 1.0
@@ -133,11 +157,11 @@ class Lowering:
                 low = y.zero
             elif fn is UnaryFn.clip:
                 low, high = (int(y.quantize(np.float32(end))) for end in (alpha, beta))
-        return {"dtype": DType.uint8, "activation": record, "scale": scale, "zero": y.zero,
+        return {"dtype": DType[y.dtype.name], "activation": record, "scale": scale, "zero": y.zero,
                 "low": low, "high": max(low, high)}, unit  # fmt: skip
 
     def matrix(self, node: Node) -> None:
-        x, w = self.affine[node.inputs[0]], self.weights[node.output]
+        x, w = self.operand(node, 0), self.weights[node.output]
         if node.output in self.assignment.float_results:
             alpha, beta = parameters(node)
             record = {"fn": activation(node), "alpha": alpha, "beta": beta}
@@ -145,11 +169,11 @@ class Lowering:
             output = {"dtype": DType.float32, "activation": record, "scale": 1.0, "zero": 0,
                       "low": 0, "high": 0}  # fmt: skip
         else:
-            output, unit = self.requantize(node, self.affine[node.output])
+            output, unit = self.requantize(node, self.form(node.output))
         step = x.scale * w.scale
         sums = w.data.astype(np.int64).reshape(len(w.data), -1).sum(1)
         bias = np.rint(w.bias / step).astype(np.int64) - x.zero * sums
-        inputs = [self.u8(node.inputs[0])]
+        inputs = [self.integer_value(node.inputs[0], x)]
         for part, data in (
             ("weight", w.data),
             ("bias", bias.astype(np.int32)),
@@ -159,8 +183,8 @@ class Lowering:
         attrs = {k: v for k, v in node.attrs.items() if k != "activation"}
         attrs.update(residual_zero=0, residual_scale=0.0, output=output)
         if len(node.inputs) > 3 and node.inputs[3]:
-            residual = self.affine[node.inputs[3]]
-            inputs.append(self.u8(node.inputs[3]))
+            residual = self.form(node.inputs[3])
+            inputs.append(self.integer_value(node.inputs[3]))
             attrs.update(residual_zero=residual.zero, residual_scale=residual.scale / unit)
         if node.op == "conv":
             attrs["x_zero"] = x.zero
@@ -172,14 +196,14 @@ class Lowering:
         )
 
     def mover(self, node: Node) -> None:
-        y = self.affine[node.output]
+        y = self.form(node.output)
         if node.op == "concat":
-            self.emit(node, "concat", [self.u8(name, y) for name in node.inputs], node.attrs)
+            inputs = [self.integer_value(name, y) for name in node.inputs]
+            self.emit(node, "concat", inputs, node.attrs)
             return
         attrs = {**node.attrs, "value": float(y.zero)} if node.op == "pad" else node.attrs
-        self.emit(
-            node, node.op, [self.u8(node.inputs[0]), *map(self.float, node.inputs[1:])], attrs
-        )
+        x = self.integer_value(node.inputs[0], self.operand(node, 0))
+        self.emit(node, node.op, [x, *map(self.float, node.inputs[1:])], attrs)
 
     def unary(self, node: Node) -> None:
         self.table(node, 0)
@@ -195,16 +219,20 @@ class Lowering:
         table = self.new.add_constant(
             self.fresh(f"{node.output}.table"), y.quantize(interp.run_node(node, arrays))
         )
-        self.emit(node, "lookup", [self.u8(node.inputs[i]), table], {})
+        x = self.integer_value(node.inputs[i], self.affine[node.inputs[i]])
+        self.emit(node, "lookup", [x, table], {})
 
     def binary(self, node: Node) -> None:
         scalar = scalar_operand(self.old, node)
-        if scalar is not None:
+        y = self.form(node.output)
+        if scalar is not None and not y.is_wide:
             self.table(node, 1 - scalar)
             return
         fn = node.attrs["fn"]
-        a, b = (self.affine[name] for name in node.inputs)
-        output, unit = self.requantize(node, self.affine[node.output])
+        forms = [self.operand(node, i) if i != scalar else self.constant_form(node.inputs[i])
+                 for i in (0, 1)]  # fmt: skip
+        a, b = forms
+        output, unit = self.requantize(node, y)
         a_scale, b_scale = a.scale / unit, b.scale / unit
         if fn == BinaryFn.mul:
             b_scale = b.scale
@@ -215,13 +243,18 @@ class Lowering:
             "a_zero": a.zero, "a_scale": a_scale, "b_zero": b.zero, "b_scale": b_scale,
             "output": output,
         }  # fmt: skip
-        self.emit(node, "qbinary", [self.u8(name) for name in node.inputs], attrs)
+        self.emit(node, "qbinary", [*map(self.integer_value, node.inputs, forms)], attrs)
+
+    def constant_form(self, name: str) -> Affine:
+        """Of a constant that no group of values has: int16."""
+        data = self.old.constant(name)
+        return Affine.of_range(float(data.min()), float(data.max())).wide
 
     def batch_norm(self, node: Node) -> None:
         """A depthwise convolution of one tap, whose weights are 1, -1 and 0."""
-        x = self.affine[node.inputs[0]]
+        x = self.operand(node, 0)
         factor, shift = (self.old.constant(n).astype(np.float64) for n in node.inputs[1:])
-        output, unit = self.requantize(node, self.affine[node.output])
+        output, unit = self.requantize(node, self.form(node.output))
         size = np.maximum(np.abs(factor), np.abs(shift) / (x.scale * 2.0**29))
         size = np.where(size > 0, size, 1.0)
         sign = np.rint(factor / size)
@@ -236,26 +269,28 @@ class Lowering:
             "strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "groups": len(factor),
             "x_zero": x.zero, "residual_zero": 0, "residual_scale": 0.0, "output": output,
         }  # fmt: skip
-        self.emit(node, "qconv", [self.u8(node.inputs[0]), *inputs], attrs)
+        self.emit(node, "qconv", [self.integer_value(node.inputs[0], x), *inputs], attrs)
 
     def average_pool(self, node: Node) -> None:
-        self.emit(node, "qaverage_pool", [self.u8(node.inputs[0])], self.pool(node, node.attrs))
+        self.emit(node, "qaverage_pool", *self.pool(node, node.attrs))
 
-    def pool(self, node: Node, window: Mapping[str, Any]) -> dict[str, Any]:
-        x = self.affine[node.inputs[0]]
-        output, unit = self.requantize(node, self.affine[node.output])
-        return {"pool": window, "x_zero": x.zero, "x_scale": x.scale / unit, "output": output}
+    def pool(self, node: Node, window: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+        """The input and the attributes of an average."""
+        x = self.operand(node, 0)
+        output, unit = self.requantize(node, self.form(node.output))
+        attrs = {"pool": window, "x_zero": x.zero, "x_scale": x.scale / unit, "output": output}
+        return [self.integer_value(node.inputs[0], x)], attrs
 
     def reduce(self, node: Node) -> None:
         """The mean over an image: a pooling with one window."""
         _, height, width, _ = self.old.values[node.inputs[0]].shape
         window = {**_POOL, "kernel": [height, width], "count_include_pad": 0}
-        attrs = self.pool(node, window)
+        inputs, attrs = self.pool(node, window)
         if node.attrs["keep_dims"]:
-            self.emit(node, "qaverage_pool", [self.u8(node.inputs[0])], attrs)
+            self.emit(node, "qaverage_pool", inputs, attrs)
             return
         pooled = self.new.add(
-            "qaverage_pool", [self.u8(node.inputs[0])], attrs, name=node.name,
+            "qaverage_pool", inputs, attrs, name=node.name,
             output=self.fresh(f"{node.output}.image"),
         )  # fmt: skip
         shape = self.old.values[node.output].shape

@@ -8,6 +8,7 @@ from edgert.errors import InputError
 from edgert.quantize.ranges import METHODS
 
 STEPS = "equalize", "compensate", "correct"
+ACTIVATIONS = "int8", "int16"
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,15 @@ class Options:
     ``compensate`` (let weights make up for the rounding of others, ``compensate.py``) and
     ``correct`` (take its mean error, and what is noise, off each output, ``fit.py``).
     ``fits_int16``: choose weights for which AVX2 multiplies fastest, ``weights.py``.
+    ``activations``: the type of activations, one of ``ACTIVATIONS``; layers that are not accurate
+    enough on int8 may get int16. ``weights``: the type of the weights of layers on int16.
     """
 
     ranges: str = "mse"
     steps: tuple[str, ...] = STEPS
     fits_int16: bool = True
+    activations: str = "int8"
+    weights: str = "int16"
 
     def __post_init__(self) -> None:
         """Refuses what no option is called."""
@@ -31,6 +36,12 @@ class Options:
             raise InputError(
                 f"ranges is {self.ranges!r}, expected one of {list(METHODS)}", "OPTION"
             )
+        for name in ("activations", "weights"):
+            if getattr(self, name) not in ACTIVATIONS:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}, expected one of {list(ACTIVATIONS)}",
+                    "OPTION",
+                )
         unknown = [step for step in self.steps if step not in STEPS]
         if unknown:
             raise InputError(f"unknown steps {unknown}, expected some of {list(STEPS)}", "OPTION")

@@ -17,13 +17,15 @@ FORMAT = "edgert-recipe-1"
 class Recipe:
     """What leads to the same decisions on the same data.
 
-    ``float_layers`` are those that stay in float, by the names of their outputs; ``tensors`` has
-    ranges that take the place of the calibrated ones.
+    ``float_layers`` are those that stay in float, ``wide_layers`` those that are on int16 whatever
+    the others are, by the names of their outputs; ``tensors`` has ranges that take the place of the
+    calibrated ones.
     """
 
     options: Options = field(default_factory=Options)
     float_layers: tuple[str, ...] = ()
     tensors: dict[str, tuple[float, float]] = field(default_factory=dict)
+    wide_layers: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The recipe as JSON."""
@@ -32,6 +34,9 @@ class Recipe:
             "ranges": self.options.ranges,
             "steps": list(self.options.steps),
             "fits_int16": self.options.fits_int16,
+            "activations": self.options.activations,
+            "weights": self.options.weights,
+            "int16": list(self.wide_layers),
             "float": list(self.float_layers),
             "tensors": {name: list(ends) for name, ends in self.tensors.items()},
         }
@@ -51,12 +56,17 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise InputError(f"{path} is not JSON: {error}", "RECIPE") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f'{path} is no recipe: its "format" is not "{FORMAT}"', "RECIPE")
-    unknown = set(data) - {"format", "ranges", "steps", "fits_int16", "float", "tensors"}
+    unknown = set(data) - {
+        "format", "ranges", "steps", "fits_int16", "activations", "weights", "int16", "float",
+        "tensors",
+    }  # fmt: skip
     if unknown:
         raise InputError(f"{path}: a recipe has no {sorted(unknown)}", "RECIPE")
-    layers, tensors = data.get("float", []), data.get("tensors", {})
-    if not isinstance(layers, list) or not all(isinstance(name, str) for name in layers):
-        raise InputError(f'{path}: "float" is not a list of names', "RECIPE")
+    tensors = data.get("tensors", {})
+    for key in ("float", "int16"):
+        layers = data.get(key, [])
+        if not isinstance(layers, list) or not all(isinstance(name, str) for name in layers):
+            raise InputError(f'{path}: "{key}" is not a list of names', "RECIPE")
     if not isinstance(tensors, dict) or not all(map(_is_range, tensors.values())):
         raise InputError(f'{path}: "tensors" is not {{name: [low, high]}}', "RECIPE")
     steps = data.get("steps", list(STEPS))
@@ -66,9 +76,14 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         ranges=data.get("ranges", "mse"),
         steps=tuple(steps),
         fits_int16=bool(data.get("fits_int16", True)),
+        activations=data.get("activations", "int8"),
+        weights=data.get("weights", "int16"),
     )
     return Recipe(
-        options, tuple(layers), {k: (float(a), float(b)) for k, (a, b) in tensors.items()}
+        options,
+        tuple(data.get("float", [])),
+        {k: (float(a), float(b)) for k, (a, b) in tensors.items()},
+        tuple(data.get("int16", [])),
     )
 
 

@@ -27,12 +27,12 @@ class Twin:
         """A value of the graph in float32."""
         return self._exact[name]
 
-    def found(self, name: str) -> list[np.ndarray]:
-        """What the quantised graph has for that value, in float32."""
-        if name in self.lowering.bytes:
-            affine = self.lowering.affine[name]
-            return [affine.dequantize(array) for array in self._found[self.lowering.bytes[name]]]
-        return self._found[self.lowering.floats[name]]
+    def found(self, node: Node, i: int) -> list[np.ndarray]:
+        """What the quantised form of an integer node reads as input ``i``, in float32."""
+        form = self.lowering.operand(node, i)
+        new = self.lowering.integer_value(node.inputs[i], form)
+        self.run_found()
+        return [form.dequantize(array) for array in self._found[new]]
 
     def run_exact(self, node: Node) -> None:
         """Computes a node of the graph."""
@@ -50,8 +50,11 @@ class Twin:
         for name in set(filter(None, node.inputs)):
             if self._last_reader.get(name) == node.output:
                 self._exact.pop(name, None)
-                for form in (self.lowering.bytes, self.lowering.floats):
+                for form in (self.lowering.integers, self.lowering.floats):
                     self._found.pop(form.get(name, ""), None)
+                for old, form in self.lowering.converted:
+                    if old == name:
+                        self._found.pop(self.lowering.converted[old, form], None)
 
 
 def _run(graph: Graph, node: Node, arrays: dict, count: int) -> list[np.ndarray]:
