@@ -296,8 +296,8 @@ def _resize(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _cast(rng: np.random.Generator) -> Iterator[Case]:
-    for x in _all_dtypes(rng, 3, 7):
-        for dtype in DType:
+    for x in filter(lambda x: x.dtype != np.int16, _all_dtypes(rng, 3, 7)):
+        for dtype in (t for t in DType if t != DType.int16):
             values = np.abs(x) if dtype is DType.uint8 and x.dtype != bool else x
             yield Case({"dtype": dtype}, [values])
 

@@ -9,9 +9,7 @@ namespace {
 
 constexpr int kBlock = 16;  // channels of a vector
 
-// The first n words at p, zeros above them.
-inline __m256i load_words(const int16_t* p, int n) {
-  if (n == kBlock) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+__attribute__((noinline)) __m256i load_some(const int16_t* p, int n) {
   const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   const __m256i pairs = _mm256_maskload_epi32(reinterpret_cast<const int*>(p),
                                               _mm256_cmpgt_epi32(_mm256_set1_epi32(n / 2), place));
@@ -19,6 +17,13 @@ inline __m256i load_words(const int16_t* p, int n) {
   const __m256i last = _mm256_cmpeq_epi32(_mm256_set1_epi32(n / 2), place);
   return _mm256_or_si256(
       pairs, _mm256_and_si256(last, _mm256_set1_epi32(static_cast<uint16_t>(p[n - 1]))));
+}
+
+// The first n words at p, zeros above them.
+inline __m256i load_words(const int16_t* p, int n) {
+  if (__builtin_expect(n == kBlock, 1))
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return load_some(p, n);
 }
 
 // Two rows, channel by channel: those of the low halves of both 128-bit parts, and of the high
@@ -134,8 +139,6 @@ void dwconv_i16_avx2(const DwconvI16& g) {
     rows<3, 1>(g);
   else if (dense && g.kernel[1] == 3 && g.strides[1] == 2)
     rows<3, 2>(g);
-  else if (dense && g.kernel[1] == 5 && g.strides[1] == 1)
-    rows<5, 1>(g);
   else
     rows<0, 0>(g);
 }

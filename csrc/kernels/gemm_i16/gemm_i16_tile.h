@@ -16,10 +16,21 @@ inline int32_t pair_of(const int16_t* p) {
   return pair;
 }
 
-// Adds sums to totals; what the sums were made of fits in 32 bits.
-template <int n>
-__attribute__((noinline)) void spill(const int32_t* sums, double* totals) {
-  for (int i = 0; i < n; ++i) totals[i] += static_cast<double>(sums[i]);
+// Of `count` sums, a multiple of 16: adds them to totals, which they fit into exactly.
+__attribute__((noinline)) void spill(const int32_t* sums, double* totals, int count) {
+  for (int first = 0; first < count; first += kWideOutputs)
+    for (int i = first; i < first + kWideOutputs; ++i) totals[i] += static_cast<double>(sums[i]);
+}
+
+template <typename Sum>
+__attribute__((noinline)) void round_all(const Sum* sums, float* rounded, int count) {
+  for (int first = 0; first < count; first += kWideOutputs)
+    for (int i = first; i < first + kWideOutputs; ++i) rounded[i] = static_cast<float>(sums[i]);
+}
+
+__attribute__((noinline)) void start(const int32_t* bias, double* totals, int count) {
+  for (int first = 0; first < count; first += kWideOutputs)
+    for (int i = 0; i < kWideOutputs; ++i) totals[first + i] = static_cast<double>(bias[i]);
 }
 
 // One tile of kRows rows from row i on, of the panel at column j.
@@ -34,8 +45,7 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
   I32 acc[kRows][kVectors];
   double totals[kSums];
-  if (!g.narrow)
-    for (int s = 0; s < kSums; ++s) totals[s] = bias[s % kWideOutputs];
+  if (!g.narrow) start(bias, totals, kSums);
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
@@ -74,7 +84,7 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
     while (left > 0) {
       if (room == 0) {
         store();
-        spill<kSums>(sums, totals);
+        spill(sums, totals, kSums);
 #pragma GCC unroll 32
         for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
@@ -93,10 +103,10 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
   store();
   float rounded[kSums];
   if (g.narrow) {
-    for (int s = 0; s < kSums; ++s) rounded[s] = static_cast<float>(sums[s]);
+    round_all(sums, rounded, kSums);
   } else {
-    spill<kSums>(sums, totals);
-    for (int s = 0; s < kSums; ++s) rounded[s] = static_cast<float>(totals[s]);
+    spill(sums, totals, kSums);
+    round_all(totals, rounded, kSums);
   }
   finish(g.out, j, rounded, kRows, kWideOutputs, columns, g.c, i * g.c_stride + j, g.c_stride);
 }

@@ -66,9 +66,9 @@ inline F32 load_sums(const float* p) { return F32::load(p); }
 // from j on. The first output is element `at` of y and of the residual, `y_stride` lie between
 // rows.
 template <typename T, typename Sum>
-__attribute__((noinline)) void finish_as(const AccumulatorOutput& out, size_t j, const Sum* sums,
-                                         int rows, int stride, int columns, T* y, size_t at,
-                                         size_t y_stride) {
+__attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, size_t j,
+                                                  const Sum* sums, int rows, int stride,
+                                                  int columns, T* y, size_t at, size_t y_stride) {
   const Requantizer requantizer(out.output);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {

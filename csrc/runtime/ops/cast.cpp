@@ -11,6 +11,9 @@ namespace {
 
 TensorType infer(const NodeTypes& node) {
   const int32_t dtype = node.attrs<CastAttrs>().dtype;
+  // Only quantised networks have it, which are not cast.
+  if (node.input(0).dtype == DType::i16 || dtype == static_cast<int32_t>(DType::i16))
+    node.fail("DTYPE", "int16 cannot be cast, only quantised and dequantised");
   switch (static_cast<DType>(dtype)) {
 #define X(name, id, bits, numpy) case DType::name:
 #include "schema/dtypes.def"
@@ -73,7 +76,7 @@ Step with_type(DType dtype, const Body& body) {
     case DType::i8:
       return body(int8_t{});
     case DType::i16:
-      return body(int16_t{});
+      break;  // infer() refuses it
     case DType::u8:
       return body(uint8_t{});
     case DType::boolean:
