@@ -1,6 +1,7 @@
 #include "kernels/dwconv_i8/dwconv_i8.h"
 #include "runtime/conv_gemm_i8.h"
 #include "runtime/conv_shape.h"
+#include "runtime/conv_winograd_i8.h"
 #include "runtime/depthwise.h"
 #include "runtime/quantized.h"
 
@@ -70,8 +71,9 @@ Step bind(const BindContext& context) {
   const ConvGeometry geometry = conv_geometry(window, x, w, context.output().type.shape);
   if (is_depthwise(window, x, w)) return bind_depthwise(context, geometry);
   context.constant(1, layout_for(attrs, x, w));
-  return bind_gemm_i8(context, geometry, static_cast<uint8_t>(attrs.x_zero),
-                      accumulator_output(attrs));
+  const auto bind_as =
+      ConvWinogradI8::suits(geometry, context.isa) ? bind_winograd_i8 : bind_gemm_i8;
+  return bind_as(context, geometry, static_cast<uint8_t>(attrs.x_zero), accumulator_output(attrs));
 }
 
 }  // namespace
