@@ -56,7 +56,7 @@ def convert(
     calibrate: Calibration | None = None,
     ranges: str = "mse",
     steps: Sequence[str] = STEPS,
-    fits_int16: bool = True,
+    weight_fit: str = "quads",
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
@@ -73,7 +73,7 @@ def convert(
     ``quantize="int8"`` makes the network compute on bytes. ``calibrate`` is the data that shows it
     which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
     or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
-    the ranges are those of random inputs. ``ranges``, ``steps`` and ``fits_int16`` are those of
+    the ranges are those of random inputs. ``ranges``, ``steps`` and ``weight_fit`` are those of
     :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers stay in float until it does.
@@ -101,7 +101,7 @@ def convert(
     if quantize is not None:
         samples = calibration_samples(graph, calibrate, image or ImageOptions())
         if recipe is None:
-            recipe = Recipe(Options(ranges, tuple(steps), fits_int16))
+            recipe = Recipe(Options(ranges, tuple(steps), weight_fit))
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
         target = Target(min_sqnr, min_agreement)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RANGES = "mse", "minmax", "percentile", "entropy"
 STEPS = "equalize", "compensate", "correct"
+FITS = "any", "pairs", "quads"
 CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
 
 
@@ -45,9 +46,11 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         help='what is done to lose less accuracy, or "none" (default: %(default)s)',
     )
     group.add_argument(
-        "--no-fits-int16",
-        action="store_true",
-        help="weights of the full range: more exact, slower on CPUs with AVX2 alone",
+        "--weight-fit",
+        choices=FITS,
+        default="quads",
+        help="which products of weights are sure to fit 16 bits, where CPUs with AVX2 alone add "
+        "them up: the fewer, the slower they are, and the more exact (default: %(default)s)",
     )
     group.add_argument(
         "--min-sqnr", type=float, metavar="DB", help="keep layers in float until this is reached"
@@ -79,7 +82,7 @@ def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
         "calibrate": args.calibrate,
         "ranges": args.ranges,
         "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
-        "fits_int16": not args.no_fits_int16,
+        "weight_fit": args.weight_fit,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
         "recipe": args.recipe,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import fit_weights
+from edgert.quantize.fit import fit_weights, round_weights
 from edgert.quantize.gate import keep_float
 from edgert.quantize.histogram import Histogram
 from edgert.quantize.layers import SCALES
@@ -82,12 +82,12 @@ def quantize(
     affine = _scales(assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons)
-    plain = fit_weights(graph, assignment, affine, held, replace(recipe.options, steps=()))
+    plain = round_weights(graph, assignment, affine, recipe.options.weight_fit)
     reasons.update(_too_large(graph, assignment, affine, plain))
 
     def build(floats: Collection[str]) -> Graph:
         chosen = assign(graph, floats)
-        weights = fit_weights(graph, chosen, affine, held, recipe.options)
+        weights = fit_weights(graph, chosen, affine, plain, held, recipe.options)
         return _lower(graph, chosen, affine, weights)
 
     def sketch(floats: Collection[str]) -> Graph:
