@@ -42,6 +42,30 @@ struct PlainDot {
   static I32 total(Sum sum) { return sum; }
 };
 
+// From sums that include the bias, `rows` rows of `columns` of them, `stride` elements apart, to
+// the outputs from row i, column j on.
+__attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
+                                                              const int32_t* sums, int rows,
+                                                              int stride, int columns) {
+  const DynamicOutput& dynamic = *g.dynamic;
+  const Requantizer requantizer(g.out.output);
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const I32 minus_sum = load_first(g.out.bias + j + v, n);
+    const F32 multiplier = load_first(g.out.multiplier + j + v, n);
+    const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
+    for (int r = 0; r < rows; ++r) {
+      const DynamicScale& scale = dynamic.scales[(i + r) * dynamic.scale_step];
+      const size_t to = (i + r) * g.c_stride + j + v;
+      // The bias is there once.
+      const I32 sum = I32::load(sums + r * stride + v) + I32::broadcast(scale.zero - 1) * minus_sum;
+      F32 t = to_f32(sum) * multiplier * constant(scale.scale) + bias;
+      if (dynamic.residual) t = t + load_first(dynamic.residual + to, n);
+      requantizer.store(t, static_cast<float*>(g.c) + to, n);
+    }
+  }
+}
+
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
 // last vector being partly filled at least.
 template <typename Dot, int kRows, int kVectors>
@@ -154,6 +178,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
+  if (g.dynamic != nullptr) return finish_dynamic(g, i, j, sums, kRows, kVectors * kLanes, columns);
   finish(g.out, j, sums, kRows, kVectors * kLanes, columns, g.c, i * g.c_stride + j, g.c_stride);
 }
 
