@@ -100,7 +100,7 @@ def _operands(
     """Weights whose products fit 16 bits in fours, twos or not; a bias or a residual, or both."""
     limit = (32, 64, 128)[seed % 3]
     weights = rng.integers(-limit, min(limit, 127) + 1, w).astype(np.int8)
-    multiplier = rng.uniform(0, 1e-2, w[0]).astype(np.float32)
+    multiplier = rng.uniform(-1e-3, 1e-2, w[0]).astype(np.float32)
     inputs: list[np.ndarray | None] = [x, weights, multiplier]
     if seed % 4:
         inputs.append(rng.normal(size=w[0]).astype(np.float32) if seed % 4 > 1 else None)

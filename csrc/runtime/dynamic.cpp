@@ -12,24 +12,12 @@
 namespace edgert {
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-struct Range {  // NaN if an element is
-  float least = kInfinity, greatest = -kInfinity;
-
-  void add(const Range& other) {
-    if (other.least < least || std::isnan(other.least)) least = other.least;
-    if (other.greatest > greatest || std::isnan(other.greatest)) greatest = other.greatest;
-  }
-};
-
-// As ops.def says; NaN if something is not finite.
-DynamicScale scale_of(const Range& range) {
-  if (range.least > range.greatest) return {1.0f, 0};  // no elements
-  const float low = std::min(0.0f, range.least), high = std::max(0.0f, range.greatest);
-  if (!std::isfinite(range.least) || !std::isfinite(range.greatest) || !std::isfinite(high - low))
-    return {kNan, 0};
+// As ops.def says, from the least and the greatest element, which are NaN if one is.
+DynamicScale scale_of(float least, float greatest) {
+  if (least > greatest) return {1.0f, 0};  // no elements
+  const float low = std::min(0.0f, least), high = std::max(0.0f, greatest);
+  if (!std::isfinite(least) || !std::isfinite(greatest) || !std::isfinite(high - low))
+    return {std::numeric_limits<float>::quiet_NaN(), 0};
   const float scale = std::max((high - low) / 255.0f, 0x1p-126f);
   return {scale, std::clamp(static_cast<int32_t>(std::nearbyint(-low / scale)), 0, 255)};
 }
@@ -43,54 +31,66 @@ class Quantizer {
         sets_(sets),
         elements_(elements) {}
 
-  size_t scratch_bytes() const { return pieces() * sizeof(Range); }
+  size_t scratch_bytes() const { return 2 * pieces() * sizeof(float); }
 
   void run(const float* x, DynamicScale* scales, uint8_t* bytes, std::byte* scratch,
            ThreadPool& pool) const {
-    constexpr size_t kMoved = 2 * sizeof(float) + 1;  // bytes per element in both passes
     if (pieces() == 1 || sets_ >= static_cast<size_t>(pool.threads())) {
       split(pool, sets_, elements_ * kMoved, [=](size_t first, size_t last) {
-        for (size_t i = first; i < last; ++i) {
-          scales[i] = scale_of(range(x + i * elements_, elements_));
-          quantize(scales[i], x + i * elements_, elements_, bytes + i * elements_);
-        }
+        quantize_sets(x + first * elements_, last - first, scales + first,
+                      bytes + first * elements_);
       });
       return;
     }
-    Range* const ranges = reinterpret_cast<Range*>(scratch);
-    for (size_t i = 0; i < sets_; ++i, x += elements_, bytes += elements_) {
-      const auto length = [&](size_t at) { return std::min(kPiece, elements_ - at); };
-      split(pool, pieces(), kPiece * sizeof(float), [&](size_t first, size_t last) {
-        for (size_t p = first; p < last; ++p) ranges[p] = range(x + p * kPiece, length(p * kPiece));
-      });
-      Range all;
-      for (size_t p = 0; p < pieces(); ++p) all.add(ranges[p]);
-      scales[i] = scale_of(all);
-      split(pool, pieces(), kPiece * (sizeof(float) + 1), [&](size_t first, size_t last) {
-        for (size_t at = first * kPiece; at < std::min(last * kPiece, elements_); at += kPiece)
-          quantize(scales[i], x + at, length(at), bytes + at);
-      });
-    }
+    float* const least = reinterpret_cast<float*>(scratch);
+    for (size_t i = 0; i < sets_; ++i)
+      scales[i] = quantize_set(x + i * elements_, bytes + i * elements_, least, pool);
   }
 
  private:
   static constexpr size_t kPiece = 4096;  // elements, which stay in the first-level cache
+  static constexpr size_t kMoved = 2 * sizeof(float) + 1;  // bytes per element
 
   size_t pieces() const { return std::max<size_t>(1, ceil_div(elements_, kPiece)); }
 
-  Range range(const float* x, size_t n) const {
-    Range all;
-    for (size_t at = 0; at < n; at += kPiece) {
-      Range part;
-      ReduceF32 reduce = {ReduceFn::min, 1,   std::min(kPiece, n - at), 1, x + at, n, 1,
-                          &part.least,   1.0f};
-      reduce_(reduce);
-      reduce.fn = ReduceFn::max;
-      reduce.y = &part.greatest;
-      reduce_(reduce);
-      all.add(part);
+  // Several sets on one thread.
+  void quantize_sets(const float* x, size_t sets, DynamicScale* scales, uint8_t* bytes) const {
+    constexpr size_t kMost = 64;
+    const size_t block = std::clamp<size_t>(kPiece / (elements_ + 1), 1, kMost);
+    float least[kMost], greatest[kMost];
+    for (size_t first = 0; first < sets; first += block) {
+      const size_t last = std::min(first + block, sets);
+      find_ranges(x, last - first, elements_, least, greatest);
+      for (size_t i = first; i < last; ++i, x += elements_, bytes += elements_) {
+        scales[i] = scale_of(least[i - first], greatest[i - first]);
+        quantize(scales[i], x, elements_, bytes);
+      }
     }
-    return all;
+  }
+
+  // One set on all threads.
+  DynamicScale quantize_set(const float* x, uint8_t* bytes, float* least, ThreadPool& pool) const {
+    float* const greatest = least + pieces();
+    const auto length = [&](size_t at) { return std::min(kPiece, elements_ - at); };
+    split(pool, pieces(), kPiece * sizeof(float), [&](size_t first, size_t last) {
+      for (size_t p = first, at = p * kPiece; p < last; ++p, at += kPiece)
+        find_ranges(x + at, 1, length(at), least + p, greatest + p);
+    });
+    float low, high;  // reduced in turn: NaN stays NaN
+    reduce_({ReduceFn::min, 1, pieces(), 1, least, pieces(), 1, &low, 1.0f});
+    reduce_({ReduceFn::max, 1, pieces(), 1, greatest, pieces(), 1, &high, 1.0f});
+    const DynamicScale scale = scale_of(low, high);
+    split(pool, pieces(), kPiece * (sizeof(float) + 1), [&](size_t first, size_t last) {
+      for (size_t at = first * kPiece; at < std::min(last * kPiece, elements_); at += kPiece)
+        quantize(scale, x + at, length(at), bytes + at);
+    });
+    return scale;
+  }
+
+  // The least and the greatest of each of `sets` sets of n elements.
+  void find_ranges(const float* x, size_t sets, size_t n, float* least, float* greatest) const {
+    reduce_({ReduceFn::min, sets, n, 1, x, n, 1, least, 1.0f});
+    reduce_({ReduceFn::max, sets, n, 1, x, n, 1, greatest, 1.0f});
   }
 
   void quantize(const DynamicScale& scale, const float* x, size_t n, uint8_t* y) const {

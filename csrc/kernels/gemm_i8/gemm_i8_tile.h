@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/simd/epilogue.h"
 #include "kernels/simd/requantize.h"
 
 namespace edgert {
@@ -47,23 +48,33 @@ struct PlainDot {
 __attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
                                                               const int32_t* sums, int rows,
                                                               int stride, int columns) {
-  const DynamicOutput& dynamic = *g.dynamic;
-  const Requantizer requantizer(g.out.output);
+  const DynamicOutput dynamic = *g.dynamic;
+  const Activation& activation = g.out.output.activation;
+  const Clamp clamp(activation);
+  const size_t c_stride = g.c_stride, at = i * c_stride + j;
+  float* const c = static_cast<float*>(g.c) + at;
   for (int v = 0; v < columns; v += F32::kLanes) {
     const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
     const I32 minus_sum = load_first(g.out.bias + j + v, n);
     const F32 multiplier = load_first(g.out.multiplier + j + v, n);
     const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
-    for (int r = 0; r < rows; ++r) {
-      const DynamicScale& scale = dynamic.scales[(i + r) * dynamic.scale_step];
-      const size_t to = (i + r) * g.c_stride + j + v;
+    const DynamicScale* scale = dynamic.scales + i * dynamic.scale_step;
+    const float* residual = dynamic.residual ? dynamic.residual + at + v : nullptr;
+    float* to = c + v;
+    for (int r = 0; r < rows; ++r, scale += dynamic.scale_step, to += c_stride) {
       // The bias is there once.
-      const I32 sum = I32::load(sums + r * stride + v) + I32::broadcast(scale.zero - 1) * minus_sum;
-      F32 t = to_f32(sum) * multiplier * constant(scale.scale) + bias;
-      if (dynamic.residual) t = t + load_first(dynamic.residual + to, n);
-      requantizer.store(t, static_cast<float*>(g.c) + to, n);
+      const I32 zero = I32::broadcast(scale->zero - 1) * minus_sum;
+      F32 t = to_f32(I32::load(sums + r * stride + v) + zero) * multiplier *
+                  F32::broadcast(&scale->scale) +
+              bias;
+      if (residual) {
+        t = t + load_first(residual, n);
+        residual += c_stride;
+      }
+      store_first(to, n, clamp(t));
     }
   }
+  if (!is_clamp(activation)) activate(activation, c, rows, c_stride, columns);
 }
 
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the

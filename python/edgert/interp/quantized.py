@@ -111,7 +111,7 @@ def _dynamic_end(
 ) -> np.ndarray:
     bias, residual = (*inputs[3:], None, None)[:2]
     t = _wrap(total).astype(np.float32) * inputs[2] * scale
-    t = t if bias is None else t + bias
+    t = t + (_f32(0) if bias is None else bias)
     t = t if residual is None else t + residual
     return _activate(t, attrs["activation"])
 
