@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,21 @@ class Layer:
     cosine: float | None
     used: float | None
     saturated: float | None
+
+
+def scale_text(
+    quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str] = ()
+) -> str:
+    """The scales and zero points of a quantised graph's tensors, for ``SCALES``."""
+    scales = {
+        name: [
+            None if name in equalized else float(str(np.float32(affine[name].scale))),
+            affine[name].zero,
+        ]
+        for name, value in quantized.values.items()
+        if value.dtype == np.uint8 and name in affine
+    }
+    return json.dumps(scales, separators=(",", ":"))
 
 
 def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample]) -> list[Layer]:
