@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.passes.align_channels import align_channels

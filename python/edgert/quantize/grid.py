@@ -18,8 +18,7 @@ def grid_steps(rows: np.ndarray) -> np.ndarray | None:
     """The largest step of each row [rows, elements] of which all its elements are multiples.
 
     None of a row is more than ``MAX_LEVEL`` steps. A row of zeros has step 0. Returns None if a row
-    has no such step; it would be no error to take numbers for multiples that are off by a thousandth
-    of a step.
+    has no such step. What is off by a thousandth of a step may well be taken for a multiple.
     """
     rows = rows.astype(np.float64)
     largest = np.abs(rows).max(axis=1, initial=0.0)

@@ -82,6 +82,8 @@ def _layer(name: str, op: str, exact: np.ndarray, found: np.ndarray, scale: list
         at_end = (found == 255) | ((found == 0) & (zero > 0))
         saturated = float(at_end.mean())
         values = Affine(step, zero).dequantize(found) if step else _fitted(exact, found)
+        if step and exact.dtype == np.uint8:  # the original was quantised, with the same scale
+            exact = Affine(step, zero).dequantize(exact)
     dtype = found.dtype.name
     if values is None or exact.dtype != np.float32:
         return Layer(name, op, dtype, None, None, used, saturated)

@@ -6,12 +6,10 @@ values in bytes becomes one on bytes; no rounding is added or left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
@@ -20,7 +18,7 @@ from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
 from edgert.quantize.grid import grid_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
-from edgert.quantize.weights import LARGEST, MAX_BIAS, Weights, float_weights, fits_file
+from edgert.quantize.weights import LARGEST, MAX_BIAS, Weights, fits_file, float_weights
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
 _CONVERSIONS = "quantize", "dequantize"
@@ -47,18 +45,17 @@ def states_quantization(graph: Graph) -> bool:
 def lower_stated(graph: Graph) -> tuple[Graph, Stated]:
     """The optimised graph, whose quantisation it states, on bytes where that is possible."""
     plan = _Plan(graph)
-    lowering = _StatedLowering(graph, plan.assignment, plan.affine, plan.weights)
+    lowering = _StatedLowering(graph, plan)
     for node in graph.nodes:
         lowering.step(node)
     lowered = lowering.finish()
     run_pipeline(lowered, [align_channels])
-    lowered.metadata[SCALES] = scale_text(lowered, plan.affine)
+    lowered.metadata[SCALES] = scale_text(lowered, {**plan.affine, **plan.tensors})
     return lowered, plan.report
 
 
 def _affine_of(graph: Graph, node: Node) -> Affine | None:
-    """The scale that a conversion states, for u8, or None for what is no byte or has no scale
-    within bounds."""
+    """The scale that a conversion states, for u8; None without bytes, or out of bounds."""
     data = node.inputs[0] if node.op == "dequantize" else node.output
     offset = {"uint8": 0, "int8": _SIGNED}.get(graph.values[data].dtype.name)
     scale = float(np.float32(node.attrs["scale"]))
@@ -70,24 +67,31 @@ def _affine_of(graph: Graph, node: Node) -> Affine | None:
 class _Plan:
     """Decides, in the order of the nodes, which values are bytes and which nodes compute on them.
 
-    ``affine`` has the scale of each value in bytes. ``_wanted`` has the scale of the values that all
+    ``affine`` has the scale of each value in floats that is kept as bytes, ``tensors`` that of the
+    model's own bytes; ``_wanted`` that of each value which all its
     readers read as bytes of it, at once or moved.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.affine: dict[str, Affine] = {}
+        self.tensors: dict[str, Affine] = {}
         self.weights: dict[str, Weights] = {}
         self.assignment = Assignment(set(), set())
         self.report = Stated()
         self._kinds = {node.output: kind(graph, node) for node in graph.nodes}
         self._wanted = self._find_wanted()
         for node in graph.nodes:
-            if node.op == "dequantize":
+            if node.op in _CONVERSIONS:
+                found = self.affine if node.op == "dequantize" else self.tensors
                 affine = _affine_of(graph, node)
                 if affine is not None:
-                    self.affine[node.output] = affine
-            elif node.op != "quantize":
+                    found[node.output] = affine
+            elif graph.values[node.output].dtype == np.uint8:
+                self._count(node)
+                if node.inputs[0] in self.tensors:
+                    self.tensors[node.output] = self.tensors[node.inputs[0]]
+            else:
                 self._decide(node)
 
     def _find_wanted(self) -> dict[str, Affine]:
@@ -114,9 +118,12 @@ class _Plan:
         reason = self._move(node) if is_mover else self._compute(node)
         if not reason:
             self.assignment.integer.add(node.output)
-            self.report.integer[node.op] = self.report.integer.get(node.op, 0) + 1
+            self._count(node)
         elif not is_mover and any(name in self.affine for name in node.inputs):
             self.report.floats[node.output] = reason
+
+    def _count(self, node: Node) -> None:
+        self.report.integer[node.op] = self.report.integer.get(node.op, 0) + 1
 
     def _move(self, node: Node) -> str:
         """Gives a node that moves bytes its scale; returns why it cannot be on bytes."""
@@ -187,8 +194,8 @@ def _constant_affine(data: np.ndarray) -> Affine | None:
 def _recover(graph: Graph, node: Node, x_scale: float) -> tuple[Weights | None, str]:
     """The weights as bytes, or None if they were none; and how they had to be changed.
 
-    Differences of u8 from their zero point may take nine bits. They are rounded to eight, and so are
-    those with a bias too large for the sums, beside which they are small.
+    Differences of u8 from their zero point may take nine bits. They are rounded to eight, and so
+    are those with a bias too large for the sums, beside which they are small.
     """
     weight, bias = float_weights(graph, node)
     steps = grid_steps(weight.reshape(len(weight), -1))
@@ -207,6 +214,20 @@ def _recover(graph: Graph, node: Node, x_scale: float) -> tuple[Weights | None, 
 
 class _StatedLowering(Lowering):
     """Conversions between bytes and floats become names of what is there already."""
+
+    def __init__(self, graph: Graph, plan: _Plan) -> None:
+        super().__init__(graph, plan.assignment, plan.affine, plan.weights)
+        self._tensor = {
+            node.inputs[0]: node.output
+            for node in graph.nodes
+            if node.op == "quantize"
+            and self._reads_bytes(node)
+            and self.affine[node.inputs[0]] == _affine_of(graph, node)
+        }
+
+    def byte_name(self, name: str) -> str:
+        """As the model calls the bytes, so that both can be compared."""
+        return self._tensor.get(name) or super().byte_name(name)
 
     def step(self, node: Node) -> None:
         source = node.inputs[0]
@@ -232,7 +253,7 @@ class _StatedLowering(Lowering):
 
     def _named(self, name: str, data: str) -> str:
         """``data``; under its own name if it is an output of the graph."""
-        if name not in self.old.outputs:
+        if name not in self.old.outputs or name == data:
             return data
         shape = self.old.values[name].shape
         return self.new.add("reshape", [data], {"rank": len(shape), "dims": shape}, output=name)

@@ -1,7 +1,7 @@
 """Quantised tensors: their conversions, and the operators that compute on them.
 
-An operator on bytes is imported as what it means: dequantize, the operator on floats, quantize. Which
-of these run as one on bytes is decided when the graph is optimised.
+An operator on bytes is imported as what it means: dequantize, the operator on floats, quantize.
+Which of these run as one on bytes is decided when the graph is optimised.
 """
 
 from __future__ import annotations
