@@ -13,6 +13,7 @@ import numpy as np
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
+from edgert.passes.lookups import fold_lookups
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
 from edgert.quantize.grid import grid_steps
@@ -49,7 +50,7 @@ def lower_stated(graph: Graph) -> tuple[Graph, Stated]:
     for node in graph.nodes:
         lowering.step(node)
     lowered = lowering.finish()
-    run_pipeline(lowered, [align_channels])
+    run_pipeline(lowered, [fold_lookups, align_channels])
     lowered.metadata[SCALES] = scale_text(lowered, {**plan.affine, **plan.tensors})
     return lowered, plan.report
 
