@@ -22,6 +22,7 @@ from edgert.quantize import STEPS, Options, Quantization, Recipe, Target, read_r
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
+from edgert.quantize.stated import Stated, lower_stated, states_quantization
 
 STAGES = ("read", "import", "optimize", "pack", "write")
 DATA_FREE_SAMPLES = 16
@@ -45,6 +46,7 @@ class Report:
     after: ModelSize
     passes: tuple[PassReport, ...]
     quantization: Quantization | None = None
+    stated: Stated | None = None  # of a model that was quantised before
 
 
 def convert(
@@ -78,6 +80,9 @@ def convert(
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers stay in float until it does.
 
+    A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
+    quantised tensors, computes on bytes where it says so.
+
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
     """
@@ -97,7 +102,14 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
-    quantization = None
+    quantization = stated = None
+    if states_quantization(graph):
+        if quantize is not None:
+            raise InputError(
+                "the model is quantised already; convert it without quantize", "QUANTIZE"
+            )
+        graph, stated = lower_stated(graph)
+        ir.verify(graph)
     if quantize is not None:
         samples = calibration_samples(graph, calibrate, image or ImageOptions())
         if recipe is None:
@@ -114,7 +126,8 @@ def convert(
     data = pack(graph)
     begin("write")
     write_file(output, data)
-    return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes), quantization)
+    after = _graph_size(graph, data)
+    return Report(os.fspath(output), before, after, tuple(passes), quantization, stated)
 
 
 def calibration_samples(

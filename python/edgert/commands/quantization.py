@@ -17,6 +17,7 @@ from edgert.report import decibels, json_number, table
 
 if TYPE_CHECKING:
     from edgert.quantize import Quantization
+    from edgert.quantize.stated import Stated
 
 RANGES = "mse", "minmax", "percentile", "entropy"
 STEPS = "equalize", "compensate", "correct"
@@ -133,4 +134,24 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
     lines.append(table(rows))
     if done.float_layers:
         lines.append("\n" + table(done.float_layers, ("layer in float", "because")))
+    return "\n".join(lines)
+
+
+def stated_data(done: Stated) -> dict[str, Any]:
+    """What became of the quantisation that a model states, for JSON."""
+    return {
+        "integer": done.integer,
+        "float_nodes": done.floats,
+        "rounded_weights": done.rounded,
+    }
+
+
+def stated_text(done: Stated) -> str:
+    """What became of the quantisation that a model states, for people."""
+    counts = ", ".join(f"{count} {op}" for op, count in sorted(done.integer.items()))
+    lines = [f"quantised in the original; on bytes: {counts or 'nothing'}"]
+    if done.floats:
+        lines.append("\n" + table(done.floats.items(), ("quantised node in float", "because")))
+    if done.rounded:
+        lines.append("\n" + table(done.rounded.items(), ("weights rounded", "because")))
     return "\n".join(lines)

@@ -192,12 +192,12 @@ class _Lowering:
         function = self._functions.get((domain, call.op))
         if function is not None:
             return self._enter_function(function, call)
-        if domain:
-            raise UnsupportedNodeError("its domain is unknown")
+        if domain and (domain, call.op) not in HANDLERS:
+            raise UnsupportedNodeError("edgert has no such operator")
         known = all(t is None or isinstance(t, Constant) for t in call.inputs)
-        if known and self._folder.folds(call.op, call.opset):
+        if known and not domain and self._folder.folds(call.op, call.opset):
             return self._fold(call)
-        handler = HANDLERS.get(call.op)
+        handler = HANDLERS.get((domain, call.op))
         if handler is None:
             return self._enter_function(self._definition(call), call)
         result = handler(call)
@@ -407,13 +407,15 @@ class _Lowering:
         if (domain, op) in self._functions:
             return _UNKNOWN
         if domain:
-            raise UnsupportedNodeError("its domain is unknown")
+            if (domain, op) not in HANDLERS:
+                raise UnsupportedNodeError("edgert has no such operator")
+            return _UNKNOWN
         if op in ("Shape", "Size") or (
             self._folder.folds(op, opset)
             and all(t is None or t is _UNKNOWN_CONSTANT or isinstance(t, Constant) for t in inputs)
         ):
             return _UNKNOWN_CONSTANT
-        if op in HANDLERS:
+        if (domain, op) in HANDLERS:
             return _UNKNOWN
         schema = self._schema(op, opset)
         if not (schema.has_function or schema.has_context_dependent_function):

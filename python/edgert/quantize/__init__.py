@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from edgert.errors import InputError
 from edgert.ir import Graph
@@ -20,13 +17,13 @@ from edgert.quantize.equalize import equalize
 from edgert.quantize.fit import fit_weights
 from edgert.quantize.gate import keep_float
 from edgert.quantize.histogram import Histogram
-from edgert.quantize.layers import SCALES
+from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
 from edgert.quantize.options import STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
-from edgert.quantize.weights import Weights
+from edgert.quantize.weights import Weights, fits_file
 
 STAGES = ("calibrate", "quantize", "judge")
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
@@ -101,7 +98,7 @@ def quantize(
         reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
     quantized = build(reasons)
     run_pipeline(quantized, [align_channels])
-    quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized)
+    quantized.metadata[SCALES] = scale_text(quantized, affine, equalized)
     quality = compare(expected, run_graph(quantized, held))
     layers = [node.output for node in graph.nodes if node.op in MATRIX]
     chosen = assign(graph, reasons).integer
@@ -123,19 +120,6 @@ def _lower(
     for node in graph.nodes:
         lowering.step(node)
     return lowering.finish()
-
-
-def _scale_text(quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str]) -> str:
-    """For :mod:`edgert.quantize.layers`: the scale and zero point of tensors, as JSON."""
-    scales = {
-        name: [
-            None if name in equalized else float(str(np.float32(affine[name].scale))),
-            affine[name].zero,
-        ]
-        for name, value in quantized.values.items()
-        if value.dtype == np.uint8 and name in affine
-    }
-    return json.dumps(scales, separators=(",", ":"))
 
 
 def _check_names(graph: Graph, recipe: Recipe) -> None:
@@ -183,16 +167,11 @@ def _too_large(
     weights: Mapping[str, Weights],
 ) -> dict[str, str]:
     """The matrix products whose multipliers are out of the file's bounds."""
-    found = {}
-    for node in graph.nodes:
-        if node.output in weights:
-            y = affine.get(node.output)
-            scales = weights[node.output].scale * affine[node.inputs[0]].scale
-            residual = affine[node.inputs[3]].scale if node.inputs[3:] and node.inputs[3] else 0.0
-            largest = max(scales.max(initial=0), residual) / min(y.scale if y else 1.0, 1.0)
-            if not largest <= MAX_SCALE or not np.isfinite(scales).all():
-                found[node.output] = "its scales are too large"
-    return found
+    return {
+        node.output: "its scales are too large"
+        for node in graph.nodes
+        if node.output in weights and not fits_file(graph, node, affine, weights[node.output])
+    }
 
 
 class _Announced:

@@ -109,9 +109,12 @@ class Lowering:
 
     def emit(self, node: Node, op: str, inputs: list[str], attrs: Mapping[str, Any]) -> None:
         """Appends what computes ``node`` on bytes."""
-        public = node.output in self.old.outputs
-        output = self.fresh(f"{node.output}.u8") if public else node.output
+        output = self.byte_name(node.output)
         self.bytes[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
+
+    def byte_name(self, name: str) -> str:
+        """What a value is called as bytes."""
+        return self.fresh(f"{name}.u8") if name in self.old.outputs else name
 
     def integer(self, node: Node) -> None:
         if node.op in MATRIX:
