@@ -28,7 +28,10 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     """The arguments that only a quantised model needs."""
     group = parser.add_argument_group("quantisation")
     group.add_argument(
-        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
+        "--quantize",
+        choices=("int8", "dynamic"),
+        help="int8: compute on bytes, a quarter of the size, faster; dynamic: weights as bytes, "
+        "inputs of layers turned into bytes at run time, which needs no calibration",
     )
     group.add_argument(
         "--calibrate",
@@ -116,7 +119,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
 def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
-    if done.data_free:
+    if done.data_free and not done.dynamic:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
             "from real ones; give --calibrate DATA"
@@ -126,7 +129,10 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         lines += [f"  {reason}" for reason in done.skipped]
     rows = [
         ("layers on bytes", f"{done.layers - len(done.float_layers)} of {done.layers}"),
-        ("calibration", f"{done.samples} {'random inputs' if done.data_free else 'samples'}"),
+        (
+            "judged on" if done.dynamic else "calibration",
+            f"{done.samples} {'random inputs' if done.data_free else 'samples'}",
+        ),
         ("SQNR", decibels(done.quality.sqnr)),
         ("agreement", f"{done.quality.agreement:.1%}"),
         ("recipe", str(recipe)),

@@ -36,6 +36,7 @@ class Quantization:
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
     why; ``quality`` was measured on the first ``HELD_SAMPLES`` samples. ``recipe`` would lead to
     the same decisions again. ``skipped`` names the calibration files that could not be read.
+    ``dynamic``: ranges are found when the model runs, the samples only judge.
     """
 
     samples: int
@@ -45,6 +46,7 @@ class Quantization:
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     data_free: bool = False
+    dynamic: bool = False
 
 
 def quantize(
@@ -61,7 +63,7 @@ def quantize(
     behind it. The weights of ``graph`` change as equalisation changes them.
     """
     begin = progress or (lambda stage: None)
-    _check_names(graph, recipe)
+    check_names(graph, recipe)
     begin(STAGES[0])
     stream = _Announced(samples, begin)
     seen = iter(stream)
@@ -122,7 +124,8 @@ def _lower(
     return lowering.finish()
 
 
-def _check_names(graph: Graph, recipe: Recipe) -> None:
+def check_names(graph: Graph, recipe: Recipe) -> None:
+    """Raises InputError if the recipe names what the graph does not have."""
     made = {node.output for node in graph.nodes}
     unknown = [name for name in recipe.float_layers if name not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]
