@@ -81,9 +81,9 @@ def convert(
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers stay in float until it does.
 
-    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its input
-    into bytes while the model runs, by the range that the values have then: no data is needed, and
-    ``calibrate`` only serves to judge the result. ``ranges`` and ``steps`` do not matter.
+    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
+    input into bytes while the model runs, by the range that the values have then: no data is
+    needed, ``calibrate`` only serves to judge the result. ``ranges`` and ``steps`` do not matter.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
@@ -93,7 +93,9 @@ def convert(
     """
     begin = progress or (lambda stage: None)
     if quantize not in (None, "int8", "dynamic"):
-        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8' or 'dynamic'", "QUANTIZE")
+        raise UnsupportedError(
+            f"quantize is {quantize!r}, expected 'int8' or 'dynamic'", "QUANTIZE"
+        )
     target = Target(min_sqnr, min_agreement)
     if quantize == "dynamic" and target and calibrate is None:
         raise InputError(

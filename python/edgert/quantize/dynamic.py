@@ -27,7 +27,6 @@ from edgert.quantize.stated import Stated
 from edgert.quantize.weights import (
     LARGEST,
     Weights,
-    float_weights,
     keeps_pair_rule,
     quantize_weights,
 )
@@ -86,46 +85,48 @@ def quantize_dynamic(
     reasons.update(decided)
     floats = tuple((name, reasons[name]) for name in layers if name in reasons)
     recipe = replace(recipe, float_layers=tuple(decided))
-    return quantized, Quantization(
-        len(held), len(layers), floats, quality, recipe, dynamic=True
-    )
+    return quantized, Quantization(len(held), len(layers), floats, quality, recipe, dynamic=True)
 
 
 def lower_dynamic(graph: Graph, report: Stated) -> Graph:
     """The graph with the products on bytes whose model quantises their inputs while it runs.
 
-    They are named in ``graph.dynamic``; ``report`` takes up what becomes of them. The bytes of their
-    weights are those of the model where these keep the rule of pairs.
+    They are named in ``graph.dynamic``; ``report`` takes up what becomes of them. Outputs whose
+    bytes in the model keep the rule of pairs have these bytes.
     """
     weights = {}
     for node in graph.nodes:
         if node.op not in MATRIX or node.name not in graph.dynamic:
             continue
-        why = _why_float(graph, node)
-        if why:
+        if why := _why_float(graph, node):
             report.floats[node.output] = why
             continue
-        found = _own_weights(graph, node)
-        if found is None:
-            found = quantize_weights(graph, node, np.inf, fits_int16=True)
-            report.rounded[node.output] = "its own bytes are not exact sums of 16 bits"
-        weights[node.output] = found
+        found = quantize_weights(graph, node, np.inf, fits_int16=True)
+        weights[node.output], changed = _with_own_bytes(found, graph.constant(node.inputs[1]))
         report.add(Stated({node.op: 1}))
+        if changed:
+            report.rounded[node.output] = (
+                f"{changed} of {len(found.data)} outputs, to multiply fast"
+            )
     return _lower(graph, weights)
 
 
-def _own_weights(graph: Graph, node: Node) -> Weights | None:
-    """The bytes that a model's weights were; None if they are none, or break the pair rule."""
-    weight, bias = float_weights(graph, node)
-    rows = weight.reshape(len(weight), -1)
+def _with_own_bytes(weights: Weights, exact: np.ndarray) -> tuple[Weights, int]:
+    """``weights`` with the bytes that ``exact`` was made from, where they keep the pair rule.
+
+    Also returns for how many outputs that cannot be.
+    """
+    rows = exact.reshape(len(exact), -1).astype(np.float64)
     steps = grid_steps(rows)
-    if steps is None or (np.abs(rows) > steps[:, None] * (LARGEST + 1.5)).any():
-        return None
+    if steps is None:
+        return weights, len(rows)
     scale = np.where(steps > 0, steps, 1.0)
-    data = np.rint(rows / scale[:, None])
-    if data.max(initial=0) > LARGEST or not keeps_pair_rule(data.reshape(weight.shape)):
-        return None
-    return Weights(data.astype(np.int8).reshape(weight.shape), scale, bias)
+    own = np.rint(rows / scale[:, None])
+    kept = np.abs(own).max(axis=1, initial=0) <= LARGEST
+    own = own.reshape(exact.shape)
+    kept &= [keeps_pair_rule(row) for row in own]
+    data = np.where(kept.reshape(-1, *[1] * (own.ndim - 1)), own, weights.data).astype(np.int8)
+    return Weights(data, np.where(kept, scale, weights.scale), weights.bias), int((~kept).sum())
 
 
 def _why_float(graph: Graph, node: Node) -> str:
