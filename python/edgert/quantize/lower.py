@@ -109,9 +109,12 @@ class Lowering:
 
     def emit(self, node: Node, op: str, inputs: list[str], attrs: Mapping[str, Any]) -> None:
         """Appends what computes ``node`` on bytes."""
-        public = node.output in self.old.outputs
-        output = self.fresh(f"{node.output}.u8") if public else node.output
+        output = self.byte_name(node.output)
         self.bytes[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
+
+    def byte_name(self, name: str) -> str:
+        """What a value is called as bytes."""
+        return self.fresh(f"{name}.u8") if name in self.old.outputs else name
 
     def integer(self, node: Node) -> None:
         if node.op in MATRIX:
@@ -147,7 +150,7 @@ class Lowering:
                       "low": 0, "high": 0}  # fmt: skip
         else:
             output, unit = self.requantize(node, self.affine[node.output])
-        multiplier = _short_multiplier((x.scale * w.scale / unit).astype(np.float32))
+        multiplier = short_multiplier((x.scale * w.scale / unit).astype(np.float32))
         rows = w.data.astype(np.int64).reshape(len(w.data), -1)
         bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit)) - x.zero * rows.sum(1)
         bias = _short_bias(bias.astype(np.int32), rows)
@@ -260,7 +263,7 @@ class Lowering:
         self.emit(node, "reshape", [pooled], {"rank": len(shape), "dims": shape})
 
 
-def _short_multiplier(multiplier: np.ndarray) -> np.ndarray:
+def short_multiplier(multiplier: np.ndarray) -> np.ndarray:
     """What 16 bits keep of the multipliers, if no scale changes by more than 0.2 % by that."""
     short = nearest_shorts(multiplier)
     return short if (np.abs(short - multiplier) <= multiplier * 2.0**-9).all() else multiplier

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.short_sums import LARGEST, members, short_sums, trim
 
 MAX_BIAS = 2.0**29  # in steps of the sum
@@ -88,3 +90,14 @@ def float_weights(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray]:
     weight = graph.constant(node.inputs[1]).astype(np.float64)
     bias = graph.constant(node.inputs[2]) if len(node.inputs) > 2 else None
     return weight, np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
+
+
+def fits_file(
+    graph: Graph, node: Node, affine: Mapping[str, Affine], weights: Weights | None
+) -> bool:
+    """Whether the multipliers of a node on bytes are within the bounds of the file."""
+    y = affine.get(node.output)
+    read = [affine[name].scale for name in node.inputs if name in affine]
+    if weights is not None:
+        read = [*(weights.scale * read[0]), *read[1:]]
+    return bool((np.array(read) <= MAX_SCALE * min(y.scale if y else 1.0, 1.0)).all())
