@@ -23,8 +23,8 @@ from edgert.quantize.grid import grid_steps
 from edgert.quantize.lower import Lowering, short_multiplier
 from edgert.quantize.quality import Target, compare, run_graph
 from edgert.quantize.recipe import Recipe
-from edgert.quantize.stated import Stated
 from edgert.quantize.short_sums import LARGEST, fits
+from edgert.quantize.stated import Stated
 from edgert.quantize.weights import Weights, quantize_weights, sums_of
 
 # Multiplications per float that is read or written from which on bytes are faster, measured with
