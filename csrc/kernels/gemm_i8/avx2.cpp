@@ -6,10 +6,17 @@
 namespace edgert {
 namespace {
 
+// Adds pairs of 16 bits to a sum. The compiler may not reorder the additions: it would hold back
+// all products of a tile for that, far more than there are registers.
+inline I32 add_pairs(I32 sum, __m256i pairs) {
+  sum.v = _mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  asm("" : "+x"(sum.v));
+  return sum;
+}
+
 // For weights that fit in pairs.
 inline I32 dot_pairs(I32 sum, I32 x, I32 w) {
-  const __m256i pairs = _mm256_maddubs_epi16(x.v, w.v);
-  return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+  return add_pairs(sum, _mm256_maddubs_epi16(x.v, w.v));
 }
 
 // For weights that fit in quads: 16 bits hold the sum of four products.
@@ -17,9 +24,8 @@ struct QuadDot : PlainDot<dot_pairs> {
   static constexpr bool kTwoSteps = true;
   using PlainDot::add;
   static I32 add(I32 sum, I32 x, I32 w, I32 y, I32 v) {
-    const __m256i pairs =
-        _mm256_add_epi16(_mm256_maddubs_epi16(x.v, w.v), _mm256_maddubs_epi16(y.v, v.v));
-    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+    return add_pairs(
+        sum, _mm256_add_epi16(_mm256_maddubs_epi16(x.v, w.v), _mm256_maddubs_epi16(y.v, v.v)));
   }
 };
 
