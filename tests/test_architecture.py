@@ -28,7 +28,7 @@ PYTHON_LAYERS = [
     ("device", ["errors", "_core"]),
     ("device", ["schema"]),
     ("device", ["cpu", "model"]),
-    ("host", ["ir"]),
+    ("host", ["ir", "encoding"]),
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
     ("host", ["pack"]),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from edgert.errors import InputError
 from edgert.ir import Graph
@@ -17,16 +14,16 @@ from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import fit_weights
+from edgert.quantize.fit import fit_weights, round_weights
 from edgert.quantize.gate import keep_float
 from edgert.quantize.histogram import Histogram
-from edgert.quantize.layers import SCALES
+from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
 from edgert.quantize.options import STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
-from edgert.quantize.weights import Weights
+from edgert.quantize.weights import Weights, fits_file
 
 STAGES = ("calibrate", "quantize", "judge")
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
@@ -39,6 +36,7 @@ class Quantization:
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
     why; ``quality`` was measured on the first ``HELD_SAMPLES`` samples. ``recipe`` would lead to
     the same decisions again. ``skipped`` names the calibration files that could not be read.
+    ``dynamic``: ranges are found when the model runs, the samples only judge.
     """
 
     samples: int
@@ -48,6 +46,7 @@ class Quantization:
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     data_free: bool = False
+    dynamic: bool = False
 
 
 def quantize(
@@ -64,7 +63,7 @@ def quantize(
     behind it. The weights of ``graph`` change as equalisation changes them.
     """
     begin = progress or (lambda stage: None)
-    _check_names(graph, recipe)
+    check_names(graph, recipe)
     begin(STAGES[0])
     stream = _Announced(samples, begin)
     seen = iter(stream)
@@ -82,12 +81,12 @@ def quantize(
     affine = _scales(assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons)
-    plain = fit_weights(graph, assignment, affine, held, replace(recipe.options, steps=()))
+    plain = round_weights(graph, assignment, affine, recipe.options.weight_fit)
     reasons.update(_too_large(graph, assignment, affine, plain))
 
     def build(floats: Collection[str]) -> Graph:
         chosen = assign(graph, floats)
-        weights = fit_weights(graph, chosen, affine, held, recipe.options)
+        weights = fit_weights(graph, chosen, affine, plain, held, recipe.options)
         return _lower(graph, chosen, affine, weights)
 
     def sketch(floats: Collection[str]) -> Graph:
@@ -101,7 +100,7 @@ def quantize(
         reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
     quantized = build(reasons)
     run_pipeline(quantized, [align_channels])
-    quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized)
+    quantized.metadata[SCALES] = scale_text(quantized, affine, equalized)
     quality = compare(expected, run_graph(quantized, held))
     layers = [node.output for node in graph.nodes if node.op in MATRIX]
     chosen = assign(graph, reasons).integer
@@ -125,20 +124,8 @@ def _lower(
     return lowering.finish()
 
 
-def _scale_text(quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str]) -> str:
-    """For :mod:`edgert.quantize.layers`: the scale and zero point of tensors, as JSON."""
-    scales = {
-        name: [
-            None if name in equalized else float(str(np.float32(affine[name].scale))),
-            affine[name].zero,
-        ]
-        for name, value in quantized.values.items()
-        if value.dtype == np.uint8 and name in affine
-    }
-    return json.dumps(scales, separators=(",", ":"))
-
-
-def _check_names(graph: Graph, recipe: Recipe) -> None:
+def check_names(graph: Graph, recipe: Recipe) -> None:
+    """Raises InputError if the recipe names what the graph does not have."""
     made = {node.output for node in graph.nodes}
     unknown = [name for name in recipe.float_layers if name not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]
@@ -183,16 +170,11 @@ def _too_large(
     weights: Mapping[str, Weights],
 ) -> dict[str, str]:
     """The matrix products whose multipliers are out of the file's bounds."""
-    found = {}
-    for node in graph.nodes:
-        if node.output in weights:
-            y = affine.get(node.output)
-            scales = weights[node.output].scale * affine[node.inputs[0]].scale
-            residual = affine[node.inputs[3]].scale if node.inputs[3:] and node.inputs[3] else 0.0
-            largest = max(scales.max(initial=0), residual) / min(y.scale if y else 1.0, 1.0)
-            if not largest <= MAX_SCALE or not np.isfinite(scales).all():
-                found[node.output] = "its scales are too large"
-    return found
+    return {
+        node.output: "its scales are too large"
+        for node in graph.nodes
+        if node.output in weights and not fits_file(graph, node, affine, weights[node.output])
+    }
 
 
 class _Announced:
