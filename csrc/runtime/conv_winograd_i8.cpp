@@ -23,11 +23,10 @@ bool ConvWinogradI8::suits(const ConvGeometry& g, IsaSet isa) {
          g.channels <= kWinogradMaxChannels && g.outputs >= kLeastChannels;
 }
 
-ConvWinogradI8::ConvWinogradI8(const ConvGeometry& geometry, uint8_t x_zero, const int8_t* panels,
-                               IsaSet isa, int threads)
+ConvWinogradI8::ConvWinogradI8(const ConvGeometry& geometry, const int8_t* panels, IsaSet isa,
+                               int threads)
     : kernel_(select_winograd_i8(isa)),
       g_(geometry),
-      x_zero_(x_zero),
       blocks_(g_, {kernel_->steps.rows, kWinogradOutputs, sizeof(int16_t), kWinogradChannels},
               threads),
       threads_(static_cast<size_t>(threads)),
@@ -57,7 +56,7 @@ void ConvWinogradI8::run_task(const ConvOperandsI8& operands, size_t index,
   int32_t* const m = reinterpret_cast<int32_t*>(scratch + blocks_.v_bytes());
   blocks_.for_runs(task, [&](const WinogradBlocks::Run& run) {
     WinogradInputI8 input = blocks_.input(run, operands.x, v);
-    input.outside = x_zero_;
+    input.outside = operands.x_zero;
     kernel_->steps.input(input);
   });
   const size_t element = output_bytes(operands.out.output);
@@ -98,15 +97,15 @@ Step bind_winograd_i8(const BindContext& context, const ConvGeometry& geometry, 
   const AccumulatorTensors t(context);
   out.small = has_small_results(context, 9 * geometry.channels);
   const auto conv = std::make_shared<const ConvWinogradI8>(
-      geometry, x_zero, reinterpret_cast<const int8_t*>(context.constant(1, Layout::k4n16)),
-      context.isa, context.threads);
+      geometry, reinterpret_cast<const int8_t*>(context.constant(1, Layout::k4n16)), context.isa,
+      context.threads);
   Step step;
   step.kernel = conv->kernel();
   step.scratch_bytes = conv->scratch_bytes();
   step.weight_bytes = conv->weight_bytes();
   step.run = [=](const RunContext& run) {
-    conv->run({run.tensor<uint8_t>(t.x), run.tensor<void>(t.y), t.bound(out, run)}, run.scratch(),
-              run.pool());
+    conv->run({run.tensor<uint8_t>(t.x), x_zero, run.tensor<void>(t.y), t.bound(out, run)},
+              run.scratch(), run.pool());
   };
   return step;
 }

@@ -18,12 +18,12 @@ class ConvWinogradI8 {
 
   // `panels`: the weights in layout k4n16, not used after this. Precondition: the method applies to
   // the geometry, `isa` has a kernel, and there are at most kWinogradMaxChannels channels.
-  ConvWinogradI8(const ConvGeometry& geometry, uint8_t x_zero, const int8_t* panels, IsaSet isa,
-                 int threads);
+  ConvWinogradI8(const ConvGeometry& geometry, const int8_t* panels, IsaSet isa, int threads);
 
   const char* kernel() const { return kernel_->name; }
   size_t scratch_bytes() const { return threads_ * blocks_.task_bytes(); }
   size_t weight_bytes() const { return matrices_.bytes(); }
+  // operands.dynamic must be null.
   void run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const;
 
  private:
@@ -31,7 +31,6 @@ class ConvWinogradI8 {
 
   const WinogradI8Kernel* kernel_;
   ConvGeometry g_;
-  uint8_t x_zero_;
   WinogradBlocks blocks_;
   size_t threads_;
   size_t channel_blocks_;  // of four

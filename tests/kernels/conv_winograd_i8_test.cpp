@@ -73,8 +73,8 @@ void check_as(const ConvGeometry& g, Random& random, const Values& values,
       ConvGeometry part = g;
       if (threads % 2 == 0) part.batch = 1;
       const uint8_t x_zero = static_cast<uint8_t>(values.x_zero);
-      const ConvWinogradI8 conv(part, x_zero, panels.data(), set, threads);
-      const ConvGemmI8 gemm(part, x_zero, rows, set, threads);
+      const ConvWinogradI8 conv(part, panels.data(), set, threads);
+      const ConvGemmI8 gemm(part, rows, set, threads);
       GuardedArray<T> y(results, guard), direct(results, guard);
       Buffer scratch(std::max(conv.scratch_bytes(), gemm.scratch_bytes()));
       ThreadPool pool(threads);
@@ -83,8 +83,8 @@ void check_as(const ConvGeometry& g, Random& random, const Values& values,
         AccumulatorOutput out = end.record(bias.data(), multiplier.data(), residual.data() + at);
         out.small = small;
         const uint8_t* const image = x.data() + b * g.height * g.width * g.channels;
-        conv.run({image, y.data() + at, out}, scratch.data(), pool);
-        gemm.run({image, direct.data() + at, out}, scratch.data(), pool);
+        conv.run({image, x_zero, y.data() + at, out}, scratch.data(), pool);
+        gemm.run({image, x_zero, direct.data() + at, out}, scratch.data(), pool);
       }
       bool equal = true;
       for (size_t e = 0; e < results; ++e) {
