@@ -23,6 +23,7 @@ class ConvWinogradI8 {
   const char* kernel() const { return kernel_->name; }
   size_t scratch_bytes() const { return threads_ * blocks_.task_bytes(); }
   size_t weight_bytes() const { return matrices_.bytes(); }
+  // operands.dynamic must be null.
   void run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const;
 
  private:
