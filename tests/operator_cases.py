@@ -7,6 +7,7 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
+from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
 from qconv_cases import qconv_cases, qgemm_cases
 from quantized_cases import (
     dequantize_cases,
@@ -337,4 +338,6 @@ CASES = {
     "qgemm": lambda rng: starmap(Case, qgemm_cases(rng)),
     "qbinary": lambda rng: starmap(Case, qbinary_cases(rng)),
     "qaverage_pool": _qaverage_pool,
+    "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),
+    "dynamic_gemm": lambda rng: starmap(Case, dynamic_gemm_cases(rng)),
 }

@@ -20,6 +20,7 @@ from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
 from edgert.quantize import STEPS, Options, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
+from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
 from edgert.quantize.stated import Stated, lower_stated, states_quantization
@@ -58,7 +59,7 @@ def convert(
     calibrate: Calibration | None = None,
     ranges: str = "mse",
     steps: Sequence[str] = STEPS,
-    fits_int16: bool = True,
+    weight_fit: str = "quads",
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
@@ -75,10 +76,14 @@ def convert(
     ``quantize="int8"`` makes the network compute on bytes. ``calibrate`` is the data that shows it
     which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
     or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
-    the ranges are those of random inputs. ``ranges``, ``steps`` and ``fits_int16`` are those of
+    the ranges are those of random inputs. ``ranges``, ``steps`` and ``weight_fit`` are those of
     :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers stay in float until it does.
+
+    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
+    input into bytes while the model runs, by the range that the values have then: no data is
+    needed, ``calibrate`` only serves to judge the result. ``ranges`` and ``steps`` do not matter.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
@@ -87,8 +92,15 @@ def convert(
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
     """
     begin = progress or (lambda stage: None)
-    if quantize not in (None, "int8"):
-        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8'", "QUANTIZE")
+    if quantize not in (None, "int8", "dynamic"):
+        raise UnsupportedError(
+            f"quantize is {quantize!r}, expected 'int8' or 'dynamic'", "QUANTIZE"
+        )
+    target = Target(min_sqnr, min_agreement)
+    if quantize == "dynamic" and target and calibrate is None:
+        raise InputError(
+            "min_sqnr and min_agreement need data to judge by: give calibrate", "CALIBRATION"
+        )
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
@@ -103,21 +115,26 @@ def convert(
     begin("optimize")
     passes = optimize(graph)
     quantization = stated = None
-    if states_quantization(graph):
+    if graph.dynamic or states_quantization(graph):
         if quantize is not None:
             raise InputError(
                 "the model is quantised already; convert it without quantize", "QUANTIZE"
             )
-        graph, stated = lower_stated(graph)
+        stated = Stated()
+        if graph.dynamic:
+            graph = lower_dynamic(graph, stated)
+        if states_quantization(graph):
+            graph, found = lower_stated(graph)
+            stated.add(found)
         ir.verify(graph)
     if quantize is not None:
         samples = calibration_samples(graph, calibrate, image or ImageOptions())
         if recipe is None:
-            recipe = Recipe(Options(ranges, tuple(steps), fits_int16))
+            recipe = Recipe(Options(ranges, tuple(steps), weight_fit))
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
-        target = Target(min_sqnr, min_agreement)
-        graph, quantization = quantize_graph(graph, samples, recipe, target, begin)
+        run = quantize_dynamic if quantize == "dynamic" else quantize_graph
+        graph, quantization = run(graph, samples, recipe, target, begin)
         ir.verify(graph)
         quantization = replace(
             quantization, skipped=tuple(samples.skipped), data_free=calibrate is None

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/simd/epilogue.h"
 #include "kernels/simd/requantize.h"
 
 namespace edgert {
@@ -41,6 +42,40 @@ struct PlainDot {
   static Sum add(Sum sum, Input x, Weights w) { return kDot(sum, x, w); }
   static I32 total(Sum sum) { return sum; }
 };
+
+// From sums that include the bias, `rows` rows of `columns` of them, `stride` elements apart, to
+// the outputs from row i, column j on.
+__attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
+                                                              const int32_t* sums, int rows,
+                                                              int stride, int columns) {
+  const DynamicOutput dynamic = *g.dynamic;
+  const Activation& activation = g.out.output.activation;
+  const Clamp clamp(activation);
+  const size_t c_stride = g.c_stride, at = i * c_stride + j;
+  float* const c = static_cast<float*>(g.c) + at;
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const I32 minus_sum = load_first(g.out.bias + j + v, n);
+    const F32 multiplier = load_first(g.out.multiplier + j + v, n);
+    const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
+    const DynamicScale* scale = dynamic.scales + i * dynamic.scale_step;
+    const float* residual = dynamic.residual ? dynamic.residual + at + v : nullptr;
+    float* to = c + v;
+    for (int r = 0; r < rows; ++r, scale += dynamic.scale_step, to += c_stride) {
+      // The bias is there once.
+      const I32 zero = I32::broadcast(scale->zero - 1) * minus_sum;
+      F32 t = to_f32(I32::load(sums + r * stride + v) + zero) * multiplier *
+                  F32::broadcast(&scale->scale) +
+              bias;
+      if (residual) {
+        t = t + load_first(residual, n);
+        residual += c_stride;
+      }
+      store_first(to, n, clamp(t));
+    }
+  }
+  if (!is_clamp(activation)) activate(activation, c, rows, c_stride, columns);
+}
 
 // What the tiles of the same columns share. `columns` exist, the last vector being partly filled at
 // least.
@@ -164,8 +199,9 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, size_t i, size_
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
-  finish(g.out, j, sums, kRows, kVectors * kLanes, (kVectors - 1) * kLanes + last, g.c,
-         i * g.c_stride + j, g.c_stride);
+  const int columns = (kVectors - 1) * kLanes + last;
+  if (g.dynamic != nullptr) return finish_dynamic(g, i, j, sums, kRows, kVectors * kLanes, columns);
+  finish(g.out, j, sums, kRows, kVectors * kLanes, columns, g.c, i * g.c_stride + j, g.c_stride);
 }
 
 // The rows from `begin` on, before `end`, of a column block, in tiles of kRows. All in one

@@ -52,9 +52,9 @@ inline bool is_plain(const AccumulatorOutput& out) {
 // elements apart and readable to a whole vector, of the output channels from j on. The first output
 // is element `at` of y and of the residual, `y_stride` lie between rows.
 template <typename T>
-__attribute__((noinline)) void finish_as(const AccumulatorOutput& out, size_t j,
-                                         const int32_t* sums, int rows, int stride, int columns,
-                                         T* y, size_t at, size_t y_stride) {
+__attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, size_t j,
+                                                  const int32_t* sums, int rows, int stride,
+                                                  int columns, T* y, size_t at, size_t y_stride) {
   const Requantizer requantizer(out.output);
   const I32 residual_zero = I32::broadcast(out.residual_zero);
   const F32 residual_scale = constant(out.residual_scale);

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RANGES = "mse", "minmax", "percentile", "entropy"
 STEPS = "equalize", "compensate", "correct"
+FITS = "any", "pairs", "quads"
 CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
 
 
@@ -28,7 +29,10 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     """The arguments that only a quantised model needs."""
     group = parser.add_argument_group("quantisation")
     group.add_argument(
-        "--quantize", choices=("int8",), help="compute on bytes: a quarter of the size, faster"
+        "--quantize",
+        choices=("int8", "dynamic"),
+        help="int8: compute on bytes, a quarter of the size, faster; dynamic: weights as bytes, "
+        "inputs of layers turned into bytes at run time, which needs no calibration",
     )
     group.add_argument(
         "--calibrate",
@@ -46,9 +50,11 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         help='what is done to lose less accuracy, or "none" (default: %(default)s)',
     )
     group.add_argument(
-        "--no-fits-int16",
-        action="store_true",
-        help="weights of the full range: more exact, slower on CPUs with AVX2 alone",
+        "--weight-fit",
+        choices=FITS,
+        default="quads",
+        help="which products of weights are sure to fit 16 bits, where CPUs with AVX2 alone add "
+        "them up: the fewer, the slower they are, and the more exact (default: %(default)s)",
     )
     group.add_argument(
         "--min-sqnr", type=float, metavar="DB", help="keep layers in float until this is reached"
@@ -80,7 +86,7 @@ def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
         "calibrate": args.calibrate,
         "ranges": args.ranges,
         "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
-        "fits_int16": not args.no_fits_int16,
+        "weight_fit": args.weight_fit,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
         "recipe": args.recipe,
@@ -116,7 +122,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
 def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
-    if done.data_free:
+    if done.data_free and not done.dynamic:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
             "from real ones; give --calibrate DATA"
@@ -126,7 +132,10 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         lines += [f"  {reason}" for reason in done.skipped]
     rows = [
         ("layers on bytes", f"{done.layers - len(done.float_layers)} of {done.layers}"),
-        ("calibration", f"{done.samples} {'random inputs' if done.data_free else 'samples'}"),
+        (
+            "judged on" if done.dynamic else "calibration",
+            f"{done.samples} {'random inputs' if done.data_free else 'samples'}",
+        ),
         ("SQNR", decibels(done.quality.sqnr)),
         ("agreement", f"{done.quality.agreement:.1%}"),
         ("recipe", str(recipe)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgert.errors import InputError
 from edgert.ir import Graph
@@ -14,7 +14,7 @@ from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import fit_weights
+from edgert.quantize.fit import fit_weights, round_weights
 from edgert.quantize.gate import keep_float
 from edgert.quantize.histogram import Histogram
 from edgert.quantize.layers import SCALES, scale_text
@@ -36,6 +36,7 @@ class Quantization:
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
     why; ``quality`` was measured on the first ``HELD_SAMPLES`` samples. ``recipe`` would lead to
     the same decisions again. ``skipped`` names the calibration files that could not be read.
+    ``dynamic``: ranges are found when the model runs, the samples only judge.
     """
 
     samples: int
@@ -45,6 +46,7 @@ class Quantization:
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     data_free: bool = False
+    dynamic: bool = False
 
 
 def quantize(
@@ -61,7 +63,7 @@ def quantize(
     behind it. The weights of ``graph`` change as equalisation changes them.
     """
     begin = progress or (lambda stage: None)
-    _check_names(graph, recipe)
+    check_names(graph, recipe)
     begin(STAGES[0])
     stream = _Announced(samples, begin)
     seen = iter(stream)
@@ -79,12 +81,12 @@ def quantize(
     affine = _scales(assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons)
-    plain = fit_weights(graph, assignment, affine, held, replace(recipe.options, steps=()))
+    plain = round_weights(graph, assignment, affine, recipe.options.weight_fit)
     reasons.update(_too_large(graph, assignment, affine, plain))
 
     def build(floats: Collection[str]) -> Graph:
         chosen = assign(graph, floats)
-        weights = fit_weights(graph, chosen, affine, held, recipe.options)
+        weights = fit_weights(graph, chosen, affine, plain, held, recipe.options)
         return _lower(graph, chosen, affine, weights)
 
     def sketch(floats: Collection[str]) -> Graph:
@@ -122,7 +124,8 @@ def _lower(
     return lowering.finish()
 
 
-def _check_names(graph: Graph, recipe: Recipe) -> None:
+def check_names(graph: Graph, recipe: Recipe) -> None:
+    """Raises InputError if the recipe names what the graph does not have."""
     made = {node.output for node in graph.nodes}
     unknown = [name for name in recipe.float_layers if name not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]

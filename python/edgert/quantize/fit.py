@@ -19,11 +19,9 @@ from edgert.quantize.options import Options
 from edgert.quantize.twin import Twin
 from edgert.quantize.weights import (
     Weights,
-    channel_scales,
     float_weights,
-    is_depthwise,
     quantize_weights,
-    round_to_bytes,
+    sums_of,
 )
 
 MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
@@ -31,21 +29,29 @@ _PRIOR = 32  # positions that the gain of all outputs counts for in that of one
 _GAINS = 0.5, 1.05  # what gains are kept within
 
 
+def round_weights(
+    graph: Graph, assignment: Assignment, affine: Mapping[str, Affine], fit: str
+) -> dict[str, Weights]:
+    """The weights of all integer matrix products, by their outputs, each rounded by itself."""
+    return {
+        node.output: quantize_weights(graph, node, affine[node.inputs[0]].scale, fit)
+        for node in graph.nodes
+        if node.op in MATRIX and node.output in assignment.integer
+    }
+
+
 def fit_weights(
     graph: Graph,
     assignment: Assignment,
     affine: Mapping[str, Affine],
+    plain: Mapping[str, Weights],
     samples: Sequence[Sample],
     options: Options,
-) -> dict[str, Weights]:
-    """The weights of all integer matrix products, by their outputs."""
-    weights: dict[str, Weights] = {}
-    nodes = [n for n in graph.nodes if n.op in MATRIX and n.output in assignment.integer]
+) -> Mapping[str, Weights]:
+    """The weights that the steps of the options make of the ``plain`` ones."""
     if not {"compensate", "correct"} & set(options.steps):
-        for node in nodes:
-            x = affine[node.inputs[0]]
-            weights[node.output] = quantize_weights(graph, node, x.scale, options.fits_int16)
-        return weights
+        return plain
+    weights: dict[str, Weights] = {}
     lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
@@ -53,7 +59,7 @@ def fit_weights(
             for name in filter(None, (node.inputs[0], *node.inputs[3:])):
                 lowering.u8(name)
             twin.run_found()
-            weights[node.output] = _Fit(graph, node, twin, affine[node.inputs[0]]).run(options)
+            weights[node.output] = _Fit(graph, node, twin).run(plain[node.output], options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -69,10 +75,10 @@ class _Fit:
     it makes up for errors of the inputs and of the residual.
     """
 
-    def __init__(self, graph: Graph, node: Node, twin: Twin, x: Affine) -> None:
-        self.node, self.x = node, x
+    def __init__(self, graph: Graph, node: Node, twin: Twin) -> None:
+        self.graph, self.node = graph, node
         weight, bias = float_weights(graph, node)
-        self.shape, self.depthwise = weight.shape, is_depthwise(graph, node)
+        self.shape = weight.shape
         groups = node.attrs.get("groups", 1)
         self.weight = weight.reshape(groups, len(weight) // groups, -1)
         self.bias = bias.reshape(groups, -1)
@@ -88,18 +94,13 @@ class _Fit:
                 exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
             self.exact.append(exact)
 
-    def run(self, options: Options) -> Weights:
-        """The weights that the options ask for."""
-        paired = options.fits_int16 and not self.depthwise
-        by_tap = (len(self.bias.reshape(-1)), -1, self.shape[-1])
-        rows = self.weight.reshape(by_tap)
-        scale = channel_scales(rows, self.bias.reshape(-1), self.x.scale, paired)
-        scale = scale.reshape(self.bias.shape)
+    def run(self, plain: Weights, options: Options) -> Weights:
+        """The weights that the options ask for, of the scales that the ``plain`` ones have."""
+        scale = plain.scale.reshape(self.bias.shape)
+        data = plain.data.reshape(self.weight.shape)
         if "compensate" in options.steps:
-            moments = self.covariance()
-            data = compensate(self.weight, scale, moments, self.shape[-1], paired)
-        else:
-            data = round_to_bytes(rows, scale.reshape(-1), paired).reshape(self.weight.shape)
+            sums = sums_of(self.graph, self.node, options.weight_fit)
+            data = compensate(self.weight, scale, self.covariance(), sums)
         bias = self.bias
         if "correct" in options.steps:
             gain, bias = self.correction(data * scale[:, :, None])
@@ -112,8 +113,11 @@ class _Fit:
         """Of the inputs: errors of the mean are the bias's business."""
         count = sum(rows.shape[1] for rows in self.rows)
         mean = sum(rows.sum(1, dtype=np.float64) for rows in self.rows) / count
-        centred = (rows - mean[:, None].astype(np.float32) for rows in self.rows)
-        return sum((np.swapaxes(c, 1, 2) @ c).astype(np.float64) for c in centred) / count
+        total = 0.0
+        for rows in self.rows:
+            centred = rows - mean[:, None].astype(np.float32)
+            total += np.stack([c.T @ c for c in centred])
+        return total.astype(np.float64) / count
 
     def correction(self, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gain and the bias of each output that bring it closest to the exact one.

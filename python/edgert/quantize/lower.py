@@ -154,7 +154,7 @@ class Lowering:
             output, unit = self.requantize(node, self.affine[node.output])
         multiplier = (x.scale * w.scale / unit).astype(np.float32)
         if self.shortens:
-            multiplier = _short_multiplier(multiplier)
+            multiplier = short_multiplier(multiplier)
         rows = w.data.astype(np.int64).reshape(len(w.data), -1)
         bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit)) - x.zero * rows.sum(1)
         bias = bias.astype(np.int32)
@@ -269,7 +269,7 @@ class Lowering:
         self.emit(node, "reshape", [pooled], {"rank": len(shape), "dims": shape})
 
 
-def _short_multiplier(multiplier: np.ndarray) -> np.ndarray:
+def short_multiplier(multiplier: np.ndarray) -> np.ndarray:
     """What 16 bits keep of the multipliers, if no scale changes by more than 0.2 % by that."""
     short = nearest_shorts(multiplier)
     return short if (np.abs(short - multiplier) <= multiplier * 2.0**-9).all() else multiplier

@@ -31,7 +31,7 @@ class Recipe:
             "format": FORMAT,
             "ranges": self.options.ranges,
             "steps": list(self.options.steps),
-            "fits_int16": self.options.fits_int16,
+            "weight_fit": self.options.weight_fit,
             "float": list(self.float_layers),
             "tensors": {name: list(ends) for name, ends in self.tensors.items()},
         }
@@ -51,7 +51,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise InputError(f"{path} is not JSON: {error}", "RECIPE") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f'{path} is no recipe: its "format" is not "{FORMAT}"', "RECIPE")
-    unknown = set(data) - {"format", "ranges", "steps", "fits_int16", "float", "tensors"}
+    unknown = set(data) - {"format", "ranges", "steps", "weight_fit", "float", "tensors"}
     if unknown:
         raise InputError(f"{path}: a recipe has no {sorted(unknown)}", "RECIPE")
     layers, tensors = data.get("float", []), data.get("tensors", {})
@@ -65,7 +65,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     options = Options(
         ranges=data.get("ranges", "mse"),
         steps=tuple(steps),
-        fits_int16=bool(data.get("fits_int16", True)),
+        weight_fit=data.get("weight_fit", Options.weight_fit),
     )
     return Recipe(
         options, tuple(layers), {k: (float(a), float(b)) for k, (a, b) in tensors.items()}

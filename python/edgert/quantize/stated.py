@@ -42,6 +42,13 @@ class Stated:
     floats: dict[str, str] = field(default_factory=dict)
     rounded: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: Stated) -> None:
+        """Takes up what became of another part of the model."""
+        for op, count in other.integer.items():
+            self.integer[op] = self.integer.get(op, 0) + count
+        self.floats.update(other.floats)
+        self.rounded.update(other.rounded)
+
 
 def states_quantization(graph: Graph) -> bool:
     """Whether there is a node that quantizes or dequantizes."""

@@ -9,13 +9,12 @@ import numpy as np
 
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import MAX_SCALE, Affine
+from edgert.quantize.short_sums import LARGEST, members, short_sums, trim
 
-LARGEST = 127
-# The sum of the positive, and of the negative, weights of a pair: 255 * 128 fits 16 bits.
-MAX_PAIR = 128
 MAX_BIAS = 2.0**29  # in steps of the sum
-# Candidates for a scale, over the one of the largest weight; of equally good ones the first.
-_FACTORS = np.append(1.0, np.linspace(0.8, 2, 25))
+# Candidates for a scale, over the one of the largest weight; of equally good ones the first. At the
+# number of members in a sum, all weights have room there.
+_FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 
 @dataclass
@@ -32,59 +31,58 @@ class Weights:
         return self.data * self.scale.reshape(-1, *[1] * (self.data.ndim - 1))
 
 
-def channel_scales(rows: np.ndarray, bias: np.ndarray, x_scale: float, paired: bool) -> np.ndarray:
+def channel_scales(
+    weight: np.ndarray, bias: np.ndarray, x_scale: float, sums: np.ndarray
+) -> np.ndarray:
     """The scale of each output: the one of least squared error, clipping and trimming included.
 
-    ``rows`` is [outputs, taps, channels]. A bias beyond 2^29 steps makes the scale larger, an
-    output of zeros gets 1.
+    ``weight`` is [outputs, depth], ``sums`` are its ``short_sums``. A bias beyond 2^29 steps makes
+    the scale larger, an output of zeros gets 1.
     """
-    largest = np.abs(rows).max(axis=(1, 2), initial=0.0)
+    largest = np.abs(weight).max(axis=1, initial=0.0)
     # What is below the least normal float32 is zero to any product with it.
     plain = np.where(largest >= np.finfo(np.float32).tiny, largest / LARGEST, 1.0)
-    best, least = plain.copy(), np.full(len(plain), np.inf)
-    for factor in _FACTORS if paired else _FACTORS[_FACTORS <= 1]:
-        scale = plain * factor
-        error = round_to_bytes(rows, scale, paired) * scale[:, None, None] - rows
-        cost = np.square(error).sum(axis=(1, 2))
-        best, least = np.where(cost < least, scale, best), np.minimum(cost, least)
-    return np.maximum(best, np.abs(bias) / (x_scale * MAX_BIAS))
+    steps = members((weight / plain[:, None]).astype(np.float32), sums)
+    best, least = np.ones(len(plain)), np.full(len(plain), np.inf)
+    for factor in _FACTORS[len(steps) >= _FACTORS]:
+        data = trim(_nearest(steps / np.float32(factor)))
+        cost = np.square(data * np.float32(factor) - steps).sum(axis=(0, 2))
+        best, least = np.where(cost < least, factor, best), np.minimum(cost, least)
+    return np.maximum(best * plain, np.abs(bias) / (x_scale * MAX_BIAS))
 
 
-def round_to_bytes(rows: np.ndarray, scale: np.ndarray, paired: bool) -> np.ndarray:
-    """The nearest bytes for ``rows`` [outputs, taps, channels]; pairs are trimmed if they must."""
-    data = np.clip(np.rint(rows / scale[:, None, None]), -LARGEST, LARGEST)
-    return trim_pairs(data) if paired else data
+def round_to_bytes(weight: np.ndarray, scale: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its short sums."""
+    data = _nearest(weight / scale[:, None])
+    data[:, sums[sums >= 0]] = np.moveaxis(trim(members(data, sums)), 0, 2)[:, sums >= 0]
+    return data
 
 
-def trim_pairs(data: np.ndarray) -> np.ndarray:
-    """The nearest integers that keep the pair rule: what is too much is taken off both alike."""
-    depth = data.shape[-1] // 2 * 2
-    first, second = data[..., :depth:2], data[..., 1:depth:2]
-    same = first * second > 0
-    excess = np.where(same, np.maximum(np.abs(first + second) - MAX_PAIR, 0), 0)
-    sign = np.sign(first)
-    trimmed = data.copy()
-    trimmed[..., :depth:2] -= sign * (excess // 2)
-    trimmed[..., 1:depth:2] -= sign * (excess - excess // 2)
-    return trimmed
+def _nearest(steps: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(steps), -LARGEST, LARGEST)
 
 
-def keeps_pair_rule(data: np.ndarray) -> bool:
-    """Whether no pair of neighbours along the last axis sums to more than the rule allows."""
-    depth = data.shape[-1] // 2 * 2
-    pairs = data[..., :depth].astype(int).reshape(*data.shape[:-1], -1, 2)
-    positive, negative = np.maximum(pairs, 0).sum(-1), np.minimum(pairs, 0).sum(-1)
-    return bool((positive <= MAX_PAIR).all() and (negative >= -MAX_PAIR).all())
-
-
-def quantize_weights(graph: Graph, node: Node, x_scale: float, fits_int16: bool) -> Weights:
+def quantize_weights(graph: Graph, node: Node, x_scale: float, fit: str) -> Weights:
     """The weights of a matrix product, each rounded to its nearest byte."""
     weight, bias = float_weights(graph, node)
-    paired = fits_int16 and not is_depthwise(graph, node)
-    rows = weight.reshape(len(weight), -1, weight.shape[-1])
-    scale = channel_scales(rows, bias, x_scale, paired)
-    data = round_to_bytes(rows, scale, paired).astype(np.int8).reshape(weight.shape)
+    rows, sums = weight.reshape(len(weight), -1), sums_of(graph, node, fit)
+    scale = channel_scales(rows, bias, x_scale, sums)
+    data = round_to_bytes(rows, scale, sums).astype(np.int8).reshape(weight.shape)
     return Weights(data, scale, bias)
+
+
+def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
+    """The ``short_sums`` of a matrix product; depthwise convolutions have none.
+
+    Where taps lie side by side in a row, kernels read them as one.
+    """
+    _, *kernel, channels = graph.values[node.inputs[1]].shape
+    if node.op == "gemm":
+        return short_sums(fit, 1, 1, channels)
+    if channels == 1 and node.attrs["groups"] > 1:
+        fit = "any"
+    rows, taps = kernel if node.attrs["dilations"][1] == 1 else (kernel[0] * kernel[1], 1)
+    return short_sums(fit, rows, taps, channels)
 
 
 def float_weights(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray]:
@@ -103,8 +101,3 @@ def fits_file(
     if weights is not None:
         read = [*(weights.scale * read[0]), *read[1:]]
     return bool((np.array(read) <= MAX_SCALE * min(y.scale if y else 1.0, 1.0)).all())
-
-
-def is_depthwise(graph: Graph, node: Node) -> bool:
-    """Whether every output of a convolution has one input channel."""
-    return node.op == "conv" and graph.values[node.inputs[1]].shape[-1] == 1

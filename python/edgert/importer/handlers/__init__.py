@@ -3,6 +3,7 @@
 from edgert.importer.handlers import (
     control,
     conv,
+    dynamic,
     elementwise,
     matmul,
     norm,
@@ -18,6 +19,7 @@ from edgert.importer.handlers import (
 __all__ = [
     "control",
     "conv",
+    "dynamic",
     "elementwise",
     "matmul",
     "norm",
