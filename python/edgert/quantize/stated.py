@@ -7,6 +7,7 @@ values in bytes becomes one on bytes; no rounding is added or left out.
 from __future__ import annotations
 
 import functools
+from collections import ChainMap
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
+from edgert.passes.simplify import simplify_data_movement
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
 from edgert.quantize.grid import grid_steps
@@ -63,7 +65,7 @@ def lower_stated(graph: Graph) -> tuple[Graph, Stated]:
     for node in graph.nodes:
         lowering.step(node)
     lowered = lowering.finish()
-    run_pipeline(lowered, [fold_lookups, align_channels])
+    run_pipeline(lowered, [simplify_data_movement, fold_lookups, align_channels])
     lowered.metadata[SCALES] = scale_text(lowered, {**plan.affine, **plan.tensors})
     return lowered, plan.report
 
@@ -170,7 +172,7 @@ class _Plan:
 
     def _compute(self, node: Node) -> str:
         """Gives the result of a node its scale; returns why it cannot compute on bytes."""
-        graph, affine = self.graph, dict(self.affine)
+        graph, affine = self.graph, ChainMap({}, self.affine)
         if node.op in MATRIX and not self._kinds[node.output]:
             return "its weights are no constants, not finite, or too many for a sum of 32 bits"
         if not self._kinds[node.output]:
@@ -200,7 +202,7 @@ class _Plan:
             return "its scales are too large"
         if y is None:
             self.assignment.float_results.add(node.output)
-        self.affine = affine
+        self.affine.update(affine.maps[0])
         return ""
 
 
