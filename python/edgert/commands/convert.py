@@ -31,8 +31,8 @@ DETAILS = (
     "Afterwards the file is run against the original (in ONNX Runtime if that is installed, else "
     "in onnx's reference evaluator). The exit code is 1 if an output differs by more than rounding "
     "explains: a signal to noise ratio below 60 dB for floats (30 dB for float16), or any "
-    "difference for integers. With --quantize, --min-sqnr takes their place, if that is given; of a "
-    "model that is quantised already, roundings that fall the other way may cost all but 10 dB."
+    "difference for integers. With --quantize, --min-sqnr takes their place, if that is given. A "
+    "model that is quantised already needs 10 dB: it may round differently, and depth adds to that."
 )
 CHECK_FAILED = 1
 RECIPE_SUFFIX = ".recipe.json"

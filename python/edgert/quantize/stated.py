@@ -6,13 +6,15 @@ values in bytes becomes one on bytes; no rounding is added or left out.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
-from edgert.passes.base import run_pipeline
+from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
@@ -20,6 +22,7 @@ from edgert.quantize.grid import grid_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
 from edgert.quantize.weights import LARGEST, MAX_BIAS, Weights, fits_file, float_weights
+from edgert.schema import BinaryFn
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
 _CONVERSIONS = "quantize", "dequantize"
@@ -53,6 +56,9 @@ def states_quantization(graph: Graph) -> bool:
 def lower_stated(graph: Graph) -> tuple[Graph, Stated]:
     """The optimised graph, whose quantisation it states, on bytes where that is possible."""
     plan = _Plan(graph)
+    if plan.residuals:
+        sweep("add_residuals", graph, functools.partial(_add_behind, plan.residuals))
+        plan = _Plan(graph)
     lowering = _StatedLowering(graph, plan)
     for node in graph.nodes:
         lowering.step(node)
@@ -60,6 +66,16 @@ def lower_stated(graph: Graph) -> tuple[Graph, Stated]:
     run_pipeline(lowered, [fold_lookups, align_channels])
     lowered.metadata[SCALES] = scale_text(lowered, {**plan.affine, **plan.tensors})
     return lowered, plan.report
+
+
+def _add_behind(chosen: Collection[str], sweep: Sweep, node: Node) -> str | None:
+    """Takes the residual out of a matrix product and adds it to the result."""
+    if node.output not in chosen:
+        return None
+    attrs = {**node.attrs, "activation": {}}
+    y = sweep.add(node.op, node.inputs[:3], attrs, node)
+    total = {"fn": BinaryFn.add, "activation": node.attrs.get("activation", {})}
+    return sweep.add("binary", [y, node.inputs[3]], total, node)
 
 
 def _affine_of(graph: Graph, node: Node) -> Affine | None:
@@ -76,8 +92,8 @@ class _Plan:
     """Decides, in the order of the nodes, which values are bytes and which nodes compute on them.
 
     ``affine`` has the scale of each value in floats that is kept as bytes, ``tensors`` that of the
-    model's own bytes; ``_wanted`` that of each value which all its
-    readers read as bytes of it, at once or moved.
+    model's own bytes, ``_wanted`` that of each value which all its readers read as bytes of it, at
+    once or moved. ``residuals`` are the products that could be on bytes but for their residual.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -85,6 +101,7 @@ class _Plan:
         self.affine: dict[str, Affine] = {}
         self.tensors: dict[str, Affine] = {}
         self.weights: dict[str, Weights] = {}
+        self.residuals: set[str] = set()
         self.assignment = Assignment(set(), set())
         self.report = Stated()
         self._kinds = {node.output: kind(graph, node) for node in graph.nodes}
@@ -164,6 +181,8 @@ class _Plan:
                 if found is not None:
                     affine[name] = found
             if name not in affine:
+                if node.op in MATRIX and name != node.inputs[0]:
+                    self.residuals.add(node.output)
                 return f"'{name}' is not quantised"
         y = self._wanted.get(node.output)
         if y is not None:
