@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from onnx import helper, numpy_helper
 from onnx_models import value_info
 from onnxruntime.quantization import (
@@ -28,6 +29,13 @@ from edgert.quantize.stated import Stated, lower_stated
 MICROSOFT = "com.microsoft"
 F32, U8, I8 = np.float32, np.uint8, np.int8
 rng = np.random.default_rng(20260718)
+_start = rng.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """Each test of a module that imports this draws the same numbers, whatever ran before."""
+    rng.bit_generator.state = _start
 
 
 class Model:

@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from quantized_models import F32, I8, U8, Model, feeds_of, lowered, rng, run_lowered, run_unfused
+from quantized_models import (
+    F32,
+    I8,
+    U8,
+    Model,
+    feeds_of,
+    lowered,
+    rng,
+    run_lowered,
+    run_unfused,
+    same_numbers,  # noqa: F401 (a fixture for all tests)
+)
 
 import edgert
 from edgert.cli import main

@@ -27,6 +27,8 @@ class Lowering:
     when it is first read in another form.
     """
 
+    shortens = True  # whether biases and multipliers are rounded to 16 bits where that costs little
+
     def __init__(
         self,
         graph: Graph,
@@ -150,10 +152,14 @@ class Lowering:
                       "low": 0, "high": 0}  # fmt: skip
         else:
             output, unit = self.requantize(node, self.affine[node.output])
-        multiplier = short_multiplier((x.scale * w.scale / unit).astype(np.float32))
+        multiplier = (x.scale * w.scale / unit).astype(np.float32)
+        if self.shortens:
+            multiplier = short_multiplier(multiplier)
         rows = w.data.astype(np.int64).reshape(len(w.data), -1)
         bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit)) - x.zero * rows.sum(1)
-        bias = _short_bias(bias.astype(np.int32), rows)
+        bias = bias.astype(np.int32)
+        if self.shortens:
+            bias = _short_bias(bias, rows)
         inputs = [self.u8(node.inputs[0])]
         for part, data in ("weight", w.data), ("bias", bias), ("multiplier", multiplier):
             inputs.append(self.new.add_constant(self.fresh(part), data))

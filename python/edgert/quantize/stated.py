@@ -242,6 +242,8 @@ def _recover(graph: Graph, node: Node, x_scale: float) -> tuple[Weights | None, 
 class _StatedLowering(Lowering):
     """Conversions between bytes and floats become names of what is there already."""
 
+    shortens = False
+
     def __init__(self, graph: Graph, plan: _Plan) -> None:
         super().__init__(graph, plan.assignment, plan.affine, plan.weights)
         self._tensor = {
