@@ -65,11 +65,12 @@ def quantize_dynamic(
     reasons = {name: why for name, node in layers.items() if (why := _why_float(graph, node))}
     decided = dict.fromkeys(recipe.float_layers, "the recipe says so")
     fit = "any" if recipe.options.weight_fit == "any" else FIT
-    weights = {
-        name: quantize_weights(graph, node, np.inf, fit)
-        for name, node in layers.items()
-        if name not in reasons and name not in decided
-    }
+    weights = {}
+    for name, node in layers.items():
+        if name not in reasons and name not in decided:
+            found = quantize_weights(graph, node, np.inf, fit)
+            found.scale = short_multiplier(found.scale.astype(np.float32))
+            weights[name] = found
 
     def build(floats: Collection[str]) -> Graph:
         return _lower(graph, {name: w for name, w in weights.items() if name not in floats})
@@ -157,8 +158,7 @@ def _lower(graph: Graph, weights: Mapping[str, Weights]) -> Graph:
         w = weights[node.output]
         x, _, *rest = (lowering.float(name) if name else "" for name in node.inputs)
         data = new.add_constant(lowering.fresh("weight"), w.data)
-        scale = short_multiplier(w.scale.astype(np.float32))
-        multiplier = new.add_constant(lowering.fresh("multiplier"), scale)
+        multiplier = new.add_constant(lowering.fresh("multiplier"), w.scale.astype(np.float32))
         lowering.floats[node.output] = new.add(
             f"dynamic_{node.op}", [x, data, multiplier, *rest], node.attrs, name=node.name,
             output=node.output,
