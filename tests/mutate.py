@@ -73,6 +73,22 @@ def sample_inputs() -> dict[str, np.ndarray]:
 SAMPLE = pack(sample_graph())
 
 
+def shorts_graph() -> ir.Graph:
+    """A model whose constants, ``f`` of float32 and ``i`` of int32, are stored as shorts."""
+    rng = np.random.default_rng(9)
+    g = ir.Graph()
+    for name, dtype, unit in ("f", np.float32, 2.0**-20), ("i", np.int32, 2**16):
+        x = g.add_input(f"x_{name}", dtype, (40,))
+        shorts = np.append(rng.integers(-(2**15), 2**15, 39), 2**15 - 1)
+        c = g.add_constant(name, (shorts * unit).astype(dtype))
+        g.add("binary", [x, c], {"fn": 0, "activation": {"fn": 0}}, output=f"y_{name}")
+    g.outputs = ["y_f", "y_i"]
+    return g
+
+
+SHORTS = pack(shorts_graph())
+
+
 class ModelFile:
     """The records of a file as arrays that may be changed at will.
 

@@ -7,6 +7,7 @@ from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 import numpy as np
+from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
 from qconv_cases import QuantizedCase, qconv_cases, qgemm_cases
 from quantized_cases import (
     dequantize_cases,
@@ -344,4 +345,6 @@ CASES = {
     "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
     "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
+    "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),
+    "dynamic_gemm": lambda rng: starmap(Case, dynamic_gemm_cases(rng)),
 }

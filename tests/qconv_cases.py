@@ -46,6 +46,29 @@ def qconv_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
         if seed % 3 == 0:
             inputs.append(_bytes(rng, (batch, *image, groups * outputs)))
         yield attrs, inputs, CONSTANTS
+    yield from _winograd_cases(rng)
+
+
+def _winograd_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """3x3 convolutions of stride 1, large enough for Winograd's method."""
+    sizes = [(1, 9, 8, 48, 50), (2, 14, 17, 53, 49), (1, 8, 31, 64, 64), (1, 11, 16, 130, 48)]
+    for seed, (batch, height, width, channels, outputs) in enumerate(sizes * 2):
+        pads = [1, 1, 1, 1] if seed < len(sizes) else rng.integers(0, 3, 4).tolist()
+        attrs = {
+            "strides": [1, 1],
+            "dilations": [1, 1],
+            "pads": pads,
+            "groups": 1,
+            "x_zero": int(rng.choice([0, 127, 255])),
+            "residual_zero": 33,
+            "residual_scale": 0.3,
+            "output": _output(rng),
+        }
+        inputs = _operands(rng, (batch, height, width, channels), (outputs, 3, 3, channels))
+        if seed % 2 == 0:
+            image = (height + pads[0] + pads[2] - 2, width + pads[1] + pads[3] - 2)
+            inputs.append(_bytes(rng, (batch, *image, outputs)))
+        yield attrs, inputs, CONSTANTS
 
 
 def qgemm_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:

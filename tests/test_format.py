@@ -11,6 +11,7 @@ import pytest
 from mutate import (
     HEADER_BYTES,
     SAMPLE,
+    SHORTS,
     TABLE_ENTRY,
     ModelFile,
     header_field,
@@ -19,13 +20,16 @@ from mutate import (
     sample_graph,
     sample_inputs,
     seal,
+    shorts_graph,
     table_field,
 )
 
 import edgert
 from edgert import interp, schema
+from edgert.encoding import decode, encode
 from edgert.pack import pack, to_layout
-from edgert.schema import DType, Layout, Section
+from edgert.schema import DType, Encoding, Layout, Section
+from edgert.unpack import unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES: dict[str, tuple[type[edgert.EdgertError], str]] = {}  # "F1" -> what breaking it raises
@@ -47,9 +51,9 @@ def case(rule: str, data: bytes) -> None:
     CASES.append((rule, data))
 
 
-def change(rule: str, edit) -> None:
-    """Adds the sample as ``edit`` changes it."""
-    file = ModelFile()
+def change(rule: str, edit, data: bytes = SAMPLE) -> None:
+    """Adds the sample, or other ``data``, as ``edit`` changes it."""
+    file = ModelFile(data)
     edit(file)
     case(rule, file.bytes())
 
@@ -134,7 +138,7 @@ def build_cases() -> None:
         return lambda f: f[Section.payloads][field].__setitem__(index, value)
 
     first = int(ModelFile()[Section.payloads]["offset"][1])
-    change("F26", payload("encoding", 1))
+    change("F26", payload("encoding", 77))
     change("F27", payload("offset", first + 8))
     change("F28", payload("offset", 0, 0))
     change("F28", payload("offset", 2**63, 0))
@@ -173,6 +177,29 @@ def build_cases() -> None:
     change("F40", tensor("w1", "dims", (8, 3, 3, 2, 0, 0, 0, 0)))
     change("F40", tensor("w1", "layout", Layout.row))
 
+    def shared(f: ModelFile) -> None:
+        """Both tensors read the first payload, for which the second's elements are one too many."""
+        f[Section.tensors]["payload"][f.tensor("i")] = 0
+
+    change("F34", payload("encoding", Encoding.shorts))
+    change("F34", tensor("i", "dtype", DType.int64), SHORTS)
+    change("F34", tensor("f", "dims", (0,) * 8), SHORTS)
+    change("F39", shared, SHORTS)
+    change("F40", tensor("f", "dims", (39,) + (0,) * 7), SHORTS)
+    change("F40", payload("encoding", Encoding.plain), SHORTS)
+
+    def exponent(name: str, value: int):
+        def edit(f: ModelFile) -> None:
+            record = f[Section.payloads][f[Section.tensors]["payload"][f.tensor(name)]]
+            first = int(record["offset"]) - read_field(table_field(Section.data, "offset"), SHORTS)
+            f[Section.data][first : first + 4] = np.array([value], "<i4").view(np.uint8)
+
+        return edit
+
+    for name, values in ("f", (-127, 113)), ("i", (-1, 17, 2**31 - 1, -(2**31))):
+        for value in values:
+            change("F41", exponent(name, value), SHORTS)
+
     def orphan(f: ModelFile) -> None:
         weight = f[Section.tensors]["payload"]
         weight[f.tensor("b3")] = weight[f.tensor("w3")]
@@ -180,32 +207,32 @@ def build_cases() -> None:
         f[Section.tensors]["rank"][f.tensor("b3")] = 2
         f[Section.tensors]["layout"][f.tensor("b3")] = Layout.k1n16
 
-    change("F41", orphan)
-    change("F42", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
-    change("F42", lambda f: f[Section.outputs].__setitem__(0, NONE))
-    change("F43", lambda f: f[Section.inputs].__setitem__(0, f.tensor("w1")))
-    change("F43", lambda f: f.__setitem__(Section.outputs, []))
-    change("F43", lambda f: f[Section.outputs].__setitem__(0, f.tensor("w3")))
-    change("F44", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
-    change("F44", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
-    change("F44", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
+    change("F42", orphan)
+    change("F43", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
+    change("F43", lambda f: f[Section.outputs].__setitem__(0, NONE))
+    change("F44", lambda f: f[Section.inputs].__setitem__(0, f.tensor("w1")))
+    change("F44", lambda f: f.__setitem__(Section.outputs, []))
+    change("F44", lambda f: f[Section.outputs].__setitem__(0, f.tensor("w3")))
+    change("F45", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
+    change("F45", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
+    change("F45", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
 
     def node(name: str, field: str, value: int):
         return lambda f: f[Section.nodes][field].__setitem__(f.node(name), value)
 
-    change("F45", node("c1", "op", 0))
-    change("F45", node("c1", "op", 65535))
-    change("F46", node("c1", "inputs", 1))
-    change("F46", node("double", "inputs", 3))
-    change("F46", node("flat", "inputs", 65535))
-    change("F47", node("c2", "first_edge", 0))
-    change("F47", node("c2", "first_edge", 2**32 - 1))
-    change("F47", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
-    change("F47", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
-    change("F48", node("c2", "attrs", 2**32 - 4))
-    change("F48", node("c2", "attrs_bytes", 0))
-    change("F48", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
-    change("F48", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
+    change("F46", node("c1", "op", 0))
+    change("F46", node("c1", "op", 65535))
+    change("F47", node("c1", "inputs", 1))
+    change("F47", node("double", "inputs", 3))
+    change("F47", node("flat", "inputs", 65535))
+    change("F48", node("c2", "first_edge", 0))
+    change("F48", node("c2", "first_edge", 2**32 - 1))
+    change("F48", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
+    change("F48", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
+    change("F49", node("c2", "attrs", 2**32 - 4))
+    change("F49", node("c2", "attrs_bytes", 0))
+    change("F49", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
+    change("F49", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
 
     def edge(name: str, i: int, value):
         def edit(f: ModelFile) -> None:
@@ -213,21 +240,21 @@ def build_cases() -> None:
 
         return edit
 
-    change("F49", edge("c1", 0, 2**31))
-    change("F49", edge("c1", 0, NONE))  # not optional
-    change("F49", edge("c1", -1, NONE))
-    change("F50", edge("c1", 0, "double"))
-    change("F50", edge("c2", 0, "c2"))
-    change("F51", edge("double", -1, "image"))
-    change("F51", edge("double", -1, "w1"))
-    change("F51", edge("double", -1, "c1"))
-    change("F52", tensor("rows", "dims", (1, 16, 0, 0, 0, 0, 0, 0)))
-    change("F52", tensor("rows", "dtype", DType.int32))
+    change("F50", edge("c1", 0, 2**31))
+    change("F50", edge("c1", 0, NONE))  # not optional
+    change("F50", edge("c1", -1, NONE))
+    change("F51", edge("c1", 0, "double"))
+    change("F51", edge("c2", 0, "c2"))
+    change("F52", edge("double", -1, "image"))
+    change("F52", edge("double", -1, "w1"))
+    change("F52", edge("double", -1, "c1"))
+    change("F53", tensor("rows", "dims", (1, 16, 0, 0, 0, 0, 0, 0)))
+    change("F53", tensor("rows", "dtype", DType.int32))
 
     def other_layout(f: ModelFile) -> None:
         tensor("w2", "layout", Layout.row)(f)
 
-    change("F53", other_layout)
+    change("F54", other_layout)
 
     def unwritten(f: ModelFile) -> None:
         extra = f[Section.tensors][f.tensor("rows")].copy()
@@ -237,7 +264,7 @@ def build_cases() -> None:
         records["name"]["offset"][-1] = ends
         f[Section.tensors] = records
 
-    change("F54", unwritten)
+    change("F55", unwritten)
 
 
 build_cases()
@@ -332,6 +359,43 @@ def test_equal_constants_are_stored_once() -> None:
     copy = graph.add_constant("copy", weight.copy())
     graph.nodes[0].inputs[1] = copy
     assert len(pack(graph)) < once + weight.nbytes
+
+
+def test_shorts_hold_every_element_exactly(tmp_path: Path) -> None:
+    graph = shorts_graph()
+    x = {name: np.zeros(40, graph.values[name].dtype) for name in graph.inputs}
+    model = load_bytes(SHORTS, tmp_path, verify=True)
+    found = model.run(x)
+    unpacked = unpack(tmp_path / "model.edgert")
+    for name in "fi":
+        np.testing.assert_array_equal(found[f"y_{name}"], graph.values[name].data)
+        np.testing.assert_array_equal(unpacked.values[name].data, graph.values[name].data)
+    assert ModelFile(SHORTS)[Section.payloads]["bytes"].tolist() == [84, 84]
+    assert model.memory()["weights_repacked"] == 2 * 40 * 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.full(40, np.nan, np.float32),
+        np.full(40, np.inf, np.float32),
+        np.full(40, 2.0**-140, np.float32),
+        np.full(40, 3e38, np.float32),
+        np.full(40, 1 / 3, np.float32),
+        np.linspace(1, 2**16 + 1, 40).astype(np.int32),
+        np.full(40, -(2**31), np.int32),
+        np.arange(40, dtype=np.int64),
+        np.arange(8, dtype=np.int32),
+        np.zeros(40, np.float32),
+        np.full(40, -0.0, np.float32),
+        np.full(40, -(2**15) * 2.0**112, np.float32),
+        np.full(40, 2.0**-126, np.float32),
+    ],
+    ids=str,
+)
+def test_no_encoding_changes_an_element(data: np.ndarray) -> None:
+    encoding, stored = encode(data)
+    assert decode(encoding, stored.tobytes(), data.dtype).tobytes() == data.tobytes()
 
 
 def test_a_constant_may_have_two_layouts(tmp_path: Path) -> None:

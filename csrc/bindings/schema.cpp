@@ -83,12 +83,16 @@ py::dict ops() {
 
 // {enumeration: {name: value}}
 py::dict enums() {
-  py::dict dtype, layout, unary, binary, reduce, pad, resize, coordinate, nearest, section;
+  py::dict dtype, layout, encoding, unary, binary, reduce, pad, resize, coordinate, nearest,
+      section;
 #define X(name, id, bits, numpy_name) dtype[numpy_name] = id;
 #include "schema/dtypes.def"
 #undef X
 #define X(name, id) layout[#name] = id;
 #include "schema/layouts.def"
+#undef X
+#define X(name, id) encoding[#name] = id;
+#include "schema/encodings.def"
 #undef X
 #define X(name, id, record) section[#name] = id;
 #include "schema/sections.def"
@@ -105,6 +109,7 @@ py::dict enums() {
   py::dict d;
   d["DType"] = dtype;
   d["Layout"] = layout;
+  d["Encoding"] = encoding;
   d["Section"] = section;
   d["UnaryFn"] = unary;
   d["BinaryFn"] = binary;

@@ -71,6 +71,9 @@ std::vector<KernelInfo> kernel_list() {
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "winograd_f32";
 #include "kernels/winograd_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "winograd_i8";
+#include "kernels/winograd_i8/kernels.inc"
   return list;
 }
 

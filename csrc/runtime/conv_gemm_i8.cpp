@@ -48,19 +48,20 @@ Words load_pair_sums(const int8_t* p, bool positive) {
 }  // namespace
 
 PanelsI8::PanelsI8(const Tensor& w, size_t groups)
-    : data_(reinterpret_cast<const int8_t*>(w.data)), groups_(groups) {
+    : data_(reinterpret_cast<const int8_t*>(w.data)),
+      groups_(groups),
+      outputs_(static_cast<size_t>(w.type.shape[0]) / groups) {
   const Shape& shape = w.type.shape;
-  const size_t outputs = static_cast<size_t>(shape[0]) / groups;
   const size_t taps = shape.elements(1, shape.rank - 1);
   const size_t channels = static_cast<size_t>(shape[shape.rank - 1]);
   panel_stride_ = taps * ceil_div(channels, kPanelDepth) * kBlock;
-  group_stride_ = ceil_div(outputs, kPanelOutputs) * panel_stride_;
+  group_stride_ = ceil_div(outputs_, kPanelOutputs) * panel_stride_;
   if (w.layout == Layout::k4n16) return;
   packed_ = Buffer(groups * group_stride_);
   int8_t* const panels = reinterpret_cast<int8_t*>(packed_.data());
   std::memset(panels, 0, packed_.bytes());
   for (size_t g = 0; g < groups; ++g)
-    pack_panels(data_ + g * outputs * taps * channels, outputs, taps, channels,
+    pack_panels(data_ + g * outputs_ * taps * channels, outputs_, taps, channels,
                 panels + g * group_stride_);
   data_ = panels;
 }
@@ -89,12 +90,24 @@ WeightFit PanelsI8::fit(size_t segment_blocks) const {
   return fit;
 }
 
-ConvGemmI8::ConvGemmI8(const ConvGeometry& geometry, uint8_t x_zero, const Tensor& w, IsaSet isa,
-                       int threads)
+std::vector<int32_t> PanelsI8::minus_sums() const {
+  std::vector<int32_t> sums(groups_ * outputs_);
+  for (size_t o = 0; o < sums.size(); ++o) {
+    const size_t j = o % outputs_;  // of the group
+    const int8_t* const panel =
+        data_ + o / outputs_ * group_stride_ + j / kPanelOutputs * panel_stride_;
+    uint32_t sum = 0;
+    for (size_t at = j % kPanelOutputs * kPanelDepth; at < panel_stride_; at += kBlock)
+      for (size_t p = 0; p < kPanelDepth; ++p) sum += static_cast<uint32_t>(int{panel[at + p]});
+    sums[o] = static_cast<int32_t>(-sum);
+  }
+  return sums;
+}
+
+ConvGemmI8::ConvGemmI8(const ConvGeometry& geometry, const Tensor& w, IsaSet isa, int threads)
     : panels_(w, geometry.groups),
       kernel_(&choose(panels_, geometry, isa)),
       tasks_(geometry, tile_of(*kernel_), threads),
-      x_zero_(x_zero),
       threads_(static_cast<size_t>(threads)) {}
 
 void ConvGemmI8::run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const {
@@ -106,7 +119,7 @@ void ConvGemmI8::run(const ConvOperandsI8& operands, std::byte* scratch, ThreadP
 void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byte* window) const {
   const ConvTasks::Task task = tasks_.task(index);
   const std::byte* const input =
-      tasks_.input(task, reinterpret_cast<const std::byte*>(operands.x), x_zero_, window);
+      tasks_.input(task, reinterpret_cast<const std::byte*>(operands.x), operands.x_zero, window);
   const ConvGeometry& g = tasks_.geometry();
   const size_t channel = tasks_.channel(task), out = tasks_.output(task);
   const size_t element = output_bytes(operands.out.output);
@@ -129,6 +142,15 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
       gemm.c = static_cast<std::byte*>(operands.y) + at * element;
       gemm.c_stride = g.outputs;
       gemm.out = part_of(operands.out, channel + j, at);
+      DynamicOutput dynamic;
+      gemm.dynamic = nullptr;
+      if (operands.dynamic != nullptr) {
+        dynamic = *operands.dynamic;
+        dynamic.scales += at / g.outputs * dynamic.scale_step;
+        if (dynamic.bias) dynamic.bias += channel + j;
+        if (dynamic.residual) dynamic.residual += at;
+        gemm.dynamic = &dynamic;
+      }
       kernel_->run(gemm);
     }
 }
@@ -138,15 +160,15 @@ Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint
   const AccumulatorTensors t(context);
   out.small = has_small_results(
       context, geometry.kernel[0] * geometry.kernel[1] * geometry.channels / geometry.groups);
-  const auto conv = std::make_shared<const ConvGemmI8>(geometry, x_zero, *context.input(1),
-                                                       context.isa, context.threads);
+  const auto conv =
+      std::make_shared<const ConvGemmI8>(geometry, *context.input(1), context.isa, context.threads);
   Step step;
   step.kernel = conv->kernel();
   step.scratch_bytes = conv->scratch_bytes();
   step.weight_bytes = conv->weight_bytes();
   step.run = [=](const RunContext& run) {
-    conv->run({run.tensor<uint8_t>(t.x), run.tensor<void>(t.y), t.bound(out, run)}, run.scratch(),
-              run.pool());
+    conv->run({run.tensor<uint8_t>(t.x), x_zero, run.tensor<void>(t.y), t.bound(out, run)},
+              run.scratch(), run.pool());
   };
   return step;
 }

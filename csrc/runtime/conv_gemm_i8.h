@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "core/memory.h"
 #include "core/threads.h"
@@ -11,7 +12,7 @@
 
 namespace edgert {
 
-// The weights of qconv or qgemm in layout k4n16.
+// The weights of a quantised convolution or matrix product in layout k4n16.
 class PanelsI8 {
  public:
   // `w`: a constant [outputs, taps..., channels] in layout k4n16 or, for groups whose outputs do
@@ -23,28 +24,33 @@ class PanelsI8 {
   size_t panel_stride() const { return panel_stride_; }
   // How the weights fit if a segment has so many blocks of four. Reads them all.
   WeightFit fit(size_t segment_blocks) const;
+  // The negative sum of the weights of each output, modulo 2^32.
+  std::vector<int32_t> minus_sums() const;
   size_t private_bytes() const { return packed_.bytes(); }
 
  private:
   Buffer packed_;
   const int8_t* data_;
-  size_t groups_, group_stride_, panel_stride_;
+  size_t groups_, outputs_;  // of a group
+  size_t group_stride_, panel_stride_;
 };
 
 struct ConvOperandsI8 {
-  const uint8_t* x;       // [batch, height, width, channels]
-  void* y;                // [batch, out_height, out_width, outputs] of u8 or f32
-  AccumulatorOutput out;  // of all outputs and pixels
+  const uint8_t* x;                        // [batch, height, width, channels]
+  uint8_t x_zero;                          // what the pads hold
+  void* y;                                 // [batch, out_height, out_width, outputs] of u8 or f32
+  AccumulatorOutput out;                   // of all outputs and pixels
+  const DynamicOutput* dynamic = nullptr;  // as in GemmI8
 };
 
 class ConvGemmI8 {
  public:
-  ConvGemmI8(const ConvGeometry& geometry, uint8_t x_zero, const Tensor& w, IsaSet isa,
-             int threads);
+  ConvGemmI8(const ConvGeometry& geometry, const Tensor& w, IsaSet isa, int threads);
 
   const char* kernel() const { return kernel_->name; }
   size_t scratch_bytes() const { return threads_ * tasks_.window_bytes(); }
   size_t weight_bytes() const { return panels_.private_bytes(); }
+  const PanelsI8& panels() const { return panels_; }
   void run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const;
 
  private:
@@ -53,7 +59,6 @@ class ConvGemmI8 {
   PanelsI8 panels_;
   const GemmI8Kernel* kernel_;
   ConvTasks tasks_;
-  uint8_t x_zero_;
   size_t threads_;
 };
 

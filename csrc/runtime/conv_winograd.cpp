@@ -2,66 +2,25 @@
 
 #include <algorithm>
 
-#include "core/memory.h"
-
 namespace edgert {
-namespace {
-
-constexpr size_t kLineElements = kAlignment / sizeof(float);
-
-size_t spread(size_t stride) { return spread_stride(stride, sizeof(float)); }
-
-}  // namespace
 
 bool ConvWinograd::suits(const ConvGeometry& g) {
-  for (int i : {0, 1})
-    if (g.kernel[i] != 3 || g.strides[i] != 1 || g.dilations[i] != 1) return false;
   // With fewer channels the transforms cost what they save. With fewer tiles the multiplications
   // wait for the weights, which are 16/9 as many, or the tiles reach too far beyond the image.
   constexpr size_t kLeastChannels = 24, kLeastTiles = 16;
-  const size_t tiles = ceil_div(g.out_height, kWinogradTile) * ceil_div(g.out_width, kWinogradTile);
-  return g.groups == 1 && g.channels >= kLeastChannels && g.outputs >= kLeastChannels &&
-         tiles >= kLeastTiles && g.out_height > 1 && g.out_width > 1;
+  return WinogradBlocks::applies(g, kLeastTiles) && g.channels >= kLeastChannels &&
+         g.outputs >= kLeastChannels;
 }
 
 ConvWinograd::ConvWinograd(const ConvGeometry& geometry, IsaSet isa, int threads)
     : gemm_(&select_gemm_f32(isa)),
       winograd_(&select_winograd_f32(isa)),
       g_(geometry),
-      threads_(threads),
-      tile_rows_(ceil_div(g_.out_height, kWinogradTile)),
-      tile_columns_(ceil_div(g_.out_width, kWinogradTile)),
-      tiles_(g_.batch * tile_rows_ * tile_columns_),
-      panel_stride_(kWinogradPoints * g_.channels * kPanelWidth) {
-  choose_blocks(threads);
-  v_tile_ = spread(g_.channels);
-  v_point_ = spread(round_up(block_tiles_ * v_tile_, kLineElements));
-  m_point_ = spread(round_up(block_tiles_ * gemm_->nr, kLineElements));
-}
-
-// Splits the work so that the transformed input of a task stays in the second-level cache, and so
-// that there are a few tasks per thread. Splitting the outputs transforms the input once per block,
-// which costs as much as two or three outputs; splitting the tiles reads the weights once per block
-// and leaves each multiplication fewer rows to use them on.
-void ConvWinograd::choose_blocks(int threads) {
-  const size_t mr = gemm_->mr, nr = gemm_->nr;
-  const size_t tile_bytes = kWinogradPoints * g_.channels * sizeof(float);
-  const size_t most_tiles = std::max(4 * mr, cache_sizes().l2 / 2 / tile_bytes);
-  size_t tile_blocks = std::max<size_t>(1, ceil_div(tiles_, most_tiles));
-
-  const double macs = static_cast<double>(tiles_) * kWinogradPoints * g_.channels * g_.outputs;
-  size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
-  tasks = std::min(tasks, static_cast<size_t>(macs / task_macs(sizeof(float))) + 1);
-  const auto output_blocks = [&](size_t least_outputs) {
-    return std::min(ceil_div(g_.outputs, least_outputs), ceil_div(tasks, tile_blocks));
-  };
-  const size_t tiles_wanted = ceil_div(tasks, output_blocks(64));
-  tile_blocks = std::max(tile_blocks, std::min(tiles_wanted, tiles_ / mr));
-  block_tiles_ = ceil_div(tiles_, tile_blocks);
-  block_outputs_ = round_up(ceil_div(g_.outputs, output_blocks(nr)), nr);
-  tile_blocks_ = tiles_ == 0 ? 0 : ceil_div(tiles_, block_tiles_);
-  output_blocks_ = ceil_div(g_.outputs, block_outputs_);
-}
+      blocks_(g_,
+              {static_cast<size_t>(gemm_->mr), static_cast<size_t>(gemm_->nr), sizeof(float), 1},
+              threads),
+      threads_(static_cast<size_t>(threads)),
+      panel_stride_(kWinogradPoints * g_.channels * kPanelWidth) {}
 
 size_t ConvWinograd::weight_elements() const {
   return ceil_div(g_.outputs, kPanelWidth) * panel_stride_;
@@ -77,64 +36,36 @@ void ConvWinograd::transform_weights(const float* panels, float* matrices) const
   }
 }
 
-size_t ConvWinograd::scratch_bytes() const {
-  return threads_ * round_up(kWinogradPoints * (v_point_ + m_point_) * sizeof(float), kAlignment);
-}
+size_t ConvWinograd::scratch_bytes() const { return threads_ * blocks_.task_bytes(); }
 
 void ConvWinograd::run(const ConvOperands& operands, std::byte* scratch, ThreadPool& pool) const {
-  const size_t task_bytes = scratch_bytes() / threads_;
-  pool.parallel_for(tile_blocks_ * output_blocks_, [&](size_t task, int thread) {
-    run_task(operands, task, reinterpret_cast<float*>(scratch + thread * task_bytes));
+  pool.parallel_for(blocks_.count(), [&](size_t task, int thread) {
+    run_task(operands, task, scratch + thread * blocks_.task_bytes());
   });
 }
 
-template <typename Body>
-void ConvWinograd::for_runs(size_t begin, size_t end, const Body& body) const {
-  for (size_t t = begin; t < end;) {
-    const size_t first = t % tile_columns_, last = std::min(tile_columns_, first + end - t);
-    const size_t row = t / tile_columns_;
-    body(Run{row / tile_rows_, row % tile_rows_, first, last, t - begin});
-    t += last - first;
-  }
-}
-
-void ConvWinograd::run_task(const ConvOperands& operands, size_t task, float* scratch) const {
-  const size_t begin = task / output_blocks_ * block_tiles_;
-  const size_t end = std::min(begin + block_tiles_, tiles_);
-  const size_t first_output = task % output_blocks_ * block_outputs_;
-  const size_t last_output = std::min(first_output + block_outputs_, g_.outputs);
+void ConvWinograd::run_task(const ConvOperands& operands, size_t index, std::byte* scratch) const {
+  const WinogradBlocks::Task task = blocks_.task(index);
   const size_t nr = gemm_->nr;
-  float* const v = scratch;
-  float* const m = scratch + kWinogradPoints * v_point_;
+  float* const v = reinterpret_cast<float*>(scratch);
+  float* const m = reinterpret_cast<float*>(scratch + blocks_.v_bytes());
 
-  for_runs(begin, end, [&](const Run& run) {
-    WinogradInputF32 input;
-    input.channels = g_.channels;
-    input.x = operands.x + run.image * g_.height * g_.width * g_.channels;
-    input.height = g_.height;
-    input.width = g_.width;
-    input.pads[0] = g_.pads[0];
-    input.pads[1] = g_.pads[1];
-    input.row = run.row;
-    input.first = run.first;
-    input.last = run.last;
-    input.v = v + run.at * v_tile_;
-    input.point_stride = v_point_;
-    input.tile_stride = v_tile_;
-    winograd_->transforms.input(input);
+  blocks_.for_runs(task, [&](const WinogradBlocks::Run& run) {
+    winograd_->transforms.input(blocks_.input(run, operands.x, v));
   });
   const auto panel = [&](size_t output) {
     return operands.panels + output / kPanelWidth * panel_stride_ + output % kPanelWidth;
   };
-  for (size_t o = first_output; o < last_output; o += nr) {
-    const size_t outputs = std::min(nr, last_output - o);
-    multiply(v, panel(o), end - begin, outputs, m, o + nr < last_output ? panel(o + nr) : nullptr);
-    for_runs(begin, end, [&](const Run& run) {
+  for (size_t o = task.first_output; o < task.last_output; o += nr) {
+    const size_t outputs = std::min(nr, task.last_output - o);
+    multiply(v, panel(o), task.last_tile - task.first_tile, outputs, m,
+             o + nr < task.last_output ? panel(o + nr) : nullptr);
+    blocks_.for_runs(task, [&](const WinogradBlocks::Run& run) {
       const size_t out = run.image * g_.out_height * g_.out_width * g_.outputs + o;
       WinogradOutputF32 output;
       output.channels = outputs;
       output.m = m + run.at * nr;
-      output.point_stride = m_point_;
+      output.point_stride = blocks_.m_point();
       output.tile_stride = nr;
       output.row = run.row;
       output.first = run.first;
@@ -164,12 +95,12 @@ void ConvWinograd::multiply(const float* v, const float* panel, size_t tiles, si
       gemm.n = outputs;
       gemm.k = std::min(length, g_.channels - c);
       gemm.segments = 1;
-      gemm.a = v + point * v_point_ + c;
-      gemm.a_stride = v_tile_;
+      gemm.a = v + point * blocks_.v_point() + c;
+      gemm.a_stride = blocks_.v_tile();
       gemm.a_offsets = nullptr;
       gemm.b = panel + (point * g_.channels + c) * kPanelWidth;
       gemm.b_panel_stride = panel_stride_;
-      gemm.c = m + point * m_point_;
+      gemm.c = m + point * blocks_.m_point();
       gemm.c_stride = gemm_->nr;
       gemm.bias = gemm.residual = nullptr;
       gemm.residual_stride = 0;

@@ -6,6 +6,7 @@
 
 #include "kernels/winograd_f32/winograd_f32.h"
 #include "runtime/conv_gemm.h"
+#include "runtime/winograd_blocks.h"
 
 namespace edgert {
 
@@ -25,27 +26,16 @@ class ConvWinograd {
   void run(const ConvOperands& operands, std::byte* scratch, ThreadPool& pool) const;
 
  private:
-  // Neighbouring tiles in a row of an image.
-  struct Run {
-    size_t image, row, first, last;
-    size_t at;  // of the first tile in its block
-  };
-  template <typename Body>
-  void for_runs(size_t begin, size_t end, const Body& body) const;
-  void choose_blocks(int threads);
-  void run_task(const ConvOperands& operands, size_t task, float* scratch) const;
+  void run_task(const ConvOperands& operands, size_t task, std::byte* scratch) const;
   void multiply(const float* v, const float* panel, size_t tiles, size_t outputs, float* m,
                 const float* next) const;
 
   const GemmF32Kernel* gemm_;
   const WinogradF32Kernel* winograd_;
   ConvGeometry g_;
+  WinogradBlocks blocks_;
   size_t threads_;
-  size_t tile_rows_, tile_columns_, tiles_;
-  size_t panel_stride_;                 // of 16 outputs: their matrices one after the other
-  size_t block_tiles_, block_outputs_;  // of a task
-  size_t tile_blocks_, output_blocks_;
-  size_t v_tile_, v_point_, m_point_;  // elements between tiles and between points
+  size_t panel_stride_;  // of 16 outputs: their matrices one after the other
 };
 
 }  // namespace edgert

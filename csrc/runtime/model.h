@@ -16,8 +16,8 @@ struct Tensor {
   std::string name;
   TensorType type;
   Layout layout = Layout::row;
-  const std::byte* data = nullptr;  // a constant's elements, in the file; null for activations
-  size_t data_bytes = 0;
+  const std::byte* data = nullptr;  // a constant's elements; null for activations
+  size_t data_bytes = 0;            // that they take in the file
 };
 
 struct Node {
@@ -35,7 +35,8 @@ struct Model {
   std::vector<uint32_t> outputs;
   std::vector<std::pair<std::string, std::string>> metadata;
 
-  std::unique_ptr<MappedFile> file;      // keeps the constants alive
+  std::unique_ptr<MappedFile> file;      // keeps the constants alive,
+  std::vector<Buffer> decoded;           // and these those that the file holds encoded
   std::vector<uint64_t> metadata_bytes;  // private copy of everything in the file but the payloads
 };
 

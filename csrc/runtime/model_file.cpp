@@ -8,6 +8,7 @@
 #include "core/crc32.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "runtime/encoding.h"
 #include "runtime/file_kind.h"
 #include "runtime/op.h"
 #include "schema/format.h"
@@ -62,20 +63,21 @@ RULE(F37, kFormat, "SHAPE")
 RULE(F38, kLimit, "OVERFLOW")
 RULE(F39, kFormat, "INDEX")
 RULE(F40, kFormat, "SIZE")
-RULE(F41, kFormat, "HOLE")
-RULE(F42, kFormat, "INDEX")
-RULE(F43, kFormat, "IO")
-RULE(F44, kFormat, "DUPLICATE")
-RULE(F45, kUnsupported, "OP")
-RULE(F46, kFormat, "ARITY")
-RULE(F47, kFormat, "EDGES")
-RULE(F48, kFormat, "ATTR")
-RULE(F49, kFormat, "INDEX")
-RULE(F50, kFormat, "ORDER")
-RULE(F51, kFormat, "WRITER")
-RULE(F52, kFormat, "SHAPE")
-RULE(F53, kFormat, "LAYOUT")
-RULE(F54, kFormat, "IO")
+RULE(F41, kFormat, "EXPONENT")
+RULE(F42, kFormat, "HOLE")
+RULE(F43, kFormat, "INDEX")
+RULE(F44, kFormat, "IO")
+RULE(F45, kFormat, "DUPLICATE")
+RULE(F46, kUnsupported, "OP")
+RULE(F47, kFormat, "ARITY")
+RULE(F48, kFormat, "EDGES")
+RULE(F49, kFormat, "ATTR")
+RULE(F50, kFormat, "INDEX")
+RULE(F51, kFormat, "ORDER")
+RULE(F52, kFormat, "WRITER")
+RULE(F53, kFormat, "SHAPE")
+RULE(F54, kFormat, "LAYOUT")
+RULE(F55, kFormat, "IO")
 #undef RULE
 
 [[noreturn]]
@@ -129,6 +131,16 @@ bool is_dtype(uint8_t id) {
   switch (static_cast<DType>(id)) {
 #define X(name, id, bits, numpy) case DType::name:
 #include "schema/dtypes.def"
+#undef X
+    return true;
+  }
+  return false;
+}
+
+bool is_encoding(uint32_t id) {
+  switch (static_cast<Encoding>(id)) {
+#define X(name, id) case Encoding::name:
+#include "schema/encodings.def"
 #undef X
     return true;
   }
@@ -335,7 +347,7 @@ class Reader {
     uint64_t end = data.offset;  // of the payloads so far, with their padding
     size_t i = 0;
     for (const PayloadRecord& payload : records<PayloadRecord>(k_payloads)) {
-      if (payload.encoding != 0)
+      if (!is_encoding(payload.encoding))
         fail(F26, "payload %zu has encoding %u, unknown to this version of edgert", i,
              payload.encoding);
       if (payload.offset % kPayloadAlignment != 0)
@@ -401,22 +413,42 @@ class Reader {
           fail(F39, "tensor %zu '%s' has payload %u of %zu", i, name, record.payload,
                payloads.count);
         const PayloadRecord& payload = payloads[record.payload];
-        const std::optional<uint64_t> bytes = stored_bytes(tensor.type, tensor.layout);
+        const Encoding encoding = static_cast<Encoding>(payload.encoding);
+        const std::optional<uint64_t> bytes = payload_bytes(tensor.type, tensor.layout, encoding);
         if (!bytes)
-          fail(F34, "tensor %zu '%s', %s, cannot have layout %s", i, name,
-               describe(tensor.type).c_str(), layout_name(tensor.layout));
+          fail(F34, "tensor %zu '%s', %s, cannot have layout %s and encoding %s", i, name,
+               describe(tensor.type).c_str(), layout_name(tensor.layout), encoding_name(encoding));
         if (payload.bytes != *bytes)
           fail(F40, "tensor %zu '%s', %s in layout %s, has %llu bytes, expected %llu", i, name,
                describe(tensor.type).c_str(), layout_name(tensor.layout), ull{payload.bytes},
                ull{*bytes});
         tensor.data = file() + payload.offset;
         tensor.data_bytes = payload.bytes;
+        if (encoding == Encoding::shorts) {
+          // One tensor each: what is decoded stays below twice the file.
+          if (used[record.payload])
+            fail(F39, "tensor %zu '%s' shares its encoded payload %u", i, name, record.payload);
+          decode(i, &tensor);
+        }
         used[record.payload] = true;
       }
       model_->tensors.push_back(std::move(tensor));
     }
     for (size_t i = 0; i < used.size(); ++i)
-      if (!used[i]) fail(F41, "payload %zu belongs to no tensor", i);
+      if (!used[i]) fail(F42, "payload %zu belongs to no tensor", i);
+  }
+
+  // Puts the elements that a constant has in the file as `shorts` into private memory.
+  void decode(size_t i, Tensor* tensor) {
+    int32_t exponent;
+    std::memcpy(&exponent, tensor->data, sizeof exponent);
+    const ExponentRange range = exponent_range(tensor->type.dtype);
+    if (exponent < range.least || exponent > range.most)
+      fail(F41, "tensor %zu '%s', %s, has the exponent %d, expected %d to %d", i,
+           tensor->name.c_str(), describe(tensor->type).c_str(), exponent, range.least, range.most);
+    model_->decoded.push_back(
+        decode_shorts(tensor->type, exponent, tensor->data + sizeof exponent));
+    tensor->data = model_->decoded.back().data();
   }
 
   void read_interface() {
@@ -424,14 +456,14 @@ class Reader {
     for (size_t i = 0; i < defined_.size(); ++i) defined_[i] = model_->tensors[i].data != nullptr;
     model_->inputs = read_indices(k_inputs, "input");
     for (uint32_t t : model_->inputs) {
-      if (defined_[t]) fail(F43, "input '%s' is a constant", model_->tensors[t].name.c_str());
+      if (defined_[t]) fail(F44, "input '%s' is a constant", model_->tensors[t].name.c_str());
       defined_[t] = true;
     }
     model_->outputs = read_indices(k_outputs, "output");
-    if (model_->outputs.empty()) fail(F43, "the model has no outputs");
+    if (model_->outputs.empty()) fail(F44, "the model has no outputs");
     for (uint32_t t : model_->outputs)
       if (model_->tensors[t].layout != Layout::row)
-        fail(F43, "output '%s' has layout %s", model_->tensors[t].name.c_str(),
+        fail(F44, "output '%s' has layout %s", model_->tensors[t].name.c_str(),
              layout_name(model_->tensors[t].layout));
   }
 
@@ -440,10 +472,10 @@ class Reader {
     std::unordered_set<std::string_view> names;
     for (uint32_t t : records<uint32_t>(section)) {
       if (t >= model_->tensors.size())
-        fail(F42, "%s %zu is tensor %u of %zu", role, indices.size(), t, model_->tensors.size());
+        fail(F43, "%s %zu is tensor %u of %zu", role, indices.size(), t, model_->tensors.size());
       const std::string& name = model_->tensors[t].name;
       if (name.empty()) fail(F24, "%s %zu has no name", role, indices.size());
-      if (!names.insert(name).second) fail(F44, "two %ss have the name '%s'", role, name.c_str());
+      if (!names.insert(name).second) fail(F45, "two %ss have the name '%s'", role, name.c_str());
       indices.push_back(t);
     }
     return indices;
@@ -454,14 +486,14 @@ class Reader {
     model_->nodes.reserve(nodes.count);
     for (size_t i = 0; i < nodes.count; ++i) read_node(nodes[i], i);
     if (edges_end_ != records<uint32_t>(k_edges).count)
-      fail(F47, "section 'edges' has more entries than the nodes use");
+      fail(F48, "section 'edges' has more entries than the nodes use");
     if (attrs_end_ != table_[k_attrs - 1].bytes)
-      fail(F48, "section 'attrs' has more bytes than the nodes use");
+      fail(F49, "section 'attrs' has more bytes than the nodes use");
     if (strings_end_ != table_[k_strings - 1].bytes)
       fail(F23, "section 'strings' has more bytes than the names use");
     for (size_t t = 0; t < defined_.size(); ++t)
       if (!defined_[t])
-        fail(F54, "tensor %zu '%s' is never written", t, model_->tensors[t].name.c_str());
+        fail(F55, "tensor %zu '%s' is never written", t, model_->tensors[t].name.c_str());
   }
 
   void read_node(const NodeRecord& record, size_t i) {
@@ -471,22 +503,22 @@ class Reader {
     node.op = static_cast<Op>(record.op);
     const size_t expected_attrs = attrs_bytes(node.op);  // zero: no such operator
     if (expected_attrs == 0)
-      fail(F45, "node %zu '%s': operator %d is unknown to this version of edgert", i, name,
+      fail(F46, "node %zu '%s': operator %d is unknown to this version of edgert", i, name,
            record.op);
     const Arity arity = op_arity(node.op);
     if (record.inputs < arity.min || record.inputs > arity.max)
-      fail(F46, "node %zu '%s': %s has %d inputs, expected %d to %d", i, name, op_name(node.op),
+      fail(F47, "node %zu '%s': %s has %d inputs, expected %d to %d", i, name, op_name(node.op),
            record.inputs, arity.min, arity.max);
 
     const Records<uint32_t> edges = records<uint32_t>(k_edges);
     if (record.first_edge != edges_end_ || edges.count - edges_end_ < record.inputs + size_t{1})
-      fail(F47, "node %zu '%s': %d inputs and an output at edge %u do not continue the %zu before",
+      fail(F48, "node %zu '%s': %d inputs and an output at edge %u do not continue the %zu before",
            i, name, record.inputs, record.first_edge, edges_end_);
     const uint32_t* const inputs = edges.data + edges_end_;
     edges_end_ += record.inputs + size_t{1};
     if (record.attrs != attrs_end_ || record.attrs_bytes != expected_attrs ||
         table_[k_attrs - 1].bytes - attrs_end_ < expected_attrs)
-      fail(F48, "node %zu '%s': %u bytes of attributes at %u, expected %zu at %llu", i, name,
+      fail(F49, "node %zu '%s': %u bytes of attributes at %u, expected %zu at %llu", i, name,
            record.attrs_bytes, record.attrs, expected_attrs, ull{attrs_end_});
     node.attrs = section_data(k_attrs) + attrs_end_;
     attrs_end_ += expected_attrs;
@@ -497,7 +529,7 @@ class Reader {
       if (t == kNone && k >= arity.min) continue;
       require_tensor(t, i, name);
       if (!defined_[t])
-        fail(F50, "node %zu '%s' reads tensor %u '%s' before it is written", i, name, t,
+        fail(F51, "node %zu '%s' reads tensor %u '%s' before it is written", i, name, t,
              model_->tensors[t].name.c_str());
       types[k] = &model_->tensors[t].type;
     }
@@ -506,7 +538,7 @@ class Reader {
     require_tensor(node.output, i, name);
     const Tensor& output = model_->tensors[node.output];
     if (defined_[node.output])
-      fail(F51, "node %zu '%s' writes tensor %u '%s', which has a value already", i, name,
+      fail(F52, "node %zu '%s' writes tensor %u '%s', which has a value already", i, name,
            node.output, output.name.c_str());
     defined_[node.output] = true;
 
@@ -514,7 +546,7 @@ class Reader {
     const NodeTypes node_types(node.op, node.name, std::move(types), node.attrs);
     const TensorType inferred = op.infer(node_types);
     if (inferred != output.type)
-      fail(F52, "node %zu '%s': %s gives %s, but tensor %u '%s' is declared as %s", i, name,
+      fail(F53, "node %zu '%s': %s gives %s, but tensor %u '%s' is declared as %s", i, name,
            op_name(node.op), describe(inferred).c_str(), node.output, output.name.c_str(),
            describe(output.type).c_str());
     for (int k = 0; k < record.inputs; ++k) {
@@ -524,7 +556,7 @@ class Reader {
       const Layout layout =
           k == 1 && op.weight_layout != nullptr ? op.weight_layout(node_types) : Layout::row;
       if (tensor.layout != layout)
-        fail(F53, "node %zu '%s': constant '%s' has layout %s, expected %s", i, name,
+        fail(F54, "node %zu '%s': constant '%s' has layout %s, expected %s", i, name,
              tensor.name.c_str(), layout_name(tensor.layout), layout_name(layout));
     }
     model_->nodes.push_back(std::move(node));
@@ -532,7 +564,7 @@ class Reader {
 
   void require_tensor(uint32_t t, size_t node, const char* name) const {
     if (t >= model_->tensors.size())
-      fail(F49, "node %zu '%s' refers to tensor %u of %zu", node, name, t, model_->tensors.size());
+      fail(F50, "node %zu '%s' refers to tensor %u of %zu", node, name, t, model_->tensors.size());
   }
 
   const Verify verify_;

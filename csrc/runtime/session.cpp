@@ -115,6 +115,7 @@ void Session::plan_memory(size_t memory_limit) {
 
   scratch_offset_ = static_cast<size_t>(plan.bytes);
   for (const Tensor& tensor : model.tensors) memory_.mapped += tensor.data_bytes;
+  for (const Buffer& constant : model.decoded) memory_.repacked += constant.bytes();
 }
 
 std::unique_ptr<Session::Workspace> Session::make_workspace() const {

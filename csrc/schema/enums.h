@@ -17,6 +17,12 @@ enum class Layout : uint8_t {
 #undef X
 };
 
+enum class Encoding : uint32_t {
+#define X(name, id) name = id,
+#include "schema/encodings.def"
+#undef X
+};
+
 enum class Op : uint16_t {
 #define X(name, id, attrs, min_inputs, max_inputs) name = id,
 #include "schema/ops.def"

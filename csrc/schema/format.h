@@ -61,7 +61,7 @@ struct TensorRecord {
 struct PayloadRecord {
   uint64_t offset;  // from the start of the file, a multiple of kPayloadAlignment
   uint64_t bytes;
-  uint32_t encoding;  // 0: the elements as they are
+  uint32_t encoding;  // of encodings.def
   uint32_t crc;       // CRC-32 of the bytes
 };
 

@@ -20,8 +20,10 @@ from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
 from edgert.quantize import ACTIVATIONS, STEPS, Options, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
+from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
+from edgert.quantize.stated import Stated, lower_stated, states_quantization
 
 STAGES = ("read", "import", "optimize", "pack", "write")
 DATA_FREE_SAMPLES = 16
@@ -45,6 +47,7 @@ class Report:
     after: ModelSize
     passes: tuple[PassReport, ...]
     quantization: Quantization | None = None
+    stated: Stated | None = None  # of a model that was quantised before
 
 
 def convert(
@@ -56,7 +59,7 @@ def convert(
     calibrate: Calibration | None = None,
     ranges: str = "mse",
     steps: Sequence[str] = STEPS,
-    fits_int16: bool = True,
+    weight_fit: str = "quads",
     weights: str | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
@@ -75,18 +78,33 @@ def convert(
     ``weights`` "int8" (by default) or "int16". ``calibrate`` is the data that shows it
     which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
     or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
-    the ranges are those of random inputs. ``ranges``, ``steps`` and ``fits_int16`` are those of
+    the ranges are those of random inputs. ``ranges``, ``steps`` and ``weight_fit`` are those of
     :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers get int16, or stay in float, until it does; ``weights`` is then the
     type of the weights of those on int16, by default "int16".
 
+    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
+    input into bytes while the model runs, by the range that the values have then: no data is
+    needed, ``calibrate`` only serves to judge the result. ``ranges``, ``steps`` and ``weights`` do
+    not matter; layers that are not accurate enough stay in float.
+
+    A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
+    quantised tensors, computes on bytes where it says so.
+
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
     """
     begin = progress or (lambda stage: None)
-    if quantize not in (None, *ACTIVATIONS):
-        raise UnsupportedError(f"quantize is {quantize!r}, expected 'int8' or 'int16'", "QUANTIZE")
+    if quantize not in (None, *ACTIVATIONS, "dynamic"):
+        raise UnsupportedError(
+            f"quantize is {quantize!r}, expected 'int8', 'int16' or 'dynamic'", "QUANTIZE"
+        )
+    target = Target(min_sqnr, min_agreement)
+    if quantize == "dynamic" and target and calibrate is None:
+        raise InputError(
+            "min_sqnr and min_agreement need data to judge by: give calibrate", "CALIBRATION"
+        )
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
@@ -100,16 +118,29 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
-    quantization = None
+    quantization = stated = None
+    if graph.dynamic or states_quantization(graph):
+        if quantize is not None:
+            raise InputError(
+                "the model is quantised already; convert it without quantize", "QUANTIZE"
+            )
+        stated = Stated()
+        if graph.dynamic:
+            graph = lower_dynamic(graph, stated)
+        if states_quantization(graph):
+            graph, found = lower_stated(graph)
+            stated.add(found)
+        ir.verify(graph)
     if quantize is not None:
         samples = calibration_samples(graph, calibrate, image or ImageOptions())
         if recipe is None:
+            activations = "int16" if quantize == "int16" else "int8"
             weights = weights or ("int8" if quantize == "int16" else "int16")
-            recipe = Recipe(Options(ranges, tuple(steps), fits_int16, quantize, weights))
+            recipe = Recipe(Options(ranges, tuple(steps), weight_fit, activations, weights))
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
-        target = Target(min_sqnr, min_agreement)
-        graph, quantization = quantize_graph(graph, samples, recipe, target, begin)
+        run = quantize_dynamic if quantize == "dynamic" else quantize_graph
+        graph, quantization = run(graph, samples, recipe, target, begin)
         ir.verify(graph)
         quantization = replace(
             quantization, skipped=tuple(samples.skipped), data_free=calibrate is None
@@ -118,7 +149,8 @@ def convert(
     data = pack(graph)
     begin("write")
     write_file(output, data)
-    return Report(os.fspath(output), before, _graph_size(graph, data), tuple(passes), quantization)
+    after = _graph_size(graph, data)
+    return Report(os.fspath(output), before, after, tuple(passes), quantization, stated)
 
 
 def calibration_samples(

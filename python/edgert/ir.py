@@ -47,7 +47,10 @@ class Node:
 
 
 class Graph:
-    """Values by name, nodes in topological order, and the names of the inputs and outputs."""
+    """Values by name, nodes in topological order, and the names of the inputs and outputs.
+
+    ``dynamic`` has the names of the products whose inputs are to be quantised at run time.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}
@@ -55,6 +58,7 @@ class Graph:
         self.inputs: list[str] = []
         self.outputs: list[str] = []
         self.metadata: dict[str, str] = {}
+        self.dynamic: set[str] = set()
 
     def unique_name(self, hint: str) -> str:
         """A value name that is not taken: ``hint``, or ``hint`` with a number behind it."""

@@ -120,8 +120,9 @@ class Model:
         """Bytes that the model takes, known before it runs.
 
         ``weights_mapped``: weights used where they are in the file, shared between processes.
-        ``weights_repacked``: private copies in a layout that suits this CPU. ``arena``: activations
-        and ``scratch``, once for each run that is under way at the same time.
+        ``weights_repacked``: private copies in a layout that suits this CPU, or decoded from the
+        file. ``arena``: activations and ``scratch``, once for each run that is under way at the
+        same time.
         """
         return self._open().memory()
 

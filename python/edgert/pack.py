@@ -12,8 +12,9 @@ import zlib
 import numpy as np
 
 from edgert import _core, ir, schema
+from edgert.encoding import encode
 from edgert.errors import FormatError, ModelIOError
-from edgert.schema import DType, Layout, Section
+from edgert.schema import DType, Encoding, Layout, Section
 
 
 def pack(graph: ir.Graph) -> bytes:
@@ -99,7 +100,7 @@ class _Packer:
         self.strings = bytearray()
         self.tensors: list[tuple] = []
         self.tensor_index: dict[tuple[str, Layout], int] = {}
-        self.payloads: list[np.ndarray] = []
+        self.payloads: list[tuple[Encoding, np.ndarray]] = []
         self.payload_index: dict[bytes, int] = {}  # by hash of the content
 
     def pack(self) -> bytes:
@@ -165,12 +166,16 @@ class _Packer:
         return len(self.tensors) - 1
 
     def payload(self, data: np.ndarray, layout: Layout) -> int:
-        """The index of the payload with these bytes."""
+        """The index of the payload of a constant; those in the plain encoding share equal ones."""
         stored = to_layout(data.astype(data.dtype.newbyteorder("<"), copy=False), layout)
+        encoding, stored = encode(stored) if layout == Layout.row else (Encoding.plain, stored)
+        if encoding != Encoding.plain:
+            self.payloads.append((encoding, stored))
+            return len(self.payloads) - 1
         digest = hashlib.sha256(stored).digest()
         if digest not in self.payload_index:
             self.payload_index[digest] = len(self.payloads)
-            self.payloads.append(stored)
+            self.payloads.append((encoding, stored))
         return self.payload_index[digest]
 
     def seal(self, sections: dict[Section, bytes]) -> bytes:
@@ -184,8 +189,8 @@ class _Packer:
             end = _round_up(end + len(sections[section]), schema.RECORD_ALIGNMENT)
         data_offset = end = _round_up(end, schema.PAYLOAD_ALIGNMENT)
         records = []
-        for payload in self.payloads:
-            records.append((end, payload.nbytes, 0, zlib.crc32(payload)))
+        for encoding, payload in self.payloads:
+            records.append((end, payload.nbytes, encoding, zlib.crc32(payload)))
             end = _round_up(end + payload.nbytes, schema.PAYLOAD_ALIGNMENT)
         sections[Section.payloads] = np.array(records, schema.PayloadRecord).tobytes()
 
@@ -207,7 +212,7 @@ class _Packer:
         file[header.nbytes : header.nbytes + len(table_bytes)] = table_bytes
         for section, offset in offsets.items():
             file[offset : offset + len(sections[section])] = sections[section]
-        for (offset, size, _, _), payload in zip(records, self.payloads):
+        for (offset, size, _, _), (_, payload) in zip(records, self.payloads):
             file[offset : offset + size] = payload.tobytes()
         return bytes(file)
 

@@ -25,6 +25,7 @@ def _enum(name: str) -> type[IntEnum]:
 
 DType = _enum("DType")
 Layout = _enum("Layout")
+Encoding = _enum("Encoding")
 Section = _enum("Section")
 UnaryFn = _enum("UnaryFn")
 BinaryFn = _enum("BinaryFn")

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from edgert import schema
+from edgert.encoding import decode
 from edgert.ir import Graph, Node, Value
 from edgert.model import load
 from edgert.pack import from_layout
-from edgert.schema import OPS, DType, Layout, Section
+from edgert.schema import OPS, DType, Encoding, Layout, Section
 
 _OP_NAMES = {op.id: name for name, op in OPS.items()}
 
@@ -47,7 +48,8 @@ def unpack(path: str | os.PathLike[str]) -> Graph:
             place = payloads[record["payload"]]
             stored = data[place["offset"] : place["offset"] + place["bytes"]]
             layout = Layout(record["layout"])
-            constant = from_layout(np.frombuffer(stored, dtype), layout, shape)
+            elements = decode(Encoding(place["encoding"]), stored, dtype)
+            constant = from_layout(elements, layout, shape)
         graph.values[name] = Value(name, dtype, shape, constant)
         names.append(name)
     edges = np.frombuffer(sections[Section.edges], np.uint32)

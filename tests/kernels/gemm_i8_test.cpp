@@ -33,7 +33,8 @@ struct Problem {
     kHardSwish = 8,
     kSegments = 16,
     kExtreme = 32,
-    kSmall = 64
+    kSmall = 64,
+    kDynamic = 128
   };
 
   Problem(size_t m, size_t n, size_t k, int flags, WeightFit fit, Guard guard, uint64_t seed)
@@ -50,7 +51,10 @@ struct Problem {
         b(ceil_div(n, kPanelOutputs) * panel_stride),
         bias(n, guard),
         multiplier(n, guard),
-        residual(span(m, n, c_stride), guard) {
+        residual(span(m, n, c_stride), guard),
+        scales(has(kStrided) ? m : 1, guard),
+        float_bias(n, guard),
+        float_residual(span(m, n, c_stride), guard) {
     Random random(seed);
     for (uint8_t& x : a) x = static_cast<uint8_t>(has(kExtreme) ? 255 : random.integer(0, 255));
     for (uint8_t& x : residual) x = static_cast<uint8_t>(random.integer(0, 255));
@@ -72,6 +76,20 @@ struct Problem {
           weight(s, p, j) = static_cast<int8_t>(first);
           if (p + 1 < k) weight(s, p + 1, j) = static_cast<int8_t>(second);
         }
+    for (DynamicScale& x : scales) x = {random.uniform(1e-3f, 2.0f), random.integer(0, 255)};
+    for (float& x : float_bias) x = random.uniform(-9.0f, 9.0f);
+    for (float& x : float_residual) x = random.uniform(-9.0f, 9.0f);
+    if (has(kDynamic))
+      for (size_t j = 0; j < n; ++j) bias[j] = -weighted_sum(j, [](size_t, size_t) { return 1; });
+  }
+
+  // The sum of column j of b, element p of segment s taken x(s, p) times.
+  template <typename X>
+  int32_t weighted_sum(size_t j, X x) {
+    int64_t sum = 0;
+    for (size_t s = 0; s < segments; ++s)
+      for (size_t p = 0; p < k; ++p) sum += int64_t{x(s, p)} * weight(s, p, j);
+    return static_cast<int32_t>(sum);
   }
 
   static size_t span(size_t rows, size_t columns, size_t stride) {
@@ -85,12 +103,26 @@ struct Problem {
 
   test::AccumulatorCase end() const { return {has(kResidual), has(kHardSwish), has(kFloat)}; }
 
+  DynamicOutput dynamic() {
+    return {scales.data(), scales.size() > 1, has(kSmall) ? float_bias.data() : nullptr,
+            has(kResidual) ? float_residual.data() : nullptr};
+  }
+
   float expected(size_t i, size_t j) {
-    int64_t sum = bias[j];
-    for (size_t s = 0; s < segments; ++s)
-      for (size_t p = 0; p < k; ++p)
-        sum += int{a[i * a_stride + offsets[s] + p]} * int{weight(s, p, j)};
-    return end().expected(sum, multiplier[j], residual.data() + i * c_stride + j);
+    const auto input = [&](size_t s, size_t p) { return int{a[i * a_stride + offsets[s] + p]}; };
+    if (!has(kDynamic))
+      return end().expected(int64_t{bias[j]} + weighted_sum(j, input), multiplier[j],
+                            residual.data() + i * c_stride + j);
+    const DynamicScale& scale = scales[scales.size() > 1 ? i : 0];
+    const int32_t sum =
+        weighted_sum(j, [&](size_t s, size_t p) { return input(s, p) - scale.zero; });
+    float t = static_cast<float>(sum) * multiplier[j];
+    t = t * scale.scale;
+    if (has(kSmall)) t = t + float_bias[j];
+    if (has(kResidual)) t = t + float_residual[i * c_stride + j];
+    if (!has(kHardSwish)) return t;
+    const float gate = t * (1.0f / 6.0f) + 0.5f;
+    return t * std::min(std::max(gate, 0.0f), 1.0f);
   }
 
   template <typename T>
@@ -110,6 +142,12 @@ struct Problem {
     g.c_stride = c_stride;
     g.out = end().record(bias.data(), multiplier.data(), residual.data());
     g.out.small = has(kSmall);
+    const DynamicOutput dynamic_output = dynamic();
+    if (has(kDynamic)) {
+      g.out.output.dtype = static_cast<int32_t>(DType::f32);
+      g.out.output.scale = 1.0f;
+      g.dynamic = &dynamic_output;
+    }
     kernel.run(g);
     for (size_t i = 0; i < m; ++i)
       for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j) {
@@ -135,13 +173,16 @@ struct Problem {
   GuardedArray<int32_t> bias;
   GuardedArray<float> multiplier;
   GuardedArray<uint8_t> residual;
+  GuardedArray<DynamicScale> scales;
+  GuardedArray<float> float_bias, float_residual;
   std::vector<size_t> offsets;
 };
 
 void check(size_t m, size_t n, size_t k, int flags, Guard guard) {
   for (const GemmI8Kernel& kernel : rows()) {
     Problem problem(m, n, k, flags, kernel.needs, guard, m * 1000003 + n * 1009 + k);
-    problem.has(Problem::kFloat) ? problem.run<float>(kernel) : problem.run<uint8_t>(kernel);
+    const bool floats = problem.has(Problem::kFloat) || problem.has(Problem::kDynamic);
+    floats ? problem.run<float>(kernel) : problem.run<uint8_t>(kernel);
   }
 }
 
@@ -152,14 +193,14 @@ TEST(gemm_i8_tile_edges) {
     for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
       for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
         for (size_t k : {0, 1, 2, 3, 4, 7, 8, 12, 33}) {
-          check(m, n, k, flags % 128, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          check(m, n, k, flags % 256, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
           ++flags;
         }
   }
 }
 
 TEST(gemm_i8_every_epilogue) {
-  for (int flags = 0; flags < 128; ++flags)
+  for (int flags = 0; flags < 256; ++flags)
     for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);
 }
 

@@ -103,9 +103,8 @@ inline void combine_all(const BinaryU8& g) {
     combine_typed<BinaryFn::add>(g);
 }
 
-// Operands of 16 bits, vector by vector; T is the type of the result.
-template <typename T>
-__attribute__((noinline)) void combine_wide_as(const BinaryU8& g) {
+// Operands of 16 bits, vector by vector.
+__attribute__((noinline)) inline void combine_wide(const BinaryU8& g) {
   constexpr size_t kLanes = F32::kLanes;
   const Requantizer requantizer(g.output);
   const Combination<BinaryFn::add> sum(g);
@@ -116,24 +115,14 @@ __attribute__((noinline)) void combine_wide_as(const BinaryU8& g) {
   for (size_t r = 0; r < g.rows; ++r) {
     const int16_t* const a = reinterpret_cast<const int16_t*>(g.a.data) + r * g.a.row;
     const int16_t* const b = reinterpret_cast<const int16_t*>(g.b.data) + r * g.b.row;
-    T* const y = static_cast<T*>(g.y) + r * g.columns;
     for (size_t j = 0; j < g.columns; j += kLanes) {
       const int n = static_cast<int>(g.columns - j < kLanes ? g.columns - j : kLanes);
       const F32 x = load(a, g.a.column, j, n), z = load(b, g.b.column, j, n);
       requantizer.store(
-          g.fn == BinaryFn::mul ? product.combine<false>(x, z) : sum.combine<false>(x, z), y + j,
-          n);
+          g.fn == BinaryFn::mul ? product.combine<false>(x, z) : sum.combine<false>(x, z), g.y,
+          r * g.columns + j, n);
     }
   }
-}
-
-inline void combine_wide(const BinaryU8& g) {
-  if (g.output.dtype == static_cast<int32_t>(DType::f32))
-    combine_wide_as<float>(g);
-  else if (g.output.dtype == static_cast<int32_t>(DType::i16))
-    combine_wide_as<int16_t>(g);
-  else
-    combine_wide_as<uint8_t>(g);
 }
 
 // A matrix combined with one row for all: several of its rows become one, which fills more lanes.

@@ -6,6 +6,11 @@
 // several segments of the same length that lie at given distances, so that a convolution reads its
 // taps in place. All kernels give the same bits; some do so only for weights that fit, see below.
 //
+// If `dynamic` is given, rows of a have scales and zero points of their own, c is float, and
+//
+//   c[i][j] = f(float(sum over p of (a[i][p] - zero[i]) * b[p][j]) * multiplier[j] * scale[i] +
+//               bias[j] + residual[i][j])
+//
 // Preconditions: b is in layout k4n16, each segment by itself (the depth of a segment is filled up
 // to a multiple of 4 with zeros); panels are aligned to 64 bytes. Reads and writes nothing outside
 // of the elements stated and of the panels that hold the n columns.
@@ -30,6 +35,18 @@ constexpr int kPanelDepth = 4;
 enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
 constexpr int kMaxFit = 128;
 
+struct DynamicScale {  // byte q of a row stands for scale * (q - zero)
+  float scale;
+  int32_t zero;
+};
+
+struct DynamicOutput {
+  const DynamicScale* scales;  // of row i: scales[i * scale_step]
+  size_t scale_step;           // 1, or 0 if all rows have the same
+  const float* bias;           // or null
+  const float* residual;       // rows as those of c, or null; may be c itself
+};
+
 struct GemmI8 {
   size_t m, n;
   size_t k;  // depth of a segment
@@ -43,6 +60,8 @@ struct GemmI8 {
   void* c;          // uint8_t, int16_t or float, as output.dtype says
   size_t c_stride;  // elements, of c and of the residual
   AccumulatorOutput out;
+  // Or null. out.bias is the negative sum of each column of b then, out.output has type f32.
+  const DynamicOutput* dynamic;
 };
 
 using GemmI8Fn = void (*)(const GemmI8&);

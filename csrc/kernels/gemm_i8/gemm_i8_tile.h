@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/simd/epilogue.h"
 #include "kernels/simd/requantize.h"
 
 namespace edgert {
@@ -42,27 +43,76 @@ struct PlainDot {
   static I32 total(Sum sum) { return sum; }
 };
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
-// last vector being partly filled at least.
+// From sums that include the bias, `rows` rows of `columns` of them, `stride` elements apart, to
+// the outputs from row i, column j on.
+__attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
+                                                              const int32_t* sums, int rows,
+                                                              int stride, int columns) {
+  const DynamicOutput dynamic = *g.dynamic;
+  const Activation& activation = g.out.output.activation;
+  const Clamp clamp(activation);
+  const size_t c_stride = g.c_stride, at = i * c_stride + j;
+  float* const c = static_cast<float*>(g.c) + at;
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const I32 minus_sum = load_first(g.out.bias + j + v, n);
+    const F32 multiplier = load_first(g.out.multiplier + j + v, n);
+    const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
+    const DynamicScale* scale = dynamic.scales + i * dynamic.scale_step;
+    const float* residual = dynamic.residual ? dynamic.residual + at + v : nullptr;
+    float* to = c + v;
+    for (int r = 0; r < rows; ++r, scale += dynamic.scale_step, to += c_stride) {
+      // The bias is there once.
+      const I32 zero = I32::broadcast(scale->zero - 1) * minus_sum;
+      F32 t = to_f32(I32::load(sums + r * stride + v) + zero) * multiplier *
+                  F32::broadcast(&scale->scale) +
+              bias;
+      if (residual) {
+        t = t + load_first(residual, n);
+        residual += c_stride;
+      }
+      store_first(to, n, clamp(t));
+    }
+  }
+  if (!is_clamp(activation)) activate(activation, c, rows, c_stride, columns);
+}
+
+// What the tiles of the same columns share. `columns` exist, the last vector being partly filled at
+// least.
+template <int kVectors>
+struct ColumnBlock {
+  static constexpr int kLanes = F32::kLanes;
+  const int8_t* b[kVectors];
+  I32 bias[kVectors];
+  F32 multiplier[kVectors];
+  int last;  // columns in the last vector
+
+  ColumnBlock(const GemmI8& g, size_t j, int columns) : last(columns - (kVectors - 1) * kLanes) {
+    for (int v = 0; v < kVectors; ++v) {
+      const size_t column = j + v * kLanes;
+      const int n = v < kVectors - 1 ? kLanes : last;
+      b[v] = g.b + column / kPanelOutputs * g.b_panel_stride + column % kPanelOutputs * kPanelDepth;
+      bias[v] = load_first(g.out.bias + column, n);
+      multiplier[v] = load_first(g.out.multiplier + column, n);
+    }
+  }
+};
+
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j.
 template <typename Dot, int kRows, int kVectors>
-void tile(const GemmI8& g, size_t i, size_t j, int columns) {
+inline __attribute__((always_inline)) void tile(const GemmI8& g, size_t i, size_t j,
+                                                const ColumnBlock<kVectors>& block) {
   constexpr int kLanes = F32::kLanes, kStep = kPanelOutputs * kPanelDepth;
   const int8_t* b[kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    const size_t column = j + v * kLanes;
-    b[v] = g.b + column / kPanelOutputs * g.b_panel_stride + column % kPanelOutputs * kPanelDepth;
-  }
-  const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
+  for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
+  const int last = block.last;
 
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
   typename Dot::Sum acc[kRows][kVectors];
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) {
-    const int n = v < kVectors - 1 ? kLanes : last;
-    const I32 bias = load_first(g.out.bias + j + v * kLanes, n);
+  for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) acc[r][v] = Dot::start(bias);
-  }
+    for (int r = 0; r < kRows; ++r) acc[r][v] = Dot::start(block.bias[v]);
 
   const size_t stride = g.a_stride;
   for (size_t s = 0; s < g.segments; ++s) {
@@ -117,11 +167,6 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   if (g.out.small && is_plain(g.out)) {
     uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
     const Bytes4::Range range(g.out.output.zero, g.out.output.low, g.out.output.high);
-    F32 multiplier[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      multiplier[v] =
-          load_first(g.out.multiplier + j + v * kLanes, v < kVectors - 1 ? kLanes : last);
     constexpr int kCount = kRows * kVectors;
 #pragma GCC unroll 16
     for (int first = 0; first < kCount; first += 4) {
@@ -130,7 +175,7 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
       for (int q = 0; q < 4; ++q) {
         const int at = first + q < kCount ? first + q : first;
         y[q] = to_i32(to_f32(Dot::total(acc[at / kVectors][at % kVectors])) *
-                      multiplier[at % kVectors]);
+                      block.multiplier[at % kVectors]);
       }
       const Bytes4 bytes(y, range);
 #pragma GCC unroll 4
@@ -154,18 +199,28 @@ void tile(const GemmI8& g, size_t i, size_t j, int columns) {
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
+  const int columns = (kVectors - 1) * kLanes + last;
+  if (g.dynamic != nullptr) return finish_dynamic(g, i, j, sums, kRows, kVectors * kLanes, columns);
   finish(g.out, j, sums, kRows, kVectors * kLanes, columns, g.c, i * g.c_stride + j, g.c_stride);
 }
 
-using Tile = void (*)(const GemmI8&, size_t, size_t, int);
+// The rows from `begin` on, before `end`, of a column block, in tiles of kRows. All in one
+// function: with few steps of the depth, to set up each tile anew takes as long as its products.
+template <typename Dot, int kRows, int kVectors>
+void tiles(const GemmI8& g, size_t begin, size_t end, size_t j, int columns) {
+  const ColumnBlock<kVectors> block(g, j, columns);
+  for (size_t i = begin; i < end; i += kRows) tile<Dot, kRows, kVectors>(g, i, j, block);
+}
+
+using TilesFn = void (*)(const GemmI8&, size_t, size_t, size_t, int);
 
 template <typename Dot, int kVectors, int... kRows>
 struct Tiles {
-  static constexpr Tile of_rows[] = {tile<Dot, kRows + 1, kVectors>...};
+  static constexpr TilesFn of_rows[] = {tiles<Dot, kRows + 1, kVectors>...};
 };
 
 template <typename Dot, int kVectors, int... kRows>
-constexpr const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
+constexpr const TilesFn* tiles_of(std::integer_sequence<int, kRows...>) {
   return Tiles<Dot, kVectors, kRows...>::of_rows;
 }
 
@@ -178,13 +233,13 @@ void column_block(const GemmI8& g, size_t j, int columns) {
     if (columns <= (kVectors - 1) * F32::kLanes)
       return column_block<Dot, kRows, kVectors - 1>(g, j, columns);
   }
-  const Tile* const tiles = tiles_of<Dot, kVectors>(std::make_integer_sequence<int, kRows>());
-  size_t left = (g.m + kRows - 1) / kRows;
-  for (size_t i = 0; left > 0; --left) {
-    const size_t rows = (g.m - i + left - 1) / left;
-    tiles[rows - 1](g, i, j, columns);
-    i += rows;
-  }
+  if (g.m == 0) return;
+  const TilesFn* const of_rows = tiles_of<Dot, kVectors>(std::make_integer_sequence<int, kRows>());
+  const size_t count = (g.m + kRows - 1) / kRows;
+  const size_t rows = g.m / count, higher = g.m % count;  // the first `higher` have a row more
+  const size_t middle = higher * (rows + 1);
+  if (higher > 0) of_rows[rows](g, 0, middle, j, columns);
+  of_rows[rows - 1](g, middle, g.m, j, columns);
 }
 
 template <typename Dot, int kRows, int kVectors>

@@ -156,47 +156,33 @@ inline void averages(const PoolU8& p, const Bytes& bytes) {
 }
 
 // A window of integers of 16 bits, a vector of channels at a time: sums and maxima alike.
-template <typename T>
-__attribute__((noinline)) void pool_wide_as(const PoolU8& p) {
+__attribute__((noinline)) inline void pool_wide(const PoolU8& p) {
   constexpr size_t kLanes = F32::kLanes;
   const PoolImage& image = p.image;
   const Requantizer requantizer(p.output);
-  for_windows(
-      p, [&](const PoolWindow& row, const PoolWindow& column, const uint8_t*, size_t pixel) {
-        const size_t first =
-            (static_cast<size_t>(row.first) * image.width + static_cast<size_t>(column.first)) *
-            image.channels;
-        const int16_t* const x = reinterpret_cast<const int16_t*>(p.x) + first;
-        T* const y = static_cast<T*>(p.y) + pixel * image.channels;
-        const int64_t counted = int64_t{row.counted} * column.counted;
-        const F32 scale = constant(p.x_scale / static_cast<float>(counted));
-        for (size_t k = 0; k < image.channels; k += kLanes) {
-          const size_t left = image.channels - k;
-          const int n = static_cast<int>(left < kLanes ? left : kLanes);
-          I32 sum = I32::zero();
-          F32 most = constant(-0x1p15f);
-          for_taps(image, row, column, x + k, [&](const int16_t* tap) {
-            const I32 value = load_i16_first(tap, n);
-            if (p.average)
-              sum = sum + value;
-            else
-              most = max(most, to_f32(value));
-          });
-          if (p.average)
-            requantizer.store(to_f32(sum) * scale, y + k, n);
-          else
-            requantizer.store(most, y + k, n);
-        }
+  for_windows(p, [&](const PoolWindow& row, const PoolWindow& column, const uint8_t*,
+                     size_t pixel) {
+    const size_t first =
+        (static_cast<size_t>(row.first) * image.width + static_cast<size_t>(column.first)) *
+        image.channels;
+    const int16_t* const x = reinterpret_cast<const int16_t*>(p.x) + first;
+    const int64_t counted = int64_t{row.counted} * column.counted;
+    const F32 scale = constant(p.x_scale / static_cast<float>(counted));
+    for (size_t k = 0; k < image.channels; k += kLanes) {
+      const size_t left = image.channels - k;
+      const int n = static_cast<int>(left < kLanes ? left : kLanes);
+      I32 sum = I32::zero();
+      F32 most = constant(-0x1p15f);
+      for_taps(image, row, column, x + k, [&](const int16_t* tap) {
+        const I32 value = load_i16_first(tap, n);
+        if (p.average)
+          sum = sum + value;
+        else
+          most = max(most, to_f32(value));
       });
-}
-
-inline void pool_wide(const PoolU8& p) {
-  if (p.output.dtype == static_cast<int32_t>(DType::f32))
-    pool_wide_as<float>(p);
-  else if (p.output.dtype == static_cast<int32_t>(DType::i16))
-    pool_wide_as<int16_t>(p);
-  else
-    pool_wide_as<uint8_t>(p);
+      requantizer.store(p.average ? to_f32(sum) * scale : most, p.y, pixel * image.channels + k, n);
+    }
+  });
 }
 
 inline void pool(const PoolU8& p) {

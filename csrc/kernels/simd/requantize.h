@@ -12,7 +12,8 @@ namespace {
 class Requantizer {
  public:
   explicit Requantizer(const Requantize& r)
-      : fn_(static_cast<UnaryFn>(r.activation.fn)),
+      : dtype_(static_cast<DType>(r.dtype)),
+        fn_(static_cast<UnaryFn>(r.activation.fn)),
         linear_(fn_ == UnaryFn::identity && r.scale == 1.0f),
         alpha_(constant(r.activation.alpha)),
         beta_(constant(r.activation.beta)),
@@ -32,13 +33,18 @@ class Requantizer {
     const I32 q = quantized(scaled(t));
     n == F32::kLanes ? store_u8(y, q) : store_u8(y, q, n);
   }
-  void store(F32 t, int16_t* y, int n) const {
-    const I32 q = quantized(scaled(t));
-    n == F32::kLanes ? store_i16(y, q) : store_i16(y, q, n);
-  }
   void store(F32 t, float* y, int n) const { store_first(y, n, scaled(t)); }
+  // The same from element `at` of y on, which has the type of the output.
+  void store(F32 t, void* y, size_t at, int n) const {
+    if (dtype_ == DType::f32) return store(t, static_cast<float*>(y) + at, n);
+    if (dtype_ == DType::u8) return store(t, static_cast<uint8_t*>(y) + at, n);
+    const I32 q = quantized(scaled(t));
+    int16_t* const to = static_cast<int16_t*>(y) + at;
+    n == F32::kLanes ? store_i16(to, q) : store_i16(to, q, n);
+  }
 
  private:
+  DType dtype_;
   UnaryFn fn_;
   bool linear_;
   F32 alpha_, beta_, scale_, low_, high_;
@@ -65,10 +71,11 @@ inline F32 load_sums(const float* p) { return F32::load(p); }
 // `columns` sums, `stride` elements apart and readable to a whole vector, of the output channels
 // from j on. The first output is element `at` of y and of the residual, `y_stride` lie between
 // rows.
-template <typename T, typename Sum>
-__attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, size_t j,
-                                                  const Sum* sums, int rows, int stride,
-                                                  int columns, T* y, size_t at, size_t y_stride) {
+template <typename Sum>
+__attribute__((noinline, noclone)) inline void finish(const AccumulatorOutput& out, size_t j,
+                                                      const Sum* sums, int rows, int stride,
+                                                      int columns, void* y, size_t at,
+                                                      size_t y_stride) {
   const Requantizer requantizer(out.output);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {
@@ -78,20 +85,9 @@ __attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, 
       const size_t to = at + r * y_stride + v;
       F32 t = load_sums(sums + r * stride + v) * multiplier;
       if (out.residual) t = t + load_residual(out, to, n) * residual_scale;
-      requantizer.store(t, y + to, n);
+      requantizer.store(t, y, to, n);
     }
   }
-}
-
-template <typename Sum>
-inline void finish(const AccumulatorOutput& out, size_t j, const Sum* sums, int rows, int stride,
-                   int columns, void* y, size_t at, size_t y_stride) {
-  if (out.output.dtype == static_cast<int32_t>(DType::f32))
-    finish_as(out, j, sums, rows, stride, columns, static_cast<float*>(y), at, y_stride);
-  else if (out.output.dtype == static_cast<int32_t>(DType::i16))
-    finish_as(out, j, sums, rows, stride, columns, static_cast<int16_t*>(y), at, y_stride);
-  else
-    finish_as(out, j, sums, rows, stride, columns, static_cast<uint8_t*>(y), at, y_stride);
 }
 
 }  // namespace

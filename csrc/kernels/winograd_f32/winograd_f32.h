@@ -30,12 +30,10 @@
 #include <cstddef>
 
 #include "core/cpu.h"
+#include "kernels/winograd.h"
 #include "schema/attrs.h"
 
 namespace edgert {
-
-constexpr size_t kWinogradTile = 2;     // outputs of a tile along an axis
-constexpr size_t kWinogradPoints = 16;  // elements of a transformed matrix
 
 struct WinogradWeightsF32 {  // of any number of filters, side by side
   size_t length;             // filters; a multiple of 16
@@ -43,17 +41,7 @@ struct WinogradWeightsF32 {  // of any number of filters, side by side
   float* u;                  // [point][length]
 };
 
-struct WinogradInputF32 {
-  size_t channels;
-  const float* x;  // [height][width][channels]; zero outside
-  size_t height, width;
-  size_t pads[2];       // above, to the left
-  size_t row;           // of tiles; its first pixel is 2 * row - pads[0]
-  size_t first, last;   // tiles of the row
-  float* v;             // element (point p, tile t, channel c) at
-  size_t point_stride;  //   v[p * point_stride + (t - first) * tile_stride + c]
-  size_t tile_stride;
-};
+using WinogradInputF32 = WinogradInput<float, float>;
 
 struct WinogradOutputF32 {
   size_t channels;  // to compute

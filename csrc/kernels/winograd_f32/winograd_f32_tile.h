@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/simd/epilogue.h"
+#include "kernels/simd/winograd.h"
 #include "kernels/winograd_f32/winograd_f32.h"
 
 namespace edgert {
@@ -27,84 +28,14 @@ inline void weights(const WinogradWeightsF32& g) {
   }
 }
 
-// body(c, load, store) on vectors of `channels` channels; the last may be partly filled.
-template <typename Body>
-void for_vectors(size_t channels, const Body& body) {
-  size_t c = 0;
-  for (; c + F32::kLanes <= channels; c += F32::kLanes)
-    body(c, [](const float* p) { return F32::load(p); }, [](float* p, F32 x) { x.store(p); });
-  if (const int n = static_cast<int>(channels - c); n > 0)
-    body(
-        c, [n](const float* p) { return F32::load(p, n); },
-        [n](float* p, F32 x) { x.store(p, n); });
-}
-
-// One tile whose first pixel is (y0, x0). kInside: all of its pixels lie in the image.
-template <bool kInside>
-void input_tile(const WinogradInputF32& g, ptrdiff_t y0, ptrdiff_t x0, float* v) {
-  const ptrdiff_t pixel = static_cast<ptrdiff_t>(g.channels);
-  const ptrdiff_t line = static_cast<ptrdiff_t>(g.width) * pixel;
-  const ptrdiff_t height = static_cast<ptrdiff_t>(g.height);
-  const ptrdiff_t width = static_cast<ptrdiff_t>(g.width);
-  bool outside[4][4] = {};
-  if constexpr (!kInside)
-    for (int i = 0; i < 4; ++i)
-      for (int j = 0; j < 4; ++j)
-        outside[i][j] = y0 + i < 0 || y0 + i >= height || x0 + j < 0 || x0 + j >= width;
-  const ptrdiff_t corner = y0 * line + x0 * pixel;
-
-  for_vectors(g.channels, [&](size_t c, auto load, auto store) {
-    const ptrdiff_t at = corner + static_cast<ptrdiff_t>(c);
-    const auto d = [&](int i, int j) {
-      return !kInside && outside[i][j] ? F32::zero() : load(g.x + (at + i * line + j * pixel));
-    };
-    // Row i of B^T d, of which the columns are combined in the same way.
-    const auto row = [&](int i, auto t) {
-      const F32 t0 = t(0), t1 = t(1), t2 = t(2), t3 = t(3);
-      float* const to = v + 4 * i * g.point_stride + c;
-      store(to, t0 - t2);
-      store(to + g.point_stride, t1 + t2);
-      store(to + 2 * g.point_stride, t2 - t1);
-      store(to + 3 * g.point_stride, t1 - t3);
-    };
-    row(0, [&](int j) { return d(0, j) - d(2, j); });
-    row(1, [&](int j) { return d(1, j) + d(2, j); });
-    row(2, [&](int j) { return d(2, j) - d(1, j); });
-    row(3, [&](int j) { return d(1, j) - d(3, j); });
-  });
-}
-
-inline void input(const WinogradInputF32& g) {
-  const ptrdiff_t y0 =
-      static_cast<ptrdiff_t>(kWinogradTile * g.row) - static_cast<ptrdiff_t>(g.pads[0]);
-  float* v = g.v;
-  for (size_t t = g.first; t < g.last; ++t, v += g.tile_stride) {
-    const ptrdiff_t x0 =
-        static_cast<ptrdiff_t>(kWinogradTile * t) - static_cast<ptrdiff_t>(g.pads[1]);
-    if (y0 >= 0 && y0 + 4 <= static_cast<ptrdiff_t>(g.height) && x0 >= 0 &&
-        x0 + 4 <= static_cast<ptrdiff_t>(g.width))
-      input_tile<true>(g, y0, x0, v);
-    else
-      input_tile<false>(g, y0, x0, v);
-  }
-}
+inline void input(const WinogradInputF32& g) { input_tiles<F32>(g); }
 
 // One tile, of whose 2x2 outputs the first `rows` and `columns` exist.
 inline void output_tile(const WinogradOutputF32& g, const Clamp& clamp, const float* m, size_t at,
                         size_t rows, size_t columns) {
-  for_vectors(g.channels, [&](size_t c, auto load, auto store) {
+  for_vectors<F32>(g.channels, [&](size_t c, auto load, auto store) {
     F32 y[2][2];
-    const auto row = [&](int i, auto combine) {  // of m A, which A^T combines
-      const float* const from = m + 4 * i * g.point_stride + c;
-      const F32 m0 = load(from), m1 = load(from + g.point_stride);
-      const F32 m2 = load(from + 2 * g.point_stride), m3 = load(from + 3 * g.point_stride);
-      combine(0, m0 + m1 + m2);
-      combine(1, m1 - m2 - m3);
-    };
-    row(0, [&](int j, F32 s) { y[0][j] = s; });
-    row(1, [&](int j, F32 s) { y[0][j] = y[0][j] + s, y[1][j] = s; });
-    row(2, [&](int j, F32 s) { y[0][j] = y[0][j] + s, y[1][j] = y[1][j] - s; });
-    row(3, [&](int j, F32 s) { y[1][j] = y[1][j] - s; });
+    transform_output([&](int p) { return load(m + p * g.point_stride + c); }, y);
     const F32 bias = g.bias ? load(g.bias + c) : F32::zero();
 #pragma GCC unroll 2
     for (size_t i = 0; i < 2; ++i)

@@ -2,6 +2,7 @@
 #include "runtime/conv_gemm_i16.h"
 #include "runtime/conv_gemm_i8.h"
 #include "runtime/conv_shape.h"
+#include "runtime/conv_winograd_i8.h"
 #include "runtime/depthwise.h"
 #include "runtime/depthwise_i16.h"
 #include "runtime/quantized.h"
@@ -73,9 +74,10 @@ Step bind(const BindContext& context) {
   if (is_depthwise(window, x.shape, w.shape))
     return wide ? bind_depthwise_i16(context, geometry, accumulator_output(attrs))
                 : bind_depthwise(context, geometry);
-  return wide ? bind_gemm_i16(context, geometry, accumulator_output(attrs))
-              : bind_gemm_i8(context, geometry, static_cast<uint8_t>(attrs.x_zero),
-                             accumulator_output(attrs));
+  if (wide) return bind_gemm_i16(context, geometry, accumulator_output(attrs));
+  const auto bind_as =
+      ConvWinogradI8::suits(geometry, context.isa) ? bind_winograd_i8 : bind_gemm_i8;
+  return bind_as(context, geometry, static_cast<uint8_t>(attrs.x_zero), accumulator_output(attrs));
 }
 
 }  // namespace

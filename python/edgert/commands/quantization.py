@@ -17,10 +17,12 @@ from edgert.report import decibels, json_number, table
 
 if TYPE_CHECKING:
     from edgert.quantize import Quantization
+    from edgert.quantize.stated import Stated
 
 RANGES = "mse", "minmax", "percentile", "entropy"
 TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
+FITS = "any", "pairs", "quads"
 CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
 
 
@@ -29,9 +31,10 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("quantisation")
     group.add_argument(
         "--quantize",
-        choices=TYPES,
-        help="compute on bytes: a quarter of the size, faster; or on integers of 16 bits, closer "
-        "to the original",
+        choices=(*TYPES, "dynamic"),
+        help="int8: compute on bytes, a quarter of the size, faster; int16: on integers of 16 "
+        "bits, closer to the original; dynamic: weights as bytes, inputs of layers turned into "
+        "bytes at run time, which needs no calibration",
     )
     group.add_argument(
         "--weights",
@@ -54,9 +57,11 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         help='what is done to lose less accuracy, or "none" (default: %(default)s)',
     )
     group.add_argument(
-        "--no-fits-int16",
-        action="store_true",
-        help="weights of the full range: more exact, slower on CPUs with AVX2 alone",
+        "--weight-fit",
+        choices=FITS,
+        default="quads",
+        help="which products of weights are sure to fit 16 bits, where CPUs with AVX2 alone add "
+        "them up: the fewer, the slower they are, and the more exact (default: %(default)s)",
     )
     group.add_argument(
         "--min-sqnr",
@@ -92,7 +97,7 @@ def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
         "calibrate": args.calibrate,
         "ranges": args.ranges,
         "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
-        "fits_int16": not args.no_fits_int16,
+        "weight_fit": args.weight_fit,
         "weights": args.weights,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
@@ -131,7 +136,7 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
     on_bytes = done.layers - len(done.float_layers) - len(done.wide_layers)
-    if done.data_free:
+    if done.data_free and not done.dynamic:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
             "from real ones; give --calibrate DATA"
@@ -142,7 +147,10 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
     rows = [
         ("layers on bytes", f"{on_bytes} of {done.layers}"),
         ("layers on int16", f"{len(done.wide_layers)} of {done.layers}"),
-        ("calibration", f"{done.samples} {'random inputs' if done.data_free else 'samples'}"),
+        (
+            "judged on" if done.dynamic else "calibration",
+            f"{done.samples} {'random inputs' if done.data_free else 'samples'}",
+        ),
         ("SQNR", decibels(done.quality.sqnr)),
         ("agreement", f"{done.quality.agreement:.1%}"),
         ("recipe", str(recipe)),
@@ -152,4 +160,24 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         lines.append("\n" + table([(name,) for name in done.wide_layers], ("layer on int16",)))
     if done.float_layers:
         lines.append("\n" + table(done.float_layers, ("layer in float", "because")))
+    return "\n".join(lines)
+
+
+def stated_data(done: Stated) -> dict[str, Any]:
+    """What became of the quantisation that a model states, for JSON."""
+    return {
+        "integer": done.integer,
+        "float_nodes": done.floats,
+        "rounded_weights": done.rounded,
+    }
+
+
+def stated_text(done: Stated) -> str:
+    """What became of the quantisation that a model states, for people."""
+    counts = ", ".join(f"{count} {op}" for op, count in sorted(done.integer.items()))
+    lines = [f"quantised in the original; on bytes: {counts or 'nothing'}"]
+    if done.floats:
+        lines.append("\n" + table(done.floats.items(), ("quantised node in float", "because")))
+    if done.rounded:
+        lines.append("\n" + table(done.rounded.items(), ("weights rounded", "because")))
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from edgert import ir
 from edgert._core import __version__
 from edgert.errors import FormatError, LimitError, UnsupportedError
 from edgert.importer.check import MAX_DEPTH, MAX_NODES, opset_versions
+from edgert.importer.dynamic import join_dynamic_products
 from edgert.importer.fold import Folder
 from edgert.importer.inputs import Input
 from edgert.importer.registry import HANDLERS
@@ -108,6 +109,10 @@ class Call:
         """A new constant."""
         return Constant(f"{self.name}/constant", np.asarray(data, dtype))
 
+    def note_dynamic(self) -> None:
+        """The products of this node shall have their inputs quantised at run time."""
+        self._lowering.note_dynamic(self.name)
+
     def read(self, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> np.ndarray:
         """The elements of an attribute of this node."""
         return self._lowering.read(tensor)
@@ -155,7 +160,7 @@ class _Lowering:
             values[name] = graph.values[name]
         self._scopes.append(_Scope(values, opset_versions(self._model.opset_import), {}))
         outputs = [output.name for output in proto.output]
-        live = _live_nodes(proto.node, outputs)
+        live = _live_nodes(join_dynamic_products(proto.node), outputs)
         self._read_initializers(proto, {n for node in live for n in _reads(node)} | set(outputs))
         self._run_nodes(live)
         if self._unsupported:
@@ -192,16 +197,19 @@ class _Lowering:
         function = self._functions.get((domain, call.op))
         if function is not None:
             return self._enter_function(function, call)
-        if domain:
-            raise UnsupportedNodeError("its domain is unknown")
+        if domain and (domain, call.op) not in HANDLERS:
+            raise UnsupportedNodeError("edgert has no such operator")
         known = all(t is None or isinstance(t, Constant) for t in call.inputs)
-        if known and self._folder.folds(call.op, call.opset):
+        if known and not domain and self._folder.folds(call.op, call.opset):
             return self._fold(call)
-        handler = HANDLERS.get(call.op)
+        handler = HANDLERS.get((domain, call.op))
         if handler is None:
             return self._enter_function(self._definition(call), call)
         result = handler(call)
         return [result] if isinstance(result, (Constant, ir.Value)) else list(result)
+
+    def note_dynamic(self, name: str) -> None:
+        self._graph.dynamic.add(name)
 
     def enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
         if graph.input:
@@ -231,7 +239,7 @@ class _Lowering:
             raise LimitError(f"functions and subgraphs are nested more than {MAX_DEPTH}", "DEPTH")
         self._scopes.append(scope)
         try:
-            live = _live_nodes(body.node, outputs)
+            live = _live_nodes(join_dynamic_products(body.node), outputs)
             if isinstance(body, onnx.GraphProto):
                 self._read_initializers(body, {n for node in live for n in _reads(node)})
             failures = len(self._unsupported)
@@ -407,13 +415,15 @@ class _Lowering:
         if (domain, op) in self._functions:
             return _UNKNOWN
         if domain:
-            raise UnsupportedNodeError("its domain is unknown")
+            if (domain, op) not in HANDLERS:
+                raise UnsupportedNodeError("edgert has no such operator")
+            return _UNKNOWN
         if op in ("Shape", "Size") or (
             self._folder.folds(op, opset)
             and all(t is None or t is _UNKNOWN_CONSTANT or isinstance(t, Constant) for t in inputs)
         ):
             return _UNKNOWN_CONSTANT
-        if op in HANDLERS:
+        if (domain, op) in HANDLERS:
             return _UNKNOWN
         schema = self._schema(op, opset)
         if not (schema.has_function or schema.has_context_dependent_function):

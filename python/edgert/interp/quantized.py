@@ -94,6 +94,49 @@ def _qaverage_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return requantize(t, attrs["output"])
 
 
+def dynamic_bytes(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bytes of each row of ``sets``, its scale and its zero point.
+
+    The scale is NaN where an element, or the range, is not finite.
+    """
+    low, high = (fn(sets, axis=1, initial=_f32(0)) for fn in (np.min, np.max))
+    span = high - low
+    scale = np.fmax(span / _f32(255), _f32(2**-126))
+    scale = np.where(np.isfinite(span), scale, _f32(np.nan))
+    zero = np.where(np.isfinite(span), np.clip(np.rint(-low / scale), 0, 255), 0)
+    levels = np.rint(sets / scale[:, None]) + zero[:, None]
+    data = np.where(np.isnan(scale)[:, None], 0, np.clip(levels, 0, 255))
+    return data.astype(np.uint8), scale.astype(np.float32), zero.astype(np.uint8)
+
+
+def _dynamic_end(
+    total: np.ndarray, scale: np.ndarray, attrs: np.void, inputs: Inputs
+) -> np.ndarray:
+    bias, residual = (*inputs[3:], None, None)[:2]
+    t = _rounded(total, np.dtype(np.uint8)) * inputs[2] * scale
+    t = t + (_f32(0) if bias is None else bias)
+    t = t if residual is None else t + residual
+    return _activate(t, attrs["activation"])
+
+
+def _dynamic_conv(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    data, scale, zero = dynamic_bytes(x.reshape(len(x), -1))
+    centred = data.astype(np.float64) - zero[:, None]
+    total = convolve(attrs, centred.reshape(x.shape), inputs[1], 0)
+    return _dynamic_end(total, scale[:, None, None, None], attrs, inputs)
+
+
+def _dynamic_gemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0]
+    data, scale, zero = dynamic_bytes(x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1]))
+    total = (data.astype(np.float64) - zero[:, None]) @ inputs[1].astype(np.float64).T
+    shape = x.shape[:-1]
+    return _dynamic_end(
+        total.reshape(*shape, total.shape[1]), scale.reshape(*shape, 1), attrs, inputs
+    )
+
+
 OPERATORS: dict[str, Operator] = {
     "quantize": _quantize,
     "dequantize": _dequantize,
@@ -102,4 +145,6 @@ OPERATORS: dict[str, Operator] = {
     "qgemm": _qgemm,
     "qbinary": _qbinary,
     "qaverage_pool": _qaverage_pool,
+    "dynamic_conv": _dynamic_conv,
+    "dynamic_gemm": _dynamic_gemm,
 }

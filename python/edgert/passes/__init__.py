@@ -17,6 +17,7 @@ from edgert.passes.simplify import simplify_arithmetic, simplify_data_movement
 from edgert.passes.slices import divide_products
 from edgert.passes.subexpressions import share_subexpressions
 from edgert.passes.transposes import merge_transposes_across_reshapes
+from edgert.passes.unsigned import make_unsigned
 from edgert.passes.upsampling import conv_transpose_to_gemm
 
 PASSES: tuple[Pass, ...] = (
@@ -25,6 +26,7 @@ PASSES: tuple[Pass, ...] = (
     simplify_arithmetic,
     simplify_data_movement,
     share_subexpressions,
+    make_unsigned,
     # Patterns before transposes move into them, and before their nodes are fused with others.
     recognise_functions,
     recognise_layer_norm,

@@ -12,7 +12,7 @@ from edgert.passes.axes import inverse, moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
 from edgert.passes.mincut import INFINITE, FlowNetwork
 
-_ELEMENTWISE = "unary", "binary", "cast"
+_ELEMENTWISE = "unary", "binary", "cast", "quantize", "dequantize"
 _PER_AXIS = "concat", "slice", "pad", "tile", "expand", "softmax", "reduce"
 _LAST_AXIS = "batch_norm", "layer_norm", "gemm"  # they need their last axis where it is
 

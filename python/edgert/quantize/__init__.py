@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from edgert.errors import InputError
-from edgert.ir import Graph
+from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import fit_weights
+from edgert.quantize.fit import Rounding, fit_weights
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.histogram import Histogram
-from edgert.quantize.layers import SCALES
+from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
 from edgert.quantize.options import ACTIVATIONS, STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
-from edgert.quantize.weights import Weights
+from edgert.quantize.weights import Weights, fits_file
 
 STAGES = ("calibrate", "quantize", "judge")
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
@@ -39,17 +36,19 @@ class Quantization:
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
     why, ``wide_layers`` which are on int16; ``quality`` was measured on the first ``HELD_SAMPLES``
     samples. ``recipe`` would lead to the same decisions again. ``skipped`` names the calibration
-    files that could not be read.
+    files that could not be read. ``dynamic``: ranges are found when the model runs, the samples
+    only judge.
     """
 
     samples: int
     layers: int
     float_layers: tuple[tuple[str, str], ...]
-    wide_layers: tuple[str, ...]
     quality: Quality
     recipe: Recipe
     skipped: tuple[str, ...] = ()
     data_free: bool = False
+    dynamic: bool = False
+    wide_layers: tuple[str, ...] = ()
 
 
 def quantize(
@@ -67,7 +66,7 @@ def quantize(
     behind it. The weights of ``graph`` change as equalisation changes them.
     """
     begin = progress or (lambda stage: None)
-    _check_names(graph, recipe)
+    check_names(graph, recipe)
     begin(STAGES[0])
     stream = _Announced(samples, begin)
     seen = iter(stream)
@@ -89,28 +88,32 @@ def quantize(
     affine = _scales(assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons, wide)
-    plain = fit_weights(graph, assignment, affine, held, replace(options, steps=()))
-    reasons.update(_too_large(graph, assignment, affine, plain))
+    rounding = Rounding(graph, affine, options)
+    reasons.update(_too_large(graph, assignment, affine, rounding.of(assignment)))
 
-    def build(floats: Collection[str], wide: Collection[str]) -> Graph:
-        chosen = assign(graph, floats, wide)
-        weights = fit_weights(graph, chosen, affine, held, options)
+    def build(floats: Collection[str], more_wide: Collection[str]) -> Graph:
+        chosen = assign(graph, {*reasons, *floats}, {*wide, *more_wide})
+        plain = rounding.of(chosen)
+        weights = fit_weights(graph, chosen, affine, plain, held, options)
         return _lower(graph, chosen, affine, weights)
 
-    def sketch(floats: Collection[str], wide: Collection[str]) -> Graph:
-        return _lower(graph, assign(graph, floats, wide), affine, plain)
+    def sketch(floats: Collection[str]) -> Graph:
+        chosen = assign(graph, {*reasons, *floats}, wide)
+        return _lower(graph, chosen, affine, rounding.of(chosen))
 
     begin(STAGES[2])
     if target:
-        more_wide, worst = keep_accurate(
-            graph, assignment, build, sketch, held, expected, target, floats=list(reasons)
-        )
+        chosen = assign(graph, reasons, wide)
+        layers = [n.output for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
+        on_bytes = [layer for layer in layers if layer not in chosen.wide_layers]
+        more_wide, worst = keep_accurate(layers, on_bytes, build, sketch, held, expected, target)
         reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
         wide.update(more_wide)
-    quantized = build(reasons, wide)
+    quantized = build([], [])
     run_pipeline(quantized, [align_channels])
     chosen = assign(graph, reasons, wide)
-    quantized.metadata[SCALES] = _scale_text(quantized, affine, equalized, chosen.wide)
+    forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}
+    quantized.metadata[SCALES] = scale_text(quantized, forms, equalized)
     quality = compare(expected, run_graph(quantized, held))
     layers = [node.output for node in graph.nodes if node.op in MATRIX]
     floats = {name: reasons.get(name, "its weights are no constants, or not finite")
@@ -118,7 +121,7 @@ def quantize(
     on_int16 = tuple(name for name in layers if name in chosen.wide_layers)
     decided = Recipe(options, tuple(reasons), recipe.tensors, on_int16)
     return quantized, Quantization(
-        stream.count, len(layers), tuple(floats.items()), on_int16, quality, decided
+        stream.count, len(layers), tuple(floats.items()), quality, decided, wide_layers=on_int16
     )
 
 
@@ -134,23 +137,8 @@ def _lower(
     return lowering.finish()
 
 
-def _scale_text(
-    quantized: Graph,
-    affine: Mapping[str, Affine],
-    equalized: Collection[str],
-    wide: Collection[str],
-) -> str:
-    """For :mod:`edgert.quantize.layers`: the scale and zero point of tensors, as JSON."""
-    scales = {}
-    for name, value in quantized.values.items():
-        if value.dtype in (np.uint8, np.int16) and name in affine:
-            form = affine[name].wide if name in wide else affine[name]
-            scale = None if name in equalized else float(str(np.float32(form.scale)))
-            scales[name] = [scale, form.zero]
-    return json.dumps(scales, separators=(",", ":"))
-
-
-def _check_names(graph: Graph, recipe: Recipe) -> None:
+def check_names(graph: Graph, recipe: Recipe) -> None:
+    """Raises InputError if the recipe names what the graph does not have."""
     made = {node.output for node in graph.nodes}
     unknown = [n for n in (*recipe.float_layers, *recipe.wide_layers) if n not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]
@@ -198,18 +186,18 @@ def _too_large(
     weights: Mapping[str, Weights],
 ) -> dict[str, str]:
     """The matrix products whose multipliers are out of the file's bounds."""
-    found = {}
     lowering = Lowering(graph, assignment, affine, weights)
-    for node in graph.nodes:
-        if node.output in weights:
-            y = lowering.form(node.output) if node.output in affine else None
-            scales = weights[node.output].scale * lowering.operand(node, 0).scale
-            residual = node.inputs[3] if node.inputs[3:] else ""
-            residual = lowering.form(residual).scale if residual else 0.0
-            largest = max(scales.max(initial=0), residual) / min(y.scale if y else 1.0, 1.0)
-            if not largest <= MAX_SCALE or not np.isfinite(scales).all():
-                found[node.output] = "its scales are too large"
-    return found
+
+    def fits(node: Node) -> bool:
+        read = [lowering.operand(node, i).scale for i in (0, 3) if any(node.inputs[i : i + 1])]
+        y = lowering.form(node.output).scale if node.output in affine else 1.0
+        return fits_file(read, y, weights[node.output])
+
+    return {
+        node.output: "its scales are too large"
+        for node in graph.nodes
+        if node.output in weights and not fits(node)
+    }
 
 
 class _Announced:

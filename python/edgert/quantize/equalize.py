@@ -17,7 +17,8 @@ from edgert.passes.base import activation, parameters
 from edgert.quantize.assign import MATRIX
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.probe import Probe
-from edgert.quantize.weights import LARGEST, float_weights
+from edgert.quantize.short_sums import LARGEST
+from edgert.quantize.weights import float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
 # Of the channels' sizes, as factors: 1 would give each channel all levels, at the cost of the

@@ -20,11 +20,9 @@ from edgert.quantize.twin import Twin
 from edgert.quantize.weights import (
     WeightKind,
     Weights,
-    channel_scales,
     float_weights,
-    is_depthwise,
     quantize_weights,
-    round_weights,
+    sums_of,
 )
 
 MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
@@ -32,30 +30,51 @@ _PRIOR = 32  # positions that the gain of all outputs counts for in that of one
 _GAINS = 0.5, 1.05  # what gains are kept within
 
 
+class Rounding:
+    """The weights of integer matrix products, each rounded by itself: once as it multiplies bytes,
+    and once as it multiplies int16.
+    """
+
+    def __init__(self, graph: Graph, affine: Mapping[str, Affine], options: Options) -> None:
+        self._graph, self._affine, self._options = graph, affine, options
+        self._done: dict[tuple[str, bool], Weights] = {}
+
+    def of(self, assignment: Assignment) -> dict[str, Weights]:
+        """Those of an assignment, by the outputs of the products."""
+        return {
+            node.output: self._rounded(node, node.output in assignment.wide_layers)
+            for node in self._graph.nodes
+            if node.op in MATRIX and node.output in assignment.integer
+        }
+
+    def _rounded(self, node: Node, wide: bool) -> Weights:
+        key = node.output, wide
+        if key not in self._done:
+            x = self._affine[node.inputs[0]]
+            x_scale = x.wide.scale if wide else x.scale
+            kind = kind_of(wide, self._options)
+            self._done[key] = quantize_weights(self._graph, node, x_scale, kind)
+        return self._done[key]
+
+
 def fit_weights(
     graph: Graph,
     assignment: Assignment,
     affine: Mapping[str, Affine],
+    plain: Mapping[str, Weights],
     samples: Sequence[Sample],
     options: Options,
-) -> dict[str, Weights]:
-    """The weights of all integer matrix products, by their outputs."""
+) -> Mapping[str, Weights]:
+    """The weights that the steps of the options make of the ``plain`` ones."""
+    if not {"compensate", "correct"} & set(options.steps):
+        return plain
     weights: dict[str, Weights] = {}
     lowering = Lowering(graph, assignment, affine, weights)
-    nodes = [n for n in graph.nodes if n.op in MATRIX and n.output in assignment.integer]
-    if not {"compensate", "correct"} & set(options.steps):
-        for node in nodes:
-            wide = node.output in assignment.wide_layers
-            weights[node.output] = quantize_weights(
-                graph, node, lowering.operand(node, 0).scale, kind_of(graph, node, wide, options)
-            )
-        return weights
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
         if node.op in MATRIX and node.output in assignment.integer:
-            kind = kind_of(graph, node, node.output in assignment.wide_layers, options)
-            x = lowering.operand(node, 0)
-            weights[node.output] = _Fit(graph, node, twin, x, kind).run(options)
+            kind = kind_of(node.output in assignment.wide_layers, options)
+            weights[node.output] = _Fit(graph, node, twin).run(plain[node.output], kind, options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -71,8 +90,8 @@ class _Fit:
     it makes up for errors of the inputs and of the residual.
     """
 
-    def __init__(self, graph: Graph, node: Node, twin: Twin, x: Affine, kind: WeightKind) -> None:
-        self.node, self.x, self.kind = node, x, kind
+    def __init__(self, graph: Graph, node: Node, twin: Twin) -> None:
+        self.graph, self.node = graph, node
         weight, bias = float_weights(graph, node)
         self.shape = weight.shape
         groups = node.attrs.get("groups", 1)
@@ -92,31 +111,30 @@ class _Fit:
                 exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
             self.exact.append(exact)
 
-    def run(self, options: Options) -> Weights:
-        """The weights that the options ask for."""
-        by_tap = (len(self.bias.reshape(-1)), -1, self.shape[-1])
-        rows = self.weight.reshape(by_tap)
-        scale = channel_scales(rows, self.bias.reshape(-1), self.x.scale, self.kind)
-        scale = scale.reshape(self.bias.shape)
-        if "compensate" in options.steps and not self.kind.is_wide:
-            moments = self.covariance()
-            data = compensate(self.weight, scale, moments, self.shape[-1], self.kind.paired)
-        else:
-            data = round_weights(rows, scale.reshape(-1), self.kind).reshape(self.weight.shape)
+    def run(self, plain: Weights, kind: WeightKind, options: Options) -> Weights:
+        """The weights that the options ask for, of the scales that the ``plain`` ones have."""
+        scale = plain.scale.reshape(self.bias.shape)
+        data = plain.data.reshape(self.weight.shape)
+        if "compensate" in options.steps and not kind.is_wide:
+            sums = sums_of(self.graph, self.node, kind.fit)
+            data = compensate(self.weight, scale, self.covariance(), sums)
         bias = self.bias
         if "correct" in options.steps:
             gain, bias = self.correction(data * scale[:, :, None])
             scale = scale * gain
         return Weights(
-            data.astype(self.kind.dtype).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
+            data.astype(plain.data.dtype).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
         )
 
     def covariance(self) -> np.ndarray:
         """Of the inputs: errors of the mean are the bias's business."""
         count = sum(rows.shape[1] for rows in self.rows)
         mean = sum(rows.sum(1, dtype=np.float64) for rows in self.rows) / count
-        centred = (rows - mean[:, None].astype(np.float32) for rows in self.rows)
-        return sum((np.swapaxes(c, 1, 2) @ c).astype(np.float64) for c in centred) / count
+        total = 0.0
+        for rows in self.rows:
+            centred = rows - mean[:, None].astype(np.float32)
+            total += np.stack([c.T @ c for c in centred])
+        return total.astype(np.float64) / count
 
     def correction(self, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gain and the bias of each output that bring it closest to the exact one.
@@ -138,11 +156,11 @@ class _Fit:
         return gain, self.bias + exact_mean - gain * found_mean
 
 
-def kind_of(graph: Graph, node: Node, wide: bool, options: Options) -> WeightKind:
+def kind_of(wide: bool, options: Options) -> WeightKind:
     """What the weights of a matrix product must be; ``wide``: it reads int16."""
     if wide:
         return WeightKind(is_wide=options.weights == "int16", wide_input=True)
-    return WeightKind(paired=options.fits_int16 and not is_depthwise(graph, node))
+    return WeightKind(options.weight_fit)
 
 
 def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,21 @@ class Layer:
     saturated: float | None
 
 
+def scale_text(
+    quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str] = ()
+) -> str:
+    """The scales and zero points of a quantised graph's tensors, for ``SCALES``."""
+    scales = {
+        name: [
+            None if name in equalized else float(str(np.float32(affine[name].scale))),
+            affine[name].zero,
+        ]
+        for name, value in quantized.values.items()
+        if value.dtype in (np.uint8, np.int16) and name in affine
+    }
+    return json.dumps(scales, separators=(",", ":"))
+
+
 def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample]) -> list[Layer]:
     """The tensors that both graphs have, by name, in the order of the quantised graph."""
     exact_names = {node.output for node in original.nodes}
@@ -68,6 +83,8 @@ def _layer(name: str, op: str, exact: np.ndarray, found: np.ndarray, scale: list
         at_end = (found == limits.max) | ((found == limits.min) & (zero > limits.min))
         saturated = float(at_end.mean())
         values = Affine(step, zero).dequantize(found) if step else _fitted(exact, found)
+        if step and exact.dtype == np.uint8:  # the original was quantised, with the same scale
+            exact = Affine(step, zero).dequantize(exact)
     dtype = found.dtype.name
     if values is None or exact.dtype != np.float32:
         return Layer(name, op, dtype, None, None, used, saturated)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgert import interp
+from edgert.encoding import nearest_shorts
 from edgert.ir import Graph, Node, Value
 from edgert.passes.base import activation, parameters
 from edgert.quantize.affine import Affine
@@ -25,6 +26,8 @@ class Lowering:
     ``weights`` those of each integer matrix product, by its output, by the time that :meth:`step`
     comes to it. A value is converted when it is first read in another form.
     """
+
+    shortens = True  # whether biases and multipliers are rounded to 16 bits where that costs little
 
     def __init__(
         self,
@@ -132,9 +135,12 @@ class Lowering:
 
     def emit(self, node: Node, op: str, inputs: list[str], attrs: Mapping[str, Any]) -> None:
         """Appends what computes ``node`` on integers."""
-        public = node.output in self.old.outputs
-        output = self.fresh(f"{node.output}.q") if public else node.output
+        output = self.integer_name(node.output)
         self.integers[node.output] = self.new.add(op, inputs, attrs, name=node.name, output=output)
+
+    def integer_name(self, name: str) -> str:
+        """What a value is called as integers."""
+        return self.fresh(f"{name}.q") if name in self.old.outputs else name
 
     def integer(self, node: Node) -> None:
         if node.op in MATRIX:
@@ -170,15 +176,16 @@ class Lowering:
                       "low": 0, "high": 0}  # fmt: skip
         else:
             output, unit = self.requantize(node, self.form(node.output))
-        step = x.scale * w.scale
-        sums = w.data.astype(np.int64).reshape(len(w.data), -1).sum(1)
-        bias = np.rint(w.bias / step).astype(np.int64) - x.zero * sums
+        multiplier = (x.scale * w.scale / unit).astype(np.float32)
+        if self.shortens:
+            multiplier = short_multiplier(multiplier)
+        rows = w.data.astype(np.int64).reshape(len(w.data), -1)
+        bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit)) - x.zero * rows.sum(1)
+        bias = bias.astype(np.int32)
+        if self.shortens:
+            bias = _short_bias(bias, rows)
         inputs = [self.integer_value(node.inputs[0], x)]
-        for part, data in (
-            ("weight", w.data),
-            ("bias", bias.astype(np.int32)),
-            ("multiplier", (step / unit).astype(np.float32)),
-        ):
+        for part, data in ("weight", w.data), ("bias", bias), ("multiplier", multiplier):
             inputs.append(self.new.add_constant(self.fresh(f"{node.output}.{part}"), data))
         attrs = {k: v for k, v in node.attrs.items() if k != "activation"}
         attrs.update(residual_zero=0, residual_scale=0.0, output=output)
@@ -295,3 +302,20 @@ class Lowering:
         )  # fmt: skip
         shape = self.old.values[node.output].shape
         self.emit(node, "reshape", [pooled], {"rank": len(shape), "dims": shape})
+
+
+def short_multiplier(multiplier: np.ndarray) -> np.ndarray:
+    """What 16 bits keep of the multipliers, if no scale changes by more than 0.2 % by that."""
+    short = nearest_shorts(multiplier)
+    return short if (np.abs(short - multiplier) <= multiplier * 2.0**-9).all() else multiplier
+
+
+def _short_bias(bias: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """What 16 bits keep of the biases, if that is little beside what rounding the inputs costs.
+
+    Rounded inputs make an error of 0.29 times the norm of an output's weights ``rows``; that of the
+    bias stays below a tenth of it.
+    """
+    short = nearest_shorts(bias)
+    error = np.abs(short.astype(np.int64) - bias)
+    return short if (error <= np.linalg.norm(rows, axis=1) / 32).all() else bias

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgert.errors import InputError
 from edgert.quantize.ranges import METHODS
+from edgert.quantize.short_sums import FITS
 
 STEPS = "equalize", "compensate", "correct"
 ACTIVATIONS = "int8", "int16"
@@ -19,14 +20,15 @@ class Options:
     ``steps``: any of ``equalize`` (let all channels of a tensor use its levels, ``equalize.py``),
     ``compensate`` (let weights make up for the rounding of others, ``compensate.py``) and
     ``correct`` (take its mean error, and what is noise, off each output, ``fit.py``).
-    ``fits_int16``: choose weights for which AVX2 multiplies fastest, ``weights.py``.
+    ``weight_fit``: how many products of the weights AVX2 can add up in 16 bits, one of
+    ``short_sums.FITS``: the more, the faster it multiplies, and the less exact they are.
     ``activations``: the type of activations, one of ``ACTIVATIONS``; layers that are not accurate
     enough on int8 may get int16. ``weights``: the type of the weights of layers on int16.
     """
 
     ranges: str = "mse"
     steps: tuple[str, ...] = STEPS
-    fits_int16: bool = True
+    weight_fit: str = "quads"
     activations: str = "int8"
     weights: str = "int16"
 
@@ -36,11 +38,14 @@ class Options:
             raise InputError(
                 f"ranges is {self.ranges!r}, expected one of {list(METHODS)}", "OPTION"
             )
-        for name in ("activations", "weights"):
-            if getattr(self, name) not in ACTIVATIONS:
+        for name, known in (
+            ("weight_fit", FITS),
+            ("activations", ACTIVATIONS),
+            ("weights", ACTIVATIONS),
+        ):
+            if getattr(self, name) not in known:
                 raise InputError(
-                    f"{name} is {getattr(self, name)!r}, expected one of {list(ACTIVATIONS)}",
-                    "OPTION",
+                    f"{name} is {getattr(self, name)!r}, expected one of {list(known)}", "OPTION"
                 )
         unknown = [step for step in self.steps if step not in STEPS]
         if unknown:

@@ -33,7 +33,7 @@ class Recipe:
             "format": FORMAT,
             "ranges": self.options.ranges,
             "steps": list(self.options.steps),
-            "fits_int16": self.options.fits_int16,
+            "weight_fit": self.options.weight_fit,
             "activations": self.options.activations,
             "weights": self.options.weights,
             "int16": list(self.wide_layers),
@@ -57,7 +57,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f'{path} is no recipe: its "format" is not "{FORMAT}"', "RECIPE")
     unknown = set(data) - {
-        "format", "ranges", "steps", "fits_int16", "activations", "weights", "int16", "float",
+        "format", "ranges", "steps", "weight_fit", "activations", "weights", "int16", "float",
         "tensors",
     }  # fmt: skip
     if unknown:
@@ -75,9 +75,9 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     options = Options(
         ranges=data.get("ranges", "mse"),
         steps=tuple(steps),
-        fits_int16=bool(data.get("fits_int16", True)),
-        activations=data.get("activations", "int8"),
-        weights=data.get("weights", "int16"),
+        weight_fit=data.get("weight_fit", Options.weight_fit),
+        activations=data.get("activations", Options.activations),
+        weights=data.get("weights", Options.weights),
     )
     return Recipe(
         options,

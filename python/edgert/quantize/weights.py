@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.quantize.affine import MAX_SCALE
+from edgert.quantize.short_sums import LARGEST, members, short_sums, trim
 
-LARGEST = 127
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
 LARGEST_WIDE = 4095
-# The sum of the positive, and of the negative, weights of a pair: 255 * 128 fits 16 bits.
-MAX_PAIR = 128
 MAX_BIAS = 2.0**29  # in steps of the sum
 MAX_WIDE_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
-# Candidates for a scale, over the one of the largest weight; of equally good ones the first.
-_FACTORS = np.append(1.0, np.linspace(0.8, 2, 25))
-_NO_PAIRS = _FACTORS[_FACTORS <= 1]
+# Candidates for a scale, over the one of the largest weight; of equally good ones the first. At the
+# number of members in a sum, all weights have room there.
+_FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 
 @dataclass(frozen=True)
 class WeightKind:
-    """What weights must be: bytes, ``paired`` if pairs must keep the rule; or int16."""
+    """What weights must be: int16, or bytes whose short sums ``fit``: one of ``FITS``."""
 
-    paired: bool = False
+    fit: str = "any"
     is_wide: bool = False
     wide_input: bool = False  # the weights multiply int16
 
     @property
-    def dtype(self) -> np.dtype:
-        """The type of the weights."""
-        return np.dtype(np.int16 if self.is_wide else np.int8)
-
-    @property
-    def largest(self) -> int:
-        """The largest magnitude of a weight."""
-        return LARGEST_WIDE if self.is_wide else LARGEST
+    def max_bias(self) -> float:
+        """The largest magnitude of a bias, in steps of the sum."""
+        return MAX_WIDE_BIAS if self.wide_input else MAX_BIAS
 
 
 @dataclass
@@ -54,61 +49,78 @@ class Weights:
 
 
 def channel_scales(
-    rows: np.ndarray, bias: np.ndarray, x_scale: float, kind: WeightKind
+    weight: np.ndarray,
+    bias: np.ndarray,
+    x_scale: float,
+    sums: np.ndarray,
+    max_bias: float = MAX_BIAS,
 ) -> np.ndarray:
-    """The scale of each output: the one of least squared error, clipping and trimming included.
+    """The scale of each output for bytes: the one of least squared error, clipping and trimming
+    included.
 
-    ``rows`` is [outputs, taps, channels]. A bias beyond 2^29 steps, 2^30 if the input is int16,
-    makes the scale larger, an output of zeros gets 1.
+    ``weight`` is [outputs, depth], ``sums`` are its ``short_sums``. A bias beyond ``max_bias``
+    steps makes the scale larger, an output of zeros gets 1.
     """
-    largest = np.abs(rows).max(axis=(1, 2), initial=0.0)
+    plain = _scales_of_largest(weight, LARGEST)
+    steps = members((weight / plain[:, None]).astype(np.float32), sums)
+    best, least = np.ones(len(plain)), np.full(len(plain), np.inf)
+    for factor in _FACTORS[len(steps) >= _FACTORS]:
+        data = trim(_nearest(steps / np.float32(factor)))
+        cost = np.square(data * np.float32(factor) - steps).sum(axis=(0, 2))
+        best, least = np.where(cost < least, factor, best), np.minimum(cost, least)
+    return np.maximum(best * plain, np.abs(bias) / (x_scale * max_bias))
+
+
+def wide_scales(weight: np.ndarray, bias: np.ndarray, x_scale: float) -> np.ndarray:
+    """The scale of each output for int16: of so many levels none need be given up."""
+    plain = _scales_of_largest(weight, LARGEST_WIDE)
+    return np.maximum(plain, np.abs(bias) / (x_scale * MAX_WIDE_BIAS))
+
+
+def _scales_of_largest(weight: np.ndarray, level: int) -> np.ndarray:
+    """The scales that make the largest weight of each output ``level``."""
+    largest = np.abs(weight).max(axis=1, initial=0.0)
     # What is below the least normal float32 is zero to any product with it.
-    plain = np.where(largest >= np.finfo(np.float32).tiny, largest / kind.largest, 1.0)
-    best, least = plain.copy(), np.full(len(plain), np.inf)
-    for factor in _FACTORS if kind.paired else _FACTORS[:1] if kind.is_wide else _NO_PAIRS:
-        scale = plain * factor
-        error = round_weights(rows, scale, kind) * scale[:, None, None] - rows
-        cost = np.square(error).sum(axis=(1, 2))
-        best, least = np.where(cost < least, scale, best), np.minimum(cost, least)
-    return np.maximum(
-        best, np.abs(bias) / (x_scale * (MAX_WIDE_BIAS if kind.wide_input else MAX_BIAS))
-    )
+    return np.where(largest >= np.finfo(np.float32).tiny, largest / level, 1.0)
 
 
-def round_weights(rows: np.ndarray, scale: np.ndarray, kind: WeightKind) -> np.ndarray:
-    """The nearest integers for ``rows`` [outputs, taps, channels]; too large pairs are trimmed."""
-    data = np.clip(np.rint(rows / scale[:, None, None]), -kind.largest, kind.largest)
-    return trim_pairs(data) if kind.paired else data
+def round_to_bytes(weight: np.ndarray, scale: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its short sums."""
+    data = _nearest(weight / scale[:, None])
+    data[:, sums[sums >= 0]] = np.moveaxis(trim(members(data, sums)), 0, 2)[:, sums >= 0]
+    return data
 
 
-def trim_pairs(data: np.ndarray) -> np.ndarray:
-    """The nearest integers that keep the pair rule: what is too much is taken off both alike."""
-    depth = data.shape[-1] // 2 * 2
-    first, second = data[..., :depth:2], data[..., 1:depth:2]
-    same = first * second > 0
-    excess = np.where(same, np.maximum(np.abs(first + second) - MAX_PAIR, 0), 0)
-    sign = np.sign(first)
-    trimmed = data.copy()
-    trimmed[..., :depth:2] -= sign * (excess // 2)
-    trimmed[..., 1:depth:2] -= sign * (excess - excess // 2)
-    return trimmed
-
-
-def keeps_pair_rule(data: np.ndarray) -> bool:
-    """Whether no pair of neighbours along the last axis sums to more than the rule allows."""
-    depth = data.shape[-1] // 2 * 2
-    pairs = data[..., :depth].astype(int).reshape(*data.shape[:-1], -1, 2)
-    positive, negative = np.maximum(pairs, 0).sum(-1), np.minimum(pairs, 0).sum(-1)
-    return bool((positive <= MAX_PAIR).all() and (negative >= -MAX_PAIR).all())
+def _nearest(steps: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(steps), -LARGEST, LARGEST)
 
 
 def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind) -> Weights:
-    """The weights of a matrix product, each rounded to the nearest integer."""
+    """The weights of a matrix product, each rounded to its nearest integer."""
     weight, bias = float_weights(graph, node)
-    rows = weight.reshape(len(weight), -1, weight.shape[-1])
-    scale = channel_scales(rows, bias, x_scale, kind)
-    data = round_weights(rows, scale, kind).astype(kind.dtype).reshape(weight.shape)
-    return Weights(data, scale, bias)
+    rows = weight.reshape(len(weight), -1)
+    if kind.is_wide:
+        scale = wide_scales(rows, bias, x_scale)
+        data = np.rint(rows / scale[:, None]).astype(np.int16)
+    else:
+        sums = sums_of(graph, node, kind.fit)
+        scale = channel_scales(rows, bias, x_scale, sums, kind.max_bias)
+        data = round_to_bytes(rows, scale, sums).astype(np.int8)
+    return Weights(data.reshape(weight.shape), scale, bias)
+
+
+def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
+    """The ``short_sums`` of a matrix product; depthwise convolutions have none.
+
+    Where taps lie side by side in a row, kernels read them as one.
+    """
+    _, *kernel, channels = graph.values[node.inputs[1]].shape
+    if node.op == "gemm":
+        return short_sums(fit, 1, 1, channels)
+    if channels == 1 and node.attrs["groups"] > 1:
+        fit = "any"
+    rows, taps = kernel if node.attrs["dilations"][1] == 1 else (kernel[0] * kernel[1], 1)
+    return short_sums(fit, rows, taps, channels)
 
 
 def float_weights(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray]:
@@ -118,6 +130,11 @@ def float_weights(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray]:
     return weight, np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
 
 
-def is_depthwise(graph: Graph, node: Node) -> bool:
-    """Whether every output of a convolution has one input channel."""
-    return node.op == "conv" and graph.values[node.inputs[1]].shape[-1] == 1
+def fits_file(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
+    """Whether the multipliers of a node on integers are within the bounds of the file.
+
+    ``read`` are the scales of what it reads, that of the input of a matrix product first.
+    """
+    if weights is not None:
+        read = [*(weights.scale * read[0]), *read[1:]]
+    return bool((np.array(read) <= MAX_SCALE * min(y_scale, 1.0)).all())

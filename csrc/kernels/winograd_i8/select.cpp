@@ -1,0 +1,13 @@
+#include "kernels/winograd_i8/winograd_i8.h"
+
+namespace edgert {
+
+const WinogradI8Kernel* select_winograd_i8([[maybe_unused]] IsaSet isa) {
+#define KERNEL(symbol, level)                                                    \
+  static const WinogradI8Kernel kernel_##symbol = {#symbol, Isa::level, symbol}; \
+  if (isa.has(Isa::level)) return &kernel_##symbol;
+#include "kernels/winograd_i8/kernels.inc"
+  return nullptr;
+}
+
+}  // namespace edgert

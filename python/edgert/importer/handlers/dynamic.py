@@ -1,0 +1,114 @@
+"""Products whose inputs are quantised while the model runs, and such with weights in blocks.
+
+They are imported as what they mean: products of floats. Which of them compute on bytes is decided
+when the graph is optimised; their names are noted for that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgert.errors import FormatError
+from edgert.importer.dynamic import DOMAIN
+from edgert.importer.lower import Call
+from edgert.importer.registry import MICROSOFT, onnx_op
+from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
+
+_NIBBLES = 4  # bits; two of them share a byte, the lower one first
+
+
+@onnx_op("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
+@onnx_op("MatMulIntegerToFloat", domain=MICROSOFT)
+def part(call: Call) -> Tensor:
+    """What :mod:`edgert.importer.dynamic` has not found to be a part of a dynamic product."""
+    raise UnsupportedNodeError(
+        "it is no part of a dynamic product as quantize_dynamic writes it: DynamicQuantizeLinear, "
+        "ConvInteger or MatMulInteger, Cast to float32, Mul with the product of both scales"
+    )
+
+
+@onnx_op("DynamicConv", domain=DOMAIN)
+def dynamic_conv(call: Call) -> Tensor:
+    """x, W, scale and zero point of W; the attributes are those of Conv."""
+    w = _centred(call, 1, 3, axis=0)
+    call.note_dynamic()
+    return call.call("Mul", [call.call("Conv", [call.input(0), w], **call.attrs), call.input(2)])
+
+
+@onnx_op("DynamicMatMul", domain=DOMAIN)
+@onnx_op("DynamicQuantizeMatMul", domain=MICROSOFT)
+def dynamic_matmul(call: Call) -> Tensor:
+    """A, B, scale and zero point of B, bias."""
+    b = _centred(call, 1, 3, axis=-1)
+    call.note_dynamic()
+    y = call.call("Mul", [call.call("MatMul", [call.input(0), b]), call.input(2)])
+    return y if call.input(4) is None else call.call("Add", [y, call.input(4)])
+
+
+@onnx_op("MatMulNBits", domain=MICROSOFT)
+def matmul_n_bits(call: Call) -> Tensor:
+    """B [N, blocks, bytes of a block], a scale and a zero point for each block along K."""
+    k, n, block = (int(call.attrs[name]) for name in ("K", "N", "block_size"))
+    bits = call.attr("bits", 4)
+    if bits not in (_NIBBLES, 8):
+        raise UnsupportedNodeError(f"its weights have {bits} bits, supported are 4 and 8")
+    if call.input(4) is not None:
+        raise UnsupportedNodeError("its weights are sorted by g_idx; export it without act order")
+    if min(k, n, block) < 1:
+        raise FormatError(f"K is {k}, N {n} and block_size {block}, expected at least 1", "QUANT")
+    blocks = -(-k // block)
+    data = _bytes(call, 1, n * blocks * (block * bits // 8), "B")
+    levels = _levels(data, bits).reshape(n, blocks, -1)[:, :, :block]
+    scale = call.constant(2, "scales").astype(np.float32)
+    if scale.size != n * blocks:
+        raise FormatError(f"there are {scale.size} scales, expected {n} x {blocks}", "QUANT")
+    zero = call.constant(3, "zero_points")
+    if zero is None:
+        zeros = np.full((n, blocks), 1 << (bits - 1), np.float32)
+    elif zero.dtype == np.uint8:
+        packed = _bytes(call, 3, n * -(-blocks * bits // 8), "zero_points").reshape(n, -1)
+        zeros = _levels(packed, bits)[:, :blocks]
+    else:
+        zeros = zero.astype(np.float32).reshape(n, blocks)
+    weight = (levels - zeros[:, :, None]) * scale.reshape(n, blocks, 1)
+    b = Constant(call.input(1).name, weight.reshape(n, -1)[:, :k].T)
+    call.note_dynamic()
+    y = call.call("MatMul", [call.input(0), b])
+    return y if call.input(5) is None else call.call("Add", [y, call.input(5)])
+
+
+def _centred(call: Call, i: int, zero: int, axis: int) -> Constant:
+    """Input ``i``, constant bytes, in floats and without their zero point, one or one per slice."""
+    data, point = call.constant(i, "weights"), call.constant(zero, "zero point of the weights")
+    name = call.input(i).name
+    if data.dtype not in (np.uint8, np.int8):
+        raise FormatError(f"the weights '{name}' are {data.dtype}, expected bytes", "QUANT")
+    if point is None:
+        return Constant(name, data.astype(np.float32))
+    if point.dtype != data.dtype or point.size not in (1, data.shape[axis]):
+        raise FormatError(
+            f"the zero point of '{name}' is {point.dtype} {list(point.shape)}, expected one "
+            f"{data.dtype}, or {data.shape[axis]}",
+            "QUANT",
+        )
+    shape = [1] * data.ndim
+    shape[axis] = point.size
+    return Constant(name, data.astype(np.float32) - point.reshape(shape).astype(np.float32))
+
+
+def _bytes(call: Call, i: int, size: int, what: str) -> np.ndarray:
+    data = call.constant(i, what)
+    if data.dtype != np.uint8 or data.size != size:
+        raise FormatError(
+            f"{what} '{call.input(i).name}' is {data.dtype} {list(data.shape)}, expected {size} "
+            "bytes",
+            "QUANT",
+        )
+    return data
+
+
+def _levels(data: np.ndarray, bits: int) -> np.ndarray:
+    """The numbers in bytes, along the last axis."""
+    if bits == _NIBBLES:
+        data = np.stack([data & 15, data >> 4], axis=-1).reshape(*data.shape[:-1], -1)
+    return data.astype(np.float32)

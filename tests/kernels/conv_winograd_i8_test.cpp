@@ -1,0 +1,185 @@
+// Exact convolutions by Winograd against the definition and against the matrix multiplication.
+#include "runtime/conv_winograd_i8.h"
+
+#include <algorithm>
+
+#include "accumulator_case.h"
+#include "conv_reference.h"
+#include "core/memory.h"
+
+namespace edgert {
+namespace {
+
+using test::Guard;
+using test::GuardedArray;
+using test::Random;
+
+// What the operands are made of.
+struct Values {
+  int x_low = 0, x_high = 255, w_low = -128, w_high = 127, x_zero = 127;
+};
+
+std::vector<int64_t> sums_of(const ConvGeometry& g, const uint8_t* x, const int8_t* w, int x_zero) {
+  std::vector<int64_t> sums;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t oy = 0; oy < g.out_height; ++oy)
+      for (size_t ox = 0; ox < g.out_width; ++ox)
+        for (size_t o = 0; o < g.outputs; ++o) {
+          int64_t sum = 0;
+          for (size_t tap = 0; tap < 9; ++tap) {
+            const size_t py = oy + tap / 3 - g.pads[0], px = ox + tap % 3 - g.pads[1];
+            const bool inside = py < g.height && px < g.width;  // no negative number is
+            const uint8_t* pixel = x + ((b * g.height + py) * g.width + px) * g.channels;
+            for (size_t c = 0; c < g.channels; ++c)
+              sum += (inside ? int{pixel[c]} : x_zero) * w[(o * 9 + tap) * g.channels + c];
+          }
+          sums.push_back(sum);
+        }
+  return sums;
+}
+
+template <typename T>
+void check_as(const ConvGeometry& g, Random& random, const Values& values,
+              const test::AccumulatorCase& end, bool small) {
+  const Guard guard = random.integer(0, 1) ? Guard::kFront : Guard::kBack;
+  const size_t results = g.batch * g.out_height * g.out_width * g.outputs;
+  GuardedArray<uint8_t> x(g.batch * g.height * g.width * g.channels, guard);
+  GuardedArray<uint8_t> residual(results, guard);
+  GuardedArray<int32_t> bias(g.outputs, guard);
+  GuardedArray<float> multiplier(g.outputs, guard);
+  std::vector<int8_t> w(g.outputs * 9 * g.channels);
+  for (uint8_t& e : x) e = static_cast<uint8_t>(random.integer(values.x_low, values.x_high));
+  for (int8_t& e : w) e = static_cast<int8_t>(random.integer(values.w_low, values.w_high));
+  for (uint8_t& e : residual) e = static_cast<uint8_t>(random.integer(0, 255));
+  for (int32_t& e : bias) e = random.integer(-100000, 100000);
+  for (float& e : multiplier) e = random.uniform(1e-5f, 2e-4f);
+  const std::vector<int64_t> sums = sums_of(g, x.data(), w.data(), values.x_zero);
+
+  // Rows, which PanelsI8 packs.
+  Tensor rows;
+  rows.type = {DType::i8, {}};
+  rows.type.shape.rank = 4;
+  const size_t dims[] = {g.outputs, 3, 3, g.channels};
+  for (int i = 0; i < 4; ++i) rows.type.shape.dims[i] = static_cast<int32_t>(dims[i]);
+  rows.layout = Layout::row;
+  rows.data = reinterpret_cast<const std::byte*>(w.data());
+  const PanelsI8 panels(rows, 1);
+
+  for (Isa isa : isa_list(cpu_isa())) {
+    const IsaSet set = cpu_isa().capped(isa);
+    if (select_winograd_i8(set) == nullptr) continue;
+    for (int threads = 1; threads <= 4; ++threads) {
+      // All images at once, or one after the other.
+      ConvGeometry part = g;
+      if (threads % 2 == 0) part.batch = 1;
+      const uint8_t x_zero = static_cast<uint8_t>(values.x_zero);
+      const ConvWinogradI8 conv(part, panels.data(), set, threads);
+      const ConvGemmI8 gemm(part, rows, set, threads);
+      GuardedArray<T> y(results, guard), direct(results, guard);
+      Buffer scratch(std::max(conv.scratch_bytes(), gemm.scratch_bytes()));
+      ThreadPool pool(threads);
+      for (size_t b = 0; b < g.batch; b += part.batch) {
+        const size_t at = b * (results / g.batch);
+        AccumulatorOutput out = end.record(bias.data(), multiplier.data(), residual.data() + at);
+        out.small = small;
+        const uint8_t* const image = x.data() + b * g.height * g.width * g.channels;
+        conv.run({image, x_zero, y.data() + at, out}, scratch.data(), pool);
+        gemm.run({image, x_zero, direct.data() + at, out}, scratch.data(), pool);
+      }
+      bool equal = true;
+      for (size_t e = 0; e < results; ++e) {
+        const size_t o = e % g.outputs;
+        equal &= y[e] == static_cast<T>(
+                             end.expected(sums[e] + bias[o], multiplier[o], residual.data() + e));
+      }
+      CHECK(equal, "%s %d threads %s", conv.kernel(), threads, test::describe(g).c_str());
+      CHECK(results == 0 || std::memcmp(y.data(), direct.data(), results * sizeof(T)) == 0,
+            "%s and %s differ, %s", conv.kernel(), gemm.kernel(), test::describe(g).c_str());
+    }
+  }
+}
+
+void check(const ConvGeometry& g, Random& random, const Values& values, int flags) {
+  const test::AccumulatorCase end = {flags % 2 == 1, flags / 2 % 2 == 1, flags / 4 % 2 == 1};
+  end.to_float ? check_as<float>(g, random, values, end, flags >= 8)
+               : check_as<uint8_t>(g, random, values, end, flags >= 8);
+}
+
+ConvGeometry geometry(size_t batch, size_t height, size_t width, size_t channels, size_t outputs) {
+  ConvGeometry g;
+  g.batch = batch;
+  g.height = g.out_height = height;
+  g.width = g.out_width = width;
+  g.channels = channels;
+  g.outputs = outputs;
+  g.kernel[0] = g.kernel[1] = 3;
+  g.pads[0] = g.pads[1] = 1;
+  return g;
+}
+
+TEST(conv_winograd_i8_random_geometry) {
+  Random random(11);
+  for (int round = 0; round < 96; ++round) {
+    ConvGeometry g =
+        geometry(random.integer(0, 3), 0, 0, random.integer(1, random.integer(0, 4) == 0 ? 80 : 20),
+                 random.integer(1, random.integer(0, 4) == 0 ? 80 : 40));
+    size_t* in[2] = {&g.height, &g.width};
+    size_t* out[2] = {&g.out_height, &g.out_width};
+    for (int i : {0, 1}) {
+      g.pads[i] = random.integer(0, 3);
+      const size_t after = random.integer(0, 3);
+      do *in[i] = random.integer(1, 20);
+      while (*in[i] + g.pads[i] + after < 3);
+      *out[i] = *in[i] + g.pads[i] + after - 2;
+    }
+    Values values;
+    values.x_zero = round % 3 == 0 ? 0 : round % 3 == 1 ? 127 : 255;
+    check(g, random, values, round % 16);
+  }
+}
+
+TEST(conv_winograd_i8_extremes) {
+  Random random(12);
+  for (int x_zero : {0, 255})
+    for (int x : {0, 255})
+      for (int w : {-128, -127, 127}) {
+        const ConvGeometry g = geometry(1, 3, 2, kWinogradMaxChannels, 2);
+        check(g, random, {x, x, w, w, x_zero}, 0);
+        check(g, random, {x, x, -128, 127, x_zero}, 4);
+        check(g, random, {0, 255, w, w, x_zero}, 9);
+      }
+}
+
+TEST(conv_winograd_i8_blocked) {
+  Random random(13);
+  check(geometry(1, 7, 7, 1024, 70), random, {}, 8);  // rows that conflict in the cache
+  check(geometry(2, 45, 31, 40, 40), random, {}, 1);  // many blocks of tiles
+}
+
+TEST(conv_winograd_i8_suits) {
+  const ConvGeometry good = geometry(1, 14, 14, 64, 64);
+  const auto suits = [&](const char* what, bool expected, auto change) {
+    for (Isa isa : isa_list(cpu_isa())) {
+      ConvGeometry g = good;
+      change(g);
+      const IsaSet set = cpu_isa().capped(isa);
+      // Levels with a kernel of their own for bytes keep to it.
+      const WinogradI8Kernel* const kernel = select_winograd_i8(set);
+      const bool better = kernel && select_gemm_i8(set, WeightFit::kQuads).isa == kernel->isa;
+      CHECK(ConvWinogradI8::suits(g, set) == (expected && better), "%s %s", what, isa_name(isa));
+    }
+  };
+  suits("14x14x64", true, [](ConvGeometry&) {});
+  suits("most channels", true, [](ConvGeometry& g) { g.channels = kWinogradMaxChannels; });
+  suits("channels", false, [](ConvGeometry& g) { g.channels = kWinogradMaxChannels + 1; });
+  suits("few channels", false, [](ConvGeometry& g) { g.channels = 47; });
+  suits("few outputs", false, [](ConvGeometry& g) { g.outputs = 47; });
+  suits("half-filled tiles", false, [](ConvGeometry& g) { g.out_height = g.out_width = 7; });
+  suits("stride", false, [](ConvGeometry& g) { g.strides[0] = 2; });
+  suits("filter", false, [](ConvGeometry& g) { g.kernel[1] = 5; });
+  suits("groups", false, [](ConvGeometry& g) { g.channels = g.outputs = 64 * (g.groups = 2); });
+  suits("few tiles of many images", false, [](ConvGeometry& g) { g.batch = 9, g.out_width = 2; });
+}
+
+}  // namespace
+}  // namespace edgert
