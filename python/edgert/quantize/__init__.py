@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from edgert.ir import Graph
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
-from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
+from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands, uniform_affine
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
 from edgert.quantize.fit import fit_weights, round_weights
@@ -78,7 +79,7 @@ def quantize(
     histograms = observe(graph, assignment, itertools.chain(held, seen))
     begin(STAGES[1])
     reasons = dict.fromkeys(recipe.float_layers, "the recipe says so")
-    affine = _scales(assignment, histograms, recipe)
+    affine = _scales(graph, assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons)
     plain = round_weights(graph, assignment, affine, recipe.options.weight_fit)
@@ -134,15 +135,29 @@ def check_names(graph: Graph, recipe: Recipe) -> None:
 
 
 def _scales(
-    assignment: Assignment, histograms: Mapping[str, Histogram], recipe: Recipe
+    graph: Graph,
+    assignment: Assignment,
+    histograms: Mapping[str, Histogram],
+    recipe: Recipe,
 ) -> dict[str, Affine]:
-    """The scale of each value; one that the recipe states holds for all that share it."""
+    """The scale of each value; one that the recipe states holds for all that share it.
+
+    A tensor that is only scaled and shifted by constants takes the bytes of what becomes of it.
+    """
     choose = METHODS[recipe.options.ranges]
     ranges = {group: choose(histogram) for group, histogram in histograms.items()}
+    stated = {assignment.group[name] for name in recipe.tensors if name in assignment.group}
     for name, ends in recipe.tensors.items():
         if name in assignment.group:
             ranges[assignment.group[name]] = ends
-    return {name: Affine.of_range(*ranges[group]) for name, group in assignment.group.items()}
+    affine = {name: Affine.of_range(*ranges[group]) for name, group in assignment.group.items()}
+    sharing = Counter(assignment.group.values())
+    for node in reversed(graph.nodes):
+        same = node.output in assignment.integer and uniform_affine(graph, node)
+        if same and sharing[group := assignment.group[node.inputs[0]]] == 1 and group not in stated:
+            before = affine[node.output].before(*same)
+            affine[node.inputs[0]] = before or affine[node.inputs[0]]
+    return affine
 
 
 def _out_of_range(

@@ -34,6 +34,16 @@ class Affine:
         """The values of the bytes 0 and 255."""
         return -self.zero * self.scale, (255 - self.zero) * self.scale
 
+    def before(self, factor: float, shift: float) -> Affine | None:
+        """What the same bytes stand for in x if they stand for ``factor * x + shift``, whose zero
+        moves by less than a level; None if no zero point and scale say so.
+        """
+        if not (factor > 0 and MIN_SCALE <= self.scale / factor <= MAX_SCALE):
+            return None
+        zero = self.zero + float(np.rint(shift / self.scale))
+        scale = float(np.float32(self.scale / factor))
+        return Affine(scale, int(zero)) if 0 <= zero <= 255 else None
+
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """The nearest bytes, half to even, as the runtime rounds."""
         scaled = np.asarray(values, np.float32) / np.float32(self.scale)

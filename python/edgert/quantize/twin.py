@@ -51,7 +51,8 @@ class Twin:
             if self._last_reader.get(name) == node.output:
                 self._exact.pop(name, None)
                 for form in (self.lowering.bytes, self.lowering.floats):
-                    self._found.pop(form.get(name, ""), None)
+                    if name in form and form[name] != form.get(node.output):
+                        self._found.pop(form[name], None)
 
 
 def _run(graph: Graph, node: Node, arrays: dict, count: int) -> list[np.ndarray]:
