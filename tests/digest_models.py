@@ -251,9 +251,36 @@ def one_hot(batch: int, limit: int) -> Net:
     return net
 
 
+def dynamic(batch: int, limit: int) -> Net:
+    """Products that quantise their inputs by the range of an image or of a row."""
+    net = Net(batch, limit)
+
+    def product(op: str, x: str, weight: Sequence[int], residual: str = "", **attrs: Any) -> str:
+        w = net.draw(weight, -limit, limit).astype(np.int8)
+        unit = 2.0 ** -(limit * math.isqrt(math.prod(weight[1:]))).bit_length()
+        multiplier = (net.draw(weight[:1], 40, 72) * unit / 32).astype(np.float32)
+        bias = (net.draw(weight[:1], -64, 64) / 64).astype(np.float32)
+        constants = (net.add_constant("c", c) for c in (w, multiplier, bias))
+        return net.op(op, x, *constants, *filter(None, [residual]), **attrs)
+
+    def conv(x: str, outputs: int, kernel: int, groups: int = 1, **more: Any) -> str:
+        weight = (outputs, kernel, kernel, net.values[x].shape[-1] // groups)
+        return product("dynamic_conv", x, weight, strides=[1, 1], dilations=[1, 1], groups=groups,
+                       pads=[kernel // 2] * 4, **more)  # fmt: skip
+
+    x = net.x(11, 13, 9, dtype=np.float32)
+    wide = conv(x, 34, 3, activation={"fn": UnaryFn.relu})
+    y = conv(wide, 34, 1, residual=wide, activation=HARD_SWISH)
+    parts = conv(y, 34, 3, groups=2)
+    rows = net.op("reshape", y, rank=3, dims=[batch, 143, 34])
+    tokens = product("dynamic_gemm", rows, (75, 34), activation=HARD_SWISH)
+    net.outputs = [parts, product("dynamic_gemm", tokens, (34, 75), residual=rows)]
+    return net
+
+
 Builder = Callable[[int], Net]
 MODELS: dict[str, Builder] = {
     f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
-    for build in (mobile, convolutions, movements, one_hot)
+    for build in (mobile, convolutions, movements, one_hot, dynamic)
     for limit in (32, 64, 127)
 }
