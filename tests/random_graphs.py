@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgert.ir import Graph
-from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
+from edgert.schema import BinaryFn, DType, PadMode, ReduceFn, ResizeMode, UnaryFn
 
 TO_IMAGE, FROM_IMAGE = (0, 2, 3, 1), (0, 3, 1, 2)
 
@@ -394,6 +394,13 @@ class _Builder:
         indices = self.rng.integers(-size, size, dims)
         return self.add("gather", x, self.graph.add_constant("i", indices), axis=axis)
 
+    def rounded_input(self) -> str:
+        """An input in bytes, turned around. Not of what is computed: its roundings would jump."""
+        scale = {"scale": 2.0**-5, "zero": -3}
+        x = self.add("quantize", self.any(self.graph.inputs), dtype=DType.int8, **scale)
+        x = self.add("transpose", x, perm=list(self.any([TO_IMAGE, FROM_IMAGE, (0, 1, 3, 2)])))
+        return self.add("dequantize", x, dtype=DType.float32, **scale)
+
     def identity(self) -> str:
         x = self.value()
         return self.reshape(x, *self.shape(x))
@@ -411,6 +418,7 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
         b.slice, b.split_halves, b.pad, b.reduce, b.softmax, b.transpose, b.shuffled_channels,
         b.flatten, b.merge_axes, b.split_axis, b.gemm, b.attention, b.layer_norm, b.expanded,
         b.spelled_function, b.constant_chain, b.tiled, b.gathered, b.identity,
+        b.rounded_input, b.padded_conv,
     ]  # fmt: skip
     while len(b.graph.nodes) < nodes:
         small = [n for n in b.made if b.shape(n) and int(np.prod(b.shape(n))) <= 3000]

@@ -86,6 +86,13 @@ def test_a_value_with_fewer_axes_is_broadcast_in_either_form() -> None:
     assert "transpose" not in ops_after(net, net.conv(net.transpose(y, *TO_IMAGE), 2))
 
 
+def test_a_reduction_to_an_image_reads_its_axes_as_they_are() -> None:
+    net = Net()
+    x = net.mean(net.x(2, 1, 6, 1, 5), 0, keep=0)
+    y = net.transpose(net.conv(net.transpose(x, *TO_IMAGE), 4), *FROM_IMAGE)
+    assert ops_after(net, y) == ["reduce", "transpose", "conv", "transpose"]
+
+
 def test_minimum_cut() -> None:
     network = FlowNetwork()
     a, b, c = (network.vertex() for _ in range(3))

@@ -421,3 +421,59 @@ def test_same_data_same_bytes() -> None:
     graphs = [quantize(deep_net(), samples_of(deep_net()))[0] for _ in range(2)]
     for a, b in zip(*(g.values.values() for g in graphs)):
         assert a.data is None or np.array_equal(a.data, b.data)
+
+
+# --- tensors that only differ in what their bytes stand for
+
+
+def rescaled(factor, shift, **attrs) -> tuple[Net, str]:
+    """A padded convolution behind a batch_norm behind a convolution."""
+    net = Net()
+    y = net.conv(net.x(1, 8, 8, 8), 8, **activation(UnaryFn.hard_swish))
+    y = net.op("batch_norm", y, net.c(factor), net.c(shift), **attrs)
+    return net, net.conv(y, 8, 3, pads=[1] * 4)
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+@pytest.mark.parametrize(("factor", "shift"), [(0.4, -0.3), (3.0, 0.7), (1.0, 0.0)])
+def test_the_same_scale_for_all_channels_costs_no_node(factor, shift, recipe: Recipe) -> None:
+    """The convolution writes the bytes that stand for the scaled tensor."""
+    net, y = rescaled([factor] * 8, [shift] * 8)
+    graph, done, found = quantized(net, y, recipe=recipe)
+    assert ops(graph) == {"quantize": 1, "qconv": 2}
+    assert done.float_layers == ()
+    assert found > 28
+
+
+@pytest.mark.parametrize(
+    ("factor", "shift", "attrs"),
+    [
+        ([-0.4] * 8, [0.3] * 8, {}),  # would turn the order of the bytes around
+        ([0.4] * 7 + [0.5], [0.3] * 8, {}),
+        ([0.4] * 8, [0.3] * 7 + [0.2], {}),
+        ([0.0] * 8, [0.3] * 8, {}),
+        ([0.4] * 8, [0.3] * 8, activation(UnaryFn.relu)),
+    ],
+)
+def test_other_scales_cost_a_node(factor, shift, attrs: dict) -> None:
+    net, y = rescaled(factor, shift, **attrs)
+    graph, _, _ = quantized(net, y, recipe=PLAIN)
+    assert ops(graph) == {"quantize": 1, "qconv": 3}
+
+
+def test_a_rescaled_tensor_that_is_read_elsewhere() -> None:
+    """Its other readers know what its bytes stand for."""
+    net = Net()
+    y = net.conv(net.x(1, 8, 8, 8), 8, **activation(UnaryFn.hard_swish))
+    z = net.op("batch_norm", y, net.c([0.4] * 8), net.c([0.3] * 8))
+    graph, _, found = quantized(net, net.conv(net.b(BinaryFn.mul, y, z), 8))
+    assert ops(graph) == {"quantize": 1, "qconv": 2, "qbinary": 1}
+    assert found > 28
+
+
+def test_a_recipe_keeps_its_range_before_a_scale() -> None:
+    """What a recipe states is not replaced."""
+    net, y = rescaled([0.4] * 8, [-0.3] * 8)
+    inner = net.nodes[0].output
+    graph, _, _ = quantized(net, y, recipe=Recipe(PLAIN.options, tensors={inner: (-1.0, 9.0)}))
+    assert ops(graph) == {"quantize": 1, "qconv": 3}

@@ -62,6 +62,16 @@ def test_affine_rounds_half_to_even_and_saturates() -> None:
 # --- histograms
 
 
+def test_affine_before_a_scale() -> None:
+    """Zero must be a byte, the scale in bounds."""
+    y = Affine(0.5, 10)
+    assert y.before(2.0, 3.0) == Affine(0.25, 16)
+    assert y.before(2.0, -5.0) == Affine(0.25, 0)
+    for factor, shift in [(2.0, -5.5), (2.0, 123.0), (0.0, 0.0), (-1.0, 0.0), (1e-30, 0.0),
+                          (1e30, 0.0), (1.0, np.inf)]:  # fmt: skip
+        assert y.before(factor, shift) is None
+
+
 def test_histogram_counts_every_value_once() -> None:
     """Values, zeros, extremes and what is not finite."""
     h = histogram([0, 1, -2, 0], [np.nan, np.inf, 5])

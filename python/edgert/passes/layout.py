@@ -190,8 +190,8 @@ class _LayoutProblem:
             if perm == self.inverse and (perm != self.perm or node.inputs[0] in self.choices):
                 return "undo"
             return "p" if perm == self.perm else "transpose"
-        if node.op == "reduce" and len(source) == rank and not node.attrs["keep_dims"]:
-            return "reduce"
+        if node.op == "reduce" and not node.attrs["keep_dims"]:
+            return "reduce" if len(source) == rank else "fixed"
         if (
             self.perm[0] == 0
             and len(source) == rank

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
-from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands
+from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands, uniform_affine
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
 from edgert.quantize.fit import Rounding, fit_weights
@@ -85,7 +86,7 @@ def quantize(
     histograms = observe(graph, assignment, itertools.chain(held, seen))
     begin(STAGES[1])
     reasons = dict.fromkeys(recipe.float_layers, "the recipe says so")
-    affine = _scales(assignment, histograms, recipe)
+    affine = _scales(graph, assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
     assignment = assign(graph, reasons, wide)
     rounding = Rounding(graph, affine, options)
@@ -147,18 +148,33 @@ def check_names(graph: Graph, recipe: Recipe) -> None:
 
 
 def _scales(
-    assignment: Assignment, histograms: Mapping[str, Histogram], recipe: Recipe
+    graph: Graph,
+    assignment: Assignment,
+    histograms: Mapping[str, Histogram],
+    recipe: Recipe,
 ) -> dict[str, Affine]:
-    """The scale of each value; one that the recipe states holds for all that share it."""
+    """The scale of each value; one that the recipe states holds for all that share it.
+
+    A tensor that is only scaled and shifted by constants takes the bytes of what becomes of it.
+    """
     choose = METHODS[recipe.options.ranges]
     ranges = {
         group: (*choose(histogram), max(histogram.high, -histogram.low))
         for group, histogram in histograms.items()
     }
+    stated = {assignment.group[name] for name in recipe.tensors if name in assignment.group}
     for name, ends in recipe.tensors.items():
         if name in assignment.group:
             ranges[assignment.group[name]] = ends
-    return {name: Affine.of_range(*ranges[group]) for name, group in assignment.group.items()}
+    affine = {name: Affine.of_range(*ranges[group]) for name, group in assignment.group.items()}
+    sharing = Counter(assignment.group.values())
+    for node in reversed(graph.nodes):
+        same = node.output in assignment.integer and uniform_affine(graph, node)
+        if same and sharing[group := assignment.group[node.inputs[0]]] == 1 and group not in stated:
+            x = affine[node.inputs[0]]
+            if before := affine[node.output].before(*same):
+                affine[node.inputs[0]] = replace(before, largest=x.largest)
+    return affine
 
 
 def _out_of_range(

@@ -60,6 +60,16 @@ class Affine:
         low, high = self.limits
         return (low - self.zero) * self.scale, (high - self.zero) * self.scale
 
+    def before(self, factor: float, shift: float) -> Affine | None:
+        """What the same bytes stand for in x if they stand for ``factor * x + shift``, whose zero
+        moves by less than a level; None if no zero point and scale say so, or if these are int16.
+        """
+        if self.is_wide or not (factor > 0 and MIN_SCALE <= self.scale / factor <= MAX_SCALE):
+            return None
+        zero = self.zero + float(np.rint(shift / self.scale))
+        scale = float(np.float32(self.scale / factor))
+        return Affine(scale, int(zero)) if 0 <= zero <= 255 else None
+
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """The nearest integers, half to even, as the runtime rounds."""
         low, high = (np.float32(limit - self.zero) for limit in self.limits)

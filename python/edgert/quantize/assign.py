@@ -83,6 +83,16 @@ def scalar_operand(graph: Graph, node: Node) -> int | None:
     return None
 
 
+def uniform_affine(graph: Graph, node: Node) -> tuple[float, float] | None:
+    """Factor and shift of a batch_norm that does the same to all channels, and nothing else."""
+    if node.op != "batch_norm" or activation(node) is not UnaryFn.identity:
+        return None
+    factor, shift = (graph.constant(name) for name in node.inputs[1:])
+    if not factor.size or (factor != factor[0]).any() or (shift != shift[0]).any():
+        return None
+    return float(factor[0]), float(shift[0])
+
+
 def is_linear(node: Node) -> bool:
     """Whether the node's activation is a clamp, which bytes do by themselves."""
     return activation(node) in (UnaryFn.identity, UnaryFn.relu, UnaryFn.clip)

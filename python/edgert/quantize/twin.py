@@ -50,11 +50,14 @@ class Twin:
         for name in set(filter(None, node.inputs)):
             if self._last_reader.get(name) == node.output:
                 self._exact.pop(name, None)
-                for form in (self.lowering.integers, self.lowering.floats):
-                    self._found.pop(form.get(name, ""), None)
-                for old, form in self.lowering.converted:
-                    if old == name:
-                        self._found.pop(self.lowering.converted[old, form], None)
+                lowering = self.lowering
+                forms = [lowering.integers, lowering.floats]
+                names = [form[name] for form in forms if name in form]
+                names += [new for (old, _), new in lowering.converted.items() if old == name]
+                kept = [form.get(node.output) for form in forms]
+                for new in names:
+                    if new not in kept:
+                        self._found.pop(new, None)
 
 
 def _run(graph: Graph, node: Node, arrays: dict, count: int) -> list[np.ndarray]:

@@ -1,0 +1,286 @@
+"""Whole quantised networks whose every bit is computed from integers: no training, no randomness of
+a library, no float arithmetic but with powers of two, so that every platform packs the same file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgert.ir import Graph
+from edgert.schema import (
+    BinaryFn,
+    DType,
+    PadMode,
+    ResizeCoordinate,
+    ResizeMode,
+    ResizeNearest,
+    UnaryFn,
+)
+
+HARD_SWISH = {"fn": UnaryFn.hard_swish}
+HARD_SIGMOID = {"fn": UnaryFn.hard_sigmoid, "alpha": 0.1875, "beta": 0.5}
+_ZERO = 120  # of every tensor of bytes
+_STEP = 2.0**-5  # the scale of every tensor of bytes
+
+
+def integers(seed: int, shape: Sequence[int], low: int, high: int) -> np.ndarray:
+    """Evenly spread int64 numbers from ``low`` to ``high``, by SplitMix64 (Steele et al., 2014)."""
+    count = math.prod(shape)
+    z = np.arange(seed << 32, (seed << 32) + count, dtype=np.uint64)
+    z *= np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return ((z >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int64).reshape(shape) + low
+
+
+class Net(Graph):
+    """A graph of bytes. Weights reach ``limit``: sums of 4, 2 or 1 of them fit 16 bits."""
+
+    def __init__(self, batch: int, limit: int = 127) -> None:
+        super().__init__()
+        self.batch, self.limit, self.seed = batch, limit, limit
+
+    def draw(self, shape: Sequence[int], low: int, high: int) -> np.ndarray:
+        """The next numbers of the network."""
+        self.seed += 1
+        return integers(self.seed, shape, low, high)
+
+    def x(self, *shape: int, dtype: type = np.uint8) -> str:
+        """An input of one element of the batch times the batch."""
+        return self.add_input(f"x{len(self.inputs)}", np.dtype(dtype), (self.batch, *shape))
+
+    def op(self, op: str, *inputs: str, **attrs: Any) -> str:
+        """Appends a node."""
+        return self.add(op, inputs, attrs)
+
+    def product(
+        self, op: str, x: str, weight: Sequence[int], residual: str = "",
+        act: dict[str, Any] | None = None, floats: bool = False, **attrs: Any,
+    ) -> str:  # fmt: skip
+        """A qconv or qgemm whose sums, with a deviation of some 40 levels, lie around zero."""
+        w = self.draw(weight, -self.limit, self.limit).astype(np.int8)
+        size = self.limit * math.isqrt(math.prod(weight[1:])) * 40
+        total = w.astype(np.int64).reshape(len(w), -1).sum(1)
+        bias = self.draw(total.shape, -size, size) - _ZERO * total
+        multiplier = self.draw(total.shape, 40, 72) * 2.0 ** -(size.bit_length() + 6)
+        constants = [w, bias.astype(np.int32), multiplier.astype(np.float32)]
+        inputs = [x, *(self.add_constant("c", c) for c in constants)]
+        attrs.update(residual_zero=_ZERO, residual_scale=_STEP, output=output(act, floats))
+        return self.op(op, *inputs, *filter(None, [residual]), **attrs)
+
+    def conv(
+        self, x: str, outputs: int, kernel: Sequence[int] = (1, 1), stride: int = 1,
+        dilation: int = 1, groups: int = 1, **more: Any,
+    ) -> str:  # fmt: skip
+        """A convolution whose pads keep the size of the image, but for its stride."""
+        extents = [(k - 1) * dilation for k in kernel]
+        weight = (outputs, *kernel, self.values[x].shape[-1] // groups)
+        return self.product(
+            "qconv", x, weight, strides=[stride] * 2, dilations=[dilation] * 2, groups=groups,
+            pads=[e // 2 for e in extents] + [e - e // 2 for e in extents], x_zero=_ZERO, **more,
+        )  # fmt: skip
+
+    def depthwise(self, x: str, kernel: int, stride: int = 1, **more: Any) -> str:
+        """A convolution of each channel by itself."""
+        channels = self.values[x].shape[-1]
+        return self.conv(x, channels, (kernel, kernel), stride, groups=channels, **more)
+
+    def gemm(self, x: str, outputs: int, **more: Any) -> str:
+        """A product with a matrix."""
+        return self.product("qgemm", x, (outputs, self.values[x].shape[-1]), **more)
+
+    def both(self, fn: BinaryFn, a: str, b: str, b_zero: int = _ZERO, **more: Any) -> str:
+        """The sum or the product of two tensors of bytes."""
+        b_scale = _STEP if fn is BinaryFn.add else 2.0**-6
+        return self.op(
+            "qbinary", a, b, fn=fn, a_zero=_ZERO, a_scale=_STEP, b_zero=b_zero, b_scale=b_scale,
+            output=output(**more),
+        )  # fmt: skip
+
+    def mean(self, x: str, kernel: Sequence[int], **more: Any) -> str:
+        """The mean of windows of this size, one pixel apart."""
+        pool = {**window(*kernel), "count_include_pad": 0}
+        return self.op("qaverage_pool", x, pool=pool, x_zero=_ZERO, x_scale=_STEP,
+                       output=output(**more))  # fmt: skip
+
+    def excite(self, x: str, squeezed: int) -> str:
+        """Squeeze and excitation: each channel times a gate that the means of all decide."""
+        _, height, width, channels = self.values[x].shape
+        gate = self.conv(self.mean(x, (height, width)), squeezed, act={"fn": UnaryFn.relu})
+        gate = self.conv(gate, channels, act=HARD_SIGMOID)
+        return self.both(BinaryFn.mul, x, gate, b_zero=0)
+
+
+def output(act: dict[str, Any] | None = None, floats: bool = False) -> dict[str, Any]:
+    """The end of an operator: floats, or bytes with the scale of all; a clamp without ``act``."""
+    if floats:
+        return {"dtype": DType.float32, "activation": act or {}, "scale": 0.75}
+    scale = 1 / _STEP
+    act = act or {"fn": UnaryFn.clip, "alpha": -4.0, "beta": 4.25}
+    return {"dtype": DType.uint8, "activation": act, "scale": scale, "zero": _ZERO, "low": 0,
+            "high": 255}  # fmt: skip
+
+
+def window(height: int, width: int, stride: int = 1, pad: int = 0) -> dict[str, Any]:
+    """The part of a pooling's record that says where its windows are."""
+    return {"kernel": [height, width], "strides": [stride] * 2, "dilations": [1, 1],
+            "pads": [pad] * 4, "ceil_mode": 0}  # fmt: skip
+
+
+def mobile(batch: int, limit: int) -> Net:
+    """MobileNetV3: inverted residuals, some with squeeze and excitation, and a classifier."""
+    net = Net(batch, limit)
+    y = net.x(3, 27, 30, dtype=np.float32)
+    y = net.op("quantize", y, dtype=DType.uint8, scale=_STEP, zero=_ZERO)
+    y = net.op("transpose", y, perm=[0, 2, 3, 1])
+    y = net.conv(y, 16, (3, 3), stride=2, act=HARD_SWISH)
+    for expanded, outputs, kernel, stride, act, squeezed in [
+        (16, 16, 3, 1, {"fn": UnaryFn.relu}, 0),
+        (64, 24, 3, 2, {"fn": UnaryFn.relu}, 0),
+        (72, 24, 5, 1, {"fn": UnaryFn.relu}, 20),
+        (88, 40, 5, 2, HARD_SWISH, 24),
+        (120, 40, 3, 1, HARD_SWISH, 0),
+        (184, 40, 3, 1, HARD_SWISH, 48),
+    ]:
+        hidden = net.conv(y, expanded, act=act) if expanded > outputs else y
+        hidden = net.depthwise(hidden, kernel, stride, act=act)
+        if squeezed:
+            hidden = net.excite(hidden, squeezed)
+        same = net.values[y].shape[1:] == (*net.values[hidden].shape[1:3], outputs)
+        y = net.conv(hidden, outputs, residual=y if same else "")
+    y = net.conv(y, 240, act=HARD_SWISH)
+    y = net.mean(y, net.values[y].shape[1:3])
+    y = net.op("reshape", y, rank=2, dims=[batch, 240])
+    y = net.gemm(y, 160, act=HARD_SWISH)
+    net.outputs = [net.gemm(y, 101, floats=True)]
+    return net
+
+
+def convolutions(batch: int, limit: int) -> Net:
+    """Kernels, strides, dilations and groups that no kernel's tile divides, with every ending."""
+    net = Net(batch, limit)
+    x = net.x(13, 17, 5)
+    wide = net.conv(x, 37, (3, 3))
+    branches = [
+        net.conv(wide, 33, (1, 1), act={"fn": UnaryFn.sigmoid}),
+        net.conv(wide, 18, (3, 3), stride=2, act={"fn": UnaryFn.silu}),
+        net.conv(wide, 21, (3, 2), dilation=2, act={"fn": UnaryFn.tanh}),
+        net.conv(wide, 74, (5, 5), groups=37, act={"fn": UnaryFn.gelu}),
+        net.conv(net.conv(wide, 36, (1, 3)), 24, (3, 3), groups=3, act={"fn": UnaryFn.relu}),
+        net.depthwise(wide, 3, act=HARD_SWISH),
+        net.depthwise(wide, 5, stride=2),
+        net.depthwise(wide, 3, dilation=3, act=HARD_SIGMOID),
+        net.depthwise(wide, 7, residual=wide),
+        net.conv(wide, 37, (3, 3), residual=wide, act={"fn": UnaryFn.leaky_relu, "alpha": 0.125}),
+        net.conv(wide, 9, (1, 1), floats=True, act={"fn": UnaryFn.softplus}),
+        net.depthwise(wide, 3, floats=True, residual=wide),
+    ]
+    rows = net.op("reshape", wide, rank=3, dims=[batch, 221, 37])
+    tokens = net.gemm(rows, 52, act={"fn": UnaryFn.gelu_tanh})
+    branches += [
+        net.gemm(tokens, 37, residual=rows, act={"fn": UnaryFn.elu, "alpha": 0.5}),
+        net.gemm(tokens, 1, floats=True),
+    ]
+    net.outputs = branches
+    return net
+
+
+def movements(batch: int, limit: int) -> Net:
+    """What is done to bytes between products: tables, sums, poolings, and their places."""
+    net = Net(batch, limit)
+    x = net.x(13, 11, 24)
+    y = net.conv(x, 24, (3, 3))
+    table = net.add_constant("table", net.draw((256,), 0, 255).astype(np.uint8))
+    y = net.op("lookup", y, table)
+    before, after = [0, 1, 0, 0], [0, 2, 3, 0]
+    for mode, value in ((PadMode.constant, _ZERO), (PadMode.reflect, 0), (PadMode.edge, 0)):
+        y = net.op("pad", y, mode=mode, before=before, after=after, value=value)
+    y = net.op("max_pool", y, **window(3, 3, 2, 1), count_include_pad=0)
+    small = net.mean(y, (3, 2))
+    up = net.op(
+        "resize", net.conv(small, 24), mode=ResizeMode.nearest, nearest=ResizeNearest.floor,
+        coordinate=ResizeCoordinate.asymmetric, size=net.values[y].shape[1:3], scale=[1.0, 1.0],
+        cubic_coefficient=0.0, exclude_outside=0,
+    )  # fmt: skip
+    total = net.both(BinaryFn.add, up, y, act=HARD_SWISH)
+    gated = net.both(BinaryFn.mul, total, up, floats=True)
+    joined = net.op("concat", total, up, net.conv(total, 7), axis=3)
+    part = net.op("slice", joined, starts=[0, 1, 0, 3], steps=[1, 2, 1, 5],
+                  sizes=[batch, 5, 10, 10])  # fmt: skip
+    image = net.mean(joined, net.values[joined].shape[1:3], floats=True)
+    signed = net.op("quantize", gated, dtype=DType.int8, scale=_STEP, zero=-3)
+    floats = net.op("dequantize", signed, dtype=DType.float32, scale=_STEP, zero=-3)
+    net.outputs = [
+        joined,
+        gated,
+        part,
+        image,
+        signed,
+        floats,
+        net.mean(part, (2, 2), act=HARD_SWISH),
+    ]
+    return net
+
+
+def one_hot(batch: int, limit: int) -> Net:
+    """The largest products: every byte is 255 or 0, every weight at a limit."""
+    net = Net(batch, limit)
+    x = net.x(5, 7, 128)
+    table = net.add_constant("table", np.where(np.arange(256) < 128, 0, 255).astype(np.uint8))
+    bits = net.op("lookup", x, table)
+    for y, weight in ((bits, (35, 3, 3, 128)), (bits, (128, 3, 3, 1))):
+        signs = 2 * net.draw(weight, 0, 1) - 1
+        constants = [
+            (limit * signs).astype(np.int8),
+            np.zeros(weight[0], np.int32),
+            np.full(weight[0], 2.0**-10, np.float32),
+        ]
+        inputs = [y, *(net.add_constant("c", c) for c in constants)]
+        net.outputs.append(
+            net.op(
+                "qconv", *inputs, strides=[1, 1], dilations=[1, 1], pads=[1] * 4,
+                groups=128 // weight[3], x_zero=255, residual_zero=0, residual_scale=0.0,
+                output=output(floats=True),
+            )
+        )  # fmt: skip
+    return net
+
+
+def dynamic(batch: int, limit: int) -> Net:
+    """Products that quantise their inputs by the range of an image or of a row."""
+    net = Net(batch, limit)
+
+    def product(op: str, x: str, weight: Sequence[int], residual: str = "", **attrs: Any) -> str:
+        w = net.draw(weight, -limit, limit).astype(np.int8)
+        unit = 2.0 ** -(limit * math.isqrt(math.prod(weight[1:]))).bit_length()
+        multiplier = (net.draw(weight[:1], 40, 72) * unit / 32).astype(np.float32)
+        bias = (net.draw(weight[:1], -64, 64) / 64).astype(np.float32)
+        constants = (net.add_constant("c", c) for c in (w, multiplier, bias))
+        return net.op(op, x, *constants, *filter(None, [residual]), **attrs)
+
+    def conv(x: str, outputs: int, kernel: int, groups: int = 1, **more: Any) -> str:
+        weight = (outputs, kernel, kernel, net.values[x].shape[-1] // groups)
+        return product("dynamic_conv", x, weight, strides=[1, 1], dilations=[1, 1], groups=groups,
+                       pads=[kernel // 2] * 4, **more)  # fmt: skip
+
+    x = net.x(11, 13, 9, dtype=np.float32)
+    wide = conv(x, 34, 3, activation={"fn": UnaryFn.relu})
+    y = conv(wide, 34, 1, residual=wide, activation=HARD_SWISH)
+    parts = conv(y, 34, 3, groups=2)
+    rows = net.op("reshape", y, rank=3, dims=[batch, 143, 34])
+    tokens = product("dynamic_gemm", rows, (75, 34), activation=HARD_SWISH)
+    net.outputs = [parts, product("dynamic_gemm", tokens, (34, 75), residual=rows)]
+    return net
+
+
+Builder = Callable[[int], Net]
+MODELS: dict[str, Builder] = {
+    f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
+    for build in (mobile, convolutions, movements, one_hot, dynamic)
+    for limit in (32, 64, 127)
+}
