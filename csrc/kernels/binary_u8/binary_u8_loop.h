@@ -45,7 +45,7 @@ class Combination {
   F32 a_scale_, b_scale_, scale_;
 };
 
-template <BinaryFn fn, bool a_repeats, bool b_repeats, typename T>
+template <BinaryFn fn, bool a_repeats, bool b_repeats>
 void combine_rows(const BinaryU8& g) {
   constexpr size_t kLanes = F32::kLanes, kBlock = 4 * kLanes;
   constexpr float kWidened = 0x1p23f;
@@ -55,11 +55,12 @@ void combine_rows(const BinaryU8& g) {
   const F32 wide_a_zero = constant(kWidened + static_cast<float>(g.a.zero));
   const F32 wide_b_zero = constant(kWidened + static_cast<float>(g.b.zero));
   const Bytes4::Range range(g.output.zero, g.output.low, g.output.high);
-  const bool in_blocks = sizeof(T) == 1 && requantizer.linear() && combination.is_small();
+  const bool in_blocks = g.output.dtype == static_cast<int32_t>(DType::u8) &&
+                         requantizer.linear() && combination.is_small();
   for (size_t r = 0; r < g.rows; ++r) {
     const uint8_t* const a = g.a.data + r * g.a.row;
     const uint8_t* const b = g.b.data + r * g.b.row;
-    T* const y = static_cast<T*>(g.y) + r * g.columns;
+    const size_t first = r * g.columns;
     size_t j = 0;
     for (; in_blocks && j + kBlock <= g.columns; j += kBlock) {
       F32 x[4], z[4];
@@ -68,39 +69,31 @@ void combine_rows(const BinaryU8& g) {
       operands<b_repeats>(b, j, wide_b_zero, z);
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) q[i] = to_i32(combination.template combine<true>(x[i], z[i]));
-      store_bytes(reinterpret_cast<uint8_t*>(y + j), Bytes4::shuffled(q, range));
+      store_bytes(static_cast<uint8_t*>(g.y) + first + j, Bytes4::shuffled(q, range));
     }
     for (; j < g.columns; j += kLanes) {
       const int n = static_cast<int>(g.columns - j < kLanes ? g.columns - j : kLanes);
       const F32 x = operand<a_repeats>(a, j, n, a_zero), z = operand<b_repeats>(b, j, n, b_zero);
-      requantizer.store(combination.template combine<false>(x, z), y + j, n);
+      requantizer.store(combination.template combine<false>(x, z), g.y, first + j, n);
     }
   }
 }
 
-template <BinaryFn fn, typename T>
+template <BinaryFn fn>
 inline void combine_repeated(const BinaryU8& g) {
   if (g.a.column == 0)
-    combine_rows<fn, true, false, T>(g);
+    combine_rows<fn, true, false>(g);
   else if (g.b.column == 0)
-    combine_rows<fn, false, true, T>(g);
+    combine_rows<fn, false, true>(g);
   else
-    combine_rows<fn, false, false, T>(g);
-}
-
-template <BinaryFn fn>
-inline void combine_typed(const BinaryU8& g) {
-  if (g.output.dtype == static_cast<int32_t>(DType::f32))
-    combine_repeated<fn, float>(g);
-  else
-    combine_repeated<fn, uint8_t>(g);
+    combine_rows<fn, false, false>(g);
 }
 
 inline void combine_all(const BinaryU8& g) {
   if (g.fn == BinaryFn::mul)
-    combine_typed<BinaryFn::mul>(g);
+    combine_repeated<BinaryFn::mul>(g);
   else
-    combine_typed<BinaryFn::add>(g);
+    combine_repeated<BinaryFn::add>(g);
 }
 
 // Operands of 16 bits, vector by vector.

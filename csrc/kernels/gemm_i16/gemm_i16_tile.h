@@ -17,18 +17,18 @@ inline int32_t pair_of(const int16_t* p) {
 }
 
 // Of `count` sums, a multiple of 16: adds them to totals, which they fit into exactly.
-__attribute__((noinline)) void spill(const int32_t* sums, double* totals, int count) {
+__attribute__((noinline, noclone)) void spill(const int32_t* sums, double* totals, int count) {
   for (int first = 0; first < count; first += kWideOutputs)
     for (int i = first; i < first + kWideOutputs; ++i) totals[i] += static_cast<double>(sums[i]);
 }
 
 template <typename Sum>
-__attribute__((noinline)) void round_all(const Sum* sums, float* rounded, int count) {
+__attribute__((noinline, noclone)) void round_all(const Sum* sums, float* rounded, int count) {
   for (int first = 0; first < count; first += kWideOutputs)
     for (int i = first; i < first + kWideOutputs; ++i) rounded[i] = static_cast<float>(sums[i]);
 }
 
-__attribute__((noinline)) void start(const int32_t* bias, double* totals, int count) {
+__attribute__((noinline, noclone)) void start(const int32_t* bias, double* totals, int count) {
   for (int first = 0; first < count; first += kWideOutputs)
     for (int i = 0; i < kWideOutputs; ++i) totals[first + i] = static_cast<double>(bias[i]);
 }

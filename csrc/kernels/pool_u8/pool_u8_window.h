@@ -114,10 +114,11 @@ inline void maxima(const PoolU8& p, const Bytes& bytes) {
               });
 }
 
-template <int kVectors, typename T, typename Bytes>
+// To element `at` of y on.
+template <int kVectors, typename Bytes>
 inline void average(const PoolImage& image, const PoolWindow& row, const PoolWindow& column,
-                    const uint8_t* x, T* y, I32 zeros, F32 scale, const Requantizer& requantizer,
-                    const Bytes& bytes) {
+                    const uint8_t* x, void* y, size_t at, I32 zeros, F32 scale,
+                    const Requantizer& requantizer, const Bytes& bytes) {
   I32 sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = I32::zero();
   for_taps(image, row, column, x, [&](const uint8_t* tap) {
@@ -126,33 +127,24 @@ inline void average(const PoolImage& image, const PoolWindow& row, const PoolWin
   });
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
-    requantizer.store(to_f32(sum[v] - zeros) * scale, y + v * Bytes::kBytes, bytes.count());
+    requantizer.store(to_f32(sum[v] - zeros) * scale, y, at + v * Bytes::kBytes, bytes.count());
 }
 
-template <typename T, typename Bytes>
-inline void averages_as(const PoolU8& p, const Bytes& bytes) {
+template <typename Bytes>
+inline void averages(const PoolU8& p, const Bytes& bytes) {
   const PoolImage& image = p.image;
   const Requantizer requantizer(p.output);
   for_windows(p, [&](const PoolWindow& row, const PoolWindow& column, const uint8_t* x,
                      size_t pixel) {
-    T* const y = static_cast<T*>(p.y) + pixel * image.channels;
     const uint32_t taps = static_cast<uint32_t>(row.taps) * static_cast<uint32_t>(column.taps);
     const I32 zeros = I32::broadcast(static_cast<int32_t>(taps * static_cast<uint32_t>(p.x_zero)));
     const int64_t counted = int64_t{row.counted} * column.counted;
     const F32 scale = constant(p.x_scale / static_cast<float>(counted));
     for_channels(bytes, image.channels, [&](auto vectors, size_t k) {
-      average<decltype(vectors)::value>(image, row, column, x + k, y + k, zeros, scale, requantizer,
-                                        bytes);
+      average<decltype(vectors)::value>(image, row, column, x + k, p.y, pixel * image.channels + k,
+                                        zeros, scale, requantizer, bytes);
     });
   });
-}
-
-template <typename Bytes>
-inline void averages(const PoolU8& p, const Bytes& bytes) {
-  if (p.output.dtype == static_cast<int32_t>(DType::f32))
-    averages_as<float>(p, bytes);
-  else
-    averages_as<uint8_t>(p, bytes);
 }
 
 // A window of integers of 16 bits, a vector of channels at a time: sums and maxima alike.

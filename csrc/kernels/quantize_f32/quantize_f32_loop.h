@@ -77,21 +77,15 @@ void quantize_all(const QuantizeF32& g) {
   __builtin_memcpy(to + i, y, (g.n - i) * sizeof(Element));
 }
 
-template <typename Divide>
-inline void quantize_by(const QuantizeF32& g) {
-  if (g.dtype == DType::i16)
-    quantize_all<Divide, Words>(g);
-  else
-    quantize_all<Divide, Bytes>(g);
-}
-
 // `fused`: accumulate() rounds once.
 template <bool fused>
 inline void quantize(const QuantizeF32& g) {
-  if (fused && g.scale >= 0x1p-90f && g.scale <= 0x1p90f)
-    quantize_by<Reciprocal>(g);
+  if (g.dtype == DType::i16)
+    quantize_all<Division, Words>(g);
+  else if (fused && g.scale >= 0x1p-90f && g.scale <= 0x1p90f)
+    quantize_all<Reciprocal, Bytes>(g);
   else
-    quantize_by<Division>(g);
+    quantize_all<Division, Bytes>(g);
 }
 
 }  // namespace
