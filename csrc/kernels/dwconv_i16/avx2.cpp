@@ -52,9 +52,9 @@ struct Block {
 constexpr size_t kMostRows = 6;  // of a filter whose weights are interleaved beforehand
 
 // kColumns neighbouring outputs of a row from column ox on. An input column is interleaved once and
-// used for all the outputs that it reaches, if the filter is kWidth wide, dense and has stride
-// kStride along the row, and its weights are given; 0: any.
-template <int kWidth, int kStride, int kColumns>
+// used for all the outputs that it reaches, if the filter is kWidth wide, dense and has stride 1
+// along the row, and its weights are given; 0: any.
+template <int kWidth, int kColumns>
 void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
   const DwconvI16& g = block.g;
   const int n = block.n;
@@ -80,14 +80,14 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
     };
     if constexpr (kWidth > 0) {
       const Pairs* const w = weights + i / 2 * kWidth;
-      const size_t x0 = ox * kStride - g.pads[1];
+      const size_t x0 = ox - g.pads[1];
 #pragma GCC unroll 32
-      for (int k = 0; k < (kColumns - 1) * kStride + kWidth; ++k) {
+      for (int k = 0; k < kColumns - 1 + kWidth; ++k) {
         if (x0 + k >= g.width) continue;  // huge if left of the image
         const Pairs x = column(x0 + k);
 #pragma GCC unroll 8
         for (int o = 0; o < kColumns; ++o)
-          if (const int j = k - o * kStride; j >= 0 && j < kWidth) add(acc[o], x, w[j]);
+          if (const int j = k - o; j >= 0 && j < kWidth) add(acc[o], x, w[j]);
       }
     } else {
       for (size_t j = 0; j < g.kernel[1]; ++j) {
@@ -114,7 +114,7 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
          pixel);
 }
 
-template <int kWidth, int kStride>
+template <int kWidth>
 void rows(const DwconvI16& g) {
   constexpr int kColumns = 4;
   for (size_t oy = g.row_begin; oy < g.row_end; ++oy)
@@ -126,8 +126,8 @@ void rows(const DwconvI16& g) {
         for (size_t j = 0; j < kWidth; ++j) weights[i / 2 * kWidth + j] = block.weights(i, j);
       size_t ox = 0;
       for (; ox + kColumns <= g.out_width; ox += kColumns)
-        strip<kWidth, kStride, kColumns>(block, weights, oy, ox);
-      for (; ox < g.out_width; ++ox) strip<kWidth, kStride, 1>(block, weights, oy, ox);
+        strip<kWidth, kColumns>(block, weights, oy, ox);
+      for (; ox < g.out_width; ++ox) strip<kWidth, 1>(block, weights, oy, ox);
     }
 }
 
@@ -136,11 +136,9 @@ void rows(const DwconvI16& g) {
 void dwconv_i16_avx2(const DwconvI16& g) {
   const bool dense = g.dilations[1] == 1 && g.kernel[0] <= kMostRows;
   if (dense && g.kernel[1] == 3 && g.strides[1] == 1)
-    rows<3, 1>(g);
-  else if (dense && g.kernel[1] == 3 && g.strides[1] == 2)
-    rows<3, 2>(g);
+    rows<3>(g);
   else
-    rows<0, 0>(g);
+    rows<0>(g);
 }
 
 }  // namespace edgert

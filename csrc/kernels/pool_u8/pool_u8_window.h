@@ -115,9 +115,9 @@ inline void maxima(const PoolU8& p, const Bytes& bytes) {
 }
 
 // To element `at` of y on.
-template <int kVectors, typename Bytes>
+template <int kVectors, typename T, typename Bytes>
 inline void average(const PoolImage& image, const PoolWindow& row, const PoolWindow& column,
-                    const uint8_t* x, void* y, size_t at, I32 zeros, F32 scale,
+                    const uint8_t* x, T* y, size_t at, I32 zeros, F32 scale,
                     const Requantizer& requantizer, const Bytes& bytes) {
   I32 sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = I32::zero();
@@ -130,8 +130,9 @@ inline void average(const PoolImage& image, const PoolWindow& row, const PoolWin
     requantizer.store(to_f32(sum[v] - zeros) * scale, y, at + v * Bytes::kBytes, bytes.count());
 }
 
-template <typename Bytes>
-inline void averages(const PoolU8& p, const Bytes& bytes) {
+// y is p.y; of bytes, or of any type of outputs.
+template <typename T, typename Bytes>
+inline void averages(const PoolU8& p, T* y, const Bytes& bytes) {
   const PoolImage& image = p.image;
   const Requantizer requantizer(p.output);
   for_windows(p, [&](const PoolWindow& row, const PoolWindow& column, const uint8_t* x,
@@ -141,7 +142,7 @@ inline void averages(const PoolU8& p, const Bytes& bytes) {
     const int64_t counted = int64_t{row.counted} * column.counted;
     const F32 scale = constant(p.x_scale / static_cast<float>(counted));
     for_channels(bytes, image.channels, [&](auto vectors, size_t k) {
-      average<decltype(vectors)::value>(image, row, column, x + k, p.y, pixel * image.channels + k,
+      average<decltype(vectors)::value>(image, row, column, x + k, y, pixel * image.channels + k,
                                         zeros, scale, requantizer, bytes);
     });
   });
@@ -182,16 +183,22 @@ inline void pool(const PoolU8& p) {
   if (channels == 0) return;
   if (p.wide) return pool_wide(p);
   const Few few = {static_cast<int>(channels)};
-  if (p.average)
-    channels < Spread::kBytes ? averages(p, few) : averages(p, Spread());
-  else if (channels < Spread::kBytes)
+  if (p.average) {
+    if (channels < Spread::kBytes)
+      averages(p, p.y, few);
+    else if (p.output.dtype == static_cast<int32_t>(DType::u8))
+      averages(p, static_cast<uint8_t*>(p.y), Spread());
+    else
+      averages(p, p.y, Spread());
+  } else if (channels < Spread::kBytes) {
     maxima(p, few);
-  else if (channels < Sixteen::kBytes)
+  } else if (channels < Sixteen::kBytes) {
     maxima(p, Spread());
-  else if (channels < Packed::kBytes)
+  } else if (channels < Packed::kBytes) {
     maxima(p, Sixteen());
-  else
+  } else {
     maxima(p, Packed());
+  }
 }
 
 }  // namespace

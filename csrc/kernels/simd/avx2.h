@@ -143,7 +143,8 @@ inline void store_u8(uint8_t* p, I32 a, int n) {
 inline I32 load_i16(const int16_t* p) {
   return {_mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
-inline I32 load_i16(const int16_t* p, int n) {  // the first n; the other lanes are zero
+__attribute__((noinline)) inline I32 load_i16(const int16_t* p,
+                                              int n) {  // the first n; the other lanes are zero
   int16_t words[8] = {};
   for (int i = 0; i < n; ++i) words[i] = p[i];
   return load_i16(words);
@@ -152,7 +153,7 @@ inline void store_i16(int16_t* p, I32 a) {  // lanes in -2^15 .. 2^15 - 1
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1)));
 }
-inline void store_i16(int16_t* p, I32 a, int n) {
+__attribute__((noinline)) inline void store_i16(int16_t* p, I32 a, int n) {
   int16_t words[8];
   store_i16(words, a);
   for (int i = 0; i < n; ++i) p[i] = words[i];

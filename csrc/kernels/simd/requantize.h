@@ -28,22 +28,25 @@ class Requantizer {
   // Clamped first, so that the integer is small. NaN becomes low.
   I32 quantized(F32 scaled) const { return to_i32(min(high_, max(scaled, low_))) + zero_; }
 
-  // Writes y = requantize(t) for the first n lanes.
-  void store(F32 t, uint8_t* y, int n) const {
-    const I32 q = quantized(scaled(t));
-    n == F32::kLanes ? store_u8(y, q) : store_u8(y, q, n);
+  // Writes requantize(t) for the first n lanes from element `at` of y on: bytes, or of the type of
+  // the output.
+  void store(F32 t, uint8_t* y, size_t at, int n) const {
+    store_bytes(quantized(scaled(t)), y + at, n);
   }
-  void store(F32 t, float* y, int n) const { store_first(y, n, scaled(t)); }
-  // The same from element `at` of y on, which has the type of the output.
   void store(F32 t, void* y, size_t at, int n) const {
-    if (dtype_ == DType::f32) return store(t, static_cast<float*>(y) + at, n);
-    if (dtype_ == DType::u8) return store(t, static_cast<uint8_t*>(y) + at, n);
-    const I32 q = quantized(scaled(t));
+    const F32 result = scaled(t);
+    if (dtype_ == DType::f32) return store_first(static_cast<float*>(y) + at, n, result);
+    const I32 q = quantized(result);
+    if (dtype_ == DType::u8) return store_bytes(q, static_cast<uint8_t*>(y) + at, n);
     int16_t* const to = static_cast<int16_t*>(y) + at;
     n == F32::kLanes ? store_i16(to, q) : store_i16(to, q, n);
   }
 
  private:
+  static void store_bytes(I32 q, uint8_t* y, int n) {
+    n == F32::kLanes ? store_u8(y, q) : store_u8(y, q, n);
+  }
+
   DType dtype_;
   UnaryFn fn_;
   bool linear_;
@@ -58,12 +61,6 @@ inline bool is_plain(const AccumulatorOutput& out) {
          out.residual == nullptr;
 }
 
-inline F32 load_residual(const AccumulatorOutput& out, size_t at, int n) {
-  if (out.wide_residual)
-    return to_f32(load_i16_first(reinterpret_cast<const int16_t*>(out.residual) + at, n));
-  return to_f32(load_u8_first(out.residual + at, n) - I32::broadcast(out.residual_zero));
-}
-
 inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
 inline F32 load_sums(const float* p) { return F32::load(p); }
 
@@ -71,12 +68,15 @@ inline F32 load_sums(const float* p) { return F32::load(p); }
 // `columns` sums, `stride` elements apart and readable to a whole vector, of the output channels
 // from j on. The first output is element `at` of y and of the residual, `y_stride` lie between
 // rows.
-template <typename Sum>
-__attribute__((noinline, noclone)) inline void finish(const AccumulatorOutput& out, size_t j,
-                                                      const Sum* sums, int rows, int stride,
-                                                      int columns, void* y, size_t at,
-                                                      size_t y_stride) {
+template <typename T, typename Sum>
+__attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, size_t j,
+                                                  const Sum* sums, int rows, int stride,
+                                                  int columns, T* y, size_t at, size_t y_stride) {
   const Requantizer requantizer(out.output);
+  // Stores of bytes could change what is not copied.
+  const uint8_t* const residual = out.residual;
+  const bool wide = out.wide_residual;
+  const I32 residual_zero = I32::broadcast(out.residual_zero);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {
     const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
@@ -84,10 +84,26 @@ __attribute__((noinline, noclone)) inline void finish(const AccumulatorOutput& o
     for (int r = 0; r < rows; ++r) {
       const size_t to = at + r * y_stride + v;
       F32 t = load_sums(sums + r * stride + v) * multiplier;
-      if (out.residual) t = t + load_residual(out, to, n) * residual_scale;
+      if (residual) {
+        const I32 other = wide ? load_i16_first(reinterpret_cast<const int16_t*>(residual) + to, n)
+                               : load_u8_first(residual + to, n);
+        t = t + to_f32(other - residual_zero) * residual_scale;
+      }
       requantizer.store(t, y, to, n);
     }
   }
+}
+
+inline void finish(const AccumulatorOutput& out, size_t j, const int32_t* sums, int rows,
+                   int stride, int columns, void* y, size_t at, size_t y_stride) {
+  if (out.output.dtype == static_cast<int32_t>(DType::u8))  // mostly: a copy that asks no more
+    finish_as(out, j, sums, rows, stride, columns, static_cast<uint8_t*>(y), at, y_stride);
+  else
+    finish_as(out, j, sums, rows, stride, columns, y, at, y_stride);
+}
+inline void finish(const AccumulatorOutput& out, size_t j, const float* sums, int rows, int stride,
+                   int columns, void* y, size_t at, size_t y_stride) {
+  finish_as(out, j, sums, rows, stride, columns, y, at, y_stride);
 }
 
 }  // namespace
