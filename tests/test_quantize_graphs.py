@@ -471,6 +471,18 @@ def test_a_rescaled_tensor_that_is_read_elsewhere() -> None:
     assert found > 28
 
 
+@pytest.mark.parametrize(("wide", "least"), [((0, 1), 60), ((0,), 28), ((1,), 28)])
+def test_a_rescaled_tensor_on_int16(wide: tuple[int, ...], least: float) -> None:
+    """Bytes share nothing with int16: where what follows is on it, the scale costs a node."""
+    net, y = rescaled([0.4] * 8, [-0.3] * 8)
+    layers = [node.output for node in net.nodes if node.op == "conv"]
+    recipe = Recipe(PLAIN.options, wide_layers=tuple(layers[i] for i in wide))
+    graph, done, found = quantized(net, y, recipe=recipe)
+    assert len(done.wide_layers) == len(wide)
+    assert ops(graph)["qconv"] == (3 if 1 in wide else 2)
+    assert found > least
+
+
 def test_a_recipe_keeps_its_range_before_a_scale() -> None:
     """What a recipe states is not replaced."""
     net, y = rescaled([0.4] * 8, [-0.3] * 8)
