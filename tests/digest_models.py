@@ -278,9 +278,57 @@ def dynamic(batch: int, limit: int) -> Net:
     return net
 
 
+def words(batch: int, limit: int) -> Net:
+    """Activations of int16, weights of 8 bits or of more: sums within 32 bits and beyond them."""
+    net = Net(batch, limit)
+    largest, dtype = (limit, np.int8) if limit == 32 else (limit * limit, np.int16)
+    wide_output = {"dtype": DType.int16, "scale": 1024.0, "zero": 0, "low": -30000, "high": 32767}
+
+    def product(op: str, x: str, weight: Sequence[int], residual: str = "", **more: Any) -> str:
+        w = net.draw(weight, -largest, largest).astype(dtype)
+        size = min(largest * math.isqrt(math.prod(weight[1:])) * 4000, 2**30)
+        bias = net.draw(weight[:1], -size, size).astype(np.int32)
+        multiplier = net.draw(weight[:1], 40, 72) * 2.0 ** -(size.bit_length() + 5)
+        constants = (net.add_constant("c", c) for c in (w, bias, multiplier.astype(np.float32)))
+        attrs = {"residual_zero": 0, "residual_scale": 2.0**-10, "output": wide_output, **more}
+        return net.op(op, x, *constants, *filter(None, [residual]), **attrs)
+
+    def conv(x: str, outputs: int, kernel: int, stride: int = 1, **more: Any) -> str:
+        groups = more.setdefault("groups", 1)
+        weight = (outputs, kernel, kernel, net.values[x].shape[-1] // groups)
+        return product("qconv", x, weight, strides=[stride] * 2, dilations=[1, 1],
+                       pads=[kernel // 2] * 4, x_zero=0, **more)  # fmt: skip
+
+    x = net.x(13, 15, 5, dtype=np.float32)
+    x = net.op("quantize", x, dtype=DType.int16, scale=2.0**-10, zero=0)
+    wide = conv(x, 37, 3, output={**wide_output, "activation": HARD_SWISH})
+    deep = conv(conv(wide, 37, 3, groups=37), 37, 3, residual=wide)
+    halved = conv(deep, 37, 5, 2, groups=37)
+    pool = {**window(3, 3, 2, 1), "count_include_pad": 0}
+    mean = net.op("qaverage_pool", deep, pool=pool, x_zero=0, x_scale=2.0**-10, output=wide_output)
+    scales = {
+        "a_zero": 0,
+        "a_scale": 2.0**-10,
+        "b_zero": 0,
+        "b_scale": 2.0**-10,
+        "output": wide_output,
+    }
+    total = net.op("qbinary", wide, deep, fn=BinaryFn.add, **scales)
+    gated = net.op("qbinary", total, deep, fn=BinaryFn.mul, **scales)
+    rows = net.op("reshape", gated, rank=3, dims=[batch, 195, 37])
+    end = {"dtype": DType.float32, "scale": 0.75}
+    net.outputs = [
+        *(net.op("dequantize", y, dtype=DType.float32, scale=2.0**-10, zero=0)
+          for y in (halved, net.op("max_pool", mean, **window(2, 2), count_include_pad=0))),
+        product("qgemm", rows, (21, 37), output=end),
+        product("qgemm", rows, (21, 37), output=output()),
+    ]  # fmt: skip
+    return net
+
+
 Builder = Callable[[int], Net]
 MODELS: dict[str, Builder] = {
     f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
-    for build in (mobile, convolutions, movements, one_hot, dynamic)
+    for build in (mobile, convolutions, movements, one_hot, dynamic, words)
     for limit in (32, 64, 127)
 }
