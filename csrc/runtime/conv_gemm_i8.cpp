@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-
-#include "runtime/quantized.h"
 
 namespace edgert {
 namespace {
@@ -157,20 +154,11 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
 
 Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
                   AccumulatorOutput out) {
-  const AccumulatorTensors t(context);
   out.small = has_small_results(
       context, geometry.kernel[0] * geometry.kernel[1] * geometry.channels / geometry.groups);
   const auto conv =
       std::make_shared<const ConvGemmI8>(geometry, *context.input(1), context.isa, context.threads);
-  Step step;
-  step.kernel = conv->kernel();
-  step.scratch_bytes = conv->scratch_bytes();
-  step.weight_bytes = conv->weight_bytes();
-  step.run = [=](const RunContext& run) {
-    conv->run({run.tensor<uint8_t>(t.x), x_zero, run.tensor<void>(t.y), t.bound(out, run)},
-              run.scratch(), run.pool());
-  };
-  return step;
+  return conv_step_i8(context, conv, x_zero, out);
 }
 
 }  // namespace edgert

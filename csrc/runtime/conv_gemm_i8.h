@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "core/memory.h"
@@ -9,6 +10,7 @@
 #include "kernels/gemm_i8/gemm_i8.h"
 #include "runtime/conv_tasks.h"
 #include "runtime/op.h"
+#include "runtime/quantized.h"
 
 namespace edgert {
 
@@ -61,6 +63,22 @@ class ConvGemmI8 {
   ConvTasks tasks_;
   size_t threads_;
 };
+
+// The step of qconv or qgemm that a ConvGemmI8, or what has its functions, runs.
+template <typename Conv>
+Step conv_step_i8(const BindContext& context, std::shared_ptr<const Conv> conv, uint8_t x_zero,
+                  const AccumulatorOutput& out) {
+  const AccumulatorTensors t(context);
+  Step step;
+  step.kernel = conv->kernel();
+  step.scratch_bytes = conv->scratch_bytes();
+  step.weight_bytes = conv->weight_bytes();
+  step.run = [=](const RunContext& run) {
+    conv->run({run.tensor<uint8_t>(t.x), x_zero, run.tensor<void>(t.y), t.bound(out, run)},
+              run.scratch(), run.pool());
+  };
+  return step;
+}
 
 // The step of qgemm, and of qconv but for depthwise ones.
 Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,

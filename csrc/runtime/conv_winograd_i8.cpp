@@ -1,9 +1,6 @@
 #include "runtime/conv_winograd_i8.h"
 
 #include <algorithm>
-#include <memory>
-
-#include "runtime/quantized.h"
 
 namespace edgert {
 
@@ -91,20 +88,11 @@ void ConvWinogradI8::run_task(const ConvOperandsI8& operands, size_t index,
 
 Step bind_winograd_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,
                       AccumulatorOutput out) {
-  const AccumulatorTensors t(context);
   out.small = has_small_results(context, 9 * geometry.channels);
   const auto conv = std::make_shared<const ConvWinogradI8>(
       geometry, reinterpret_cast<const int8_t*>(context.constant(1, Layout::k4n16)), context.isa,
       context.threads);
-  Step step;
-  step.kernel = conv->kernel();
-  step.scratch_bytes = conv->scratch_bytes();
-  step.weight_bytes = conv->weight_bytes();
-  step.run = [=](const RunContext& run) {
-    conv->run({run.tensor<uint8_t>(t.x), x_zero, run.tensor<void>(t.y), t.bound(out, run)},
-              run.scratch(), run.pool());
-  };
-  return step;
+  return conv_step_i8(context, conv, x_zero, out);
 }
 
 }  // namespace edgert

@@ -17,6 +17,39 @@ inline std::string describe(const ConvGeometry& g) {
       g.groups);
 }
 
+// A 3x3 convolution of stride 1 whose pads keep the size of the image.
+inline ConvGeometry geometry_3x3(size_t batch, size_t height, size_t width, size_t channels,
+                                 size_t outputs) {
+  ConvGeometry g;
+  g.batch = batch;
+  g.height = g.out_height = height;
+  g.width = g.out_width = width;
+  g.channels = channels;
+  g.outputs = outputs;
+  g.kernel[0] = g.kernel[1] = 3;
+  g.pads[0] = g.pads[1] = 1;
+  return g;
+}
+
+// One with any pads; the batch may be empty.
+inline ConvGeometry random_3x3(Random& random) {
+  const auto count = [&](int usual) {
+    return random.integer(1, random.integer(0, 4) == 0 ? 80 : usual);
+  };
+  const size_t channels = count(20), outputs = count(40);
+  ConvGeometry g = geometry_3x3(random.integer(0, 3), 0, 0, channels, outputs);
+  size_t* in[2] = {&g.height, &g.width};
+  size_t* out[2] = {&g.out_height, &g.out_width};
+  for (int i : {0, 1}) {
+    g.pads[i] = random.integer(0, 3);
+    const size_t after = random.integer(0, 3);
+    do *in[i] = random.integer(1, 20);
+    while (*in[i] + g.pads[i] + after < 3);
+    *out[i] = *in[i] + g.pads[i] + after - 2;
+  }
+  return g;
+}
+
 // relu(bias + residual + the convolution) with the weights in rows; `residual` may be null.
 inline std::vector<double> convolve(const ConvGeometry& g, const float* x, const float* w,
                                     const float* bias, const float* residual) {

@@ -105,33 +105,10 @@ void check(const ConvGeometry& g, Random& random, const Values& values, int flag
                : check_as<uint8_t>(g, random, values, end, flags >= 8);
 }
 
-ConvGeometry geometry(size_t batch, size_t height, size_t width, size_t channels, size_t outputs) {
-  ConvGeometry g;
-  g.batch = batch;
-  g.height = g.out_height = height;
-  g.width = g.out_width = width;
-  g.channels = channels;
-  g.outputs = outputs;
-  g.kernel[0] = g.kernel[1] = 3;
-  g.pads[0] = g.pads[1] = 1;
-  return g;
-}
-
 TEST(conv_winograd_i8_random_geometry) {
   Random random(11);
   for (int round = 0; round < 96; ++round) {
-    ConvGeometry g =
-        geometry(random.integer(0, 3), 0, 0, random.integer(1, random.integer(0, 4) == 0 ? 80 : 20),
-                 random.integer(1, random.integer(0, 4) == 0 ? 80 : 40));
-    size_t* in[2] = {&g.height, &g.width};
-    size_t* out[2] = {&g.out_height, &g.out_width};
-    for (int i : {0, 1}) {
-      g.pads[i] = random.integer(0, 3);
-      const size_t after = random.integer(0, 3);
-      do *in[i] = random.integer(1, 20);
-      while (*in[i] + g.pads[i] + after < 3);
-      *out[i] = *in[i] + g.pads[i] + after - 2;
-    }
+    const ConvGeometry g = test::random_3x3(random);
     Values values;
     values.x_zero = round % 3 == 0 ? 0 : round % 3 == 1 ? 127 : 255;
     check(g, random, values, round % 16);
@@ -143,7 +120,7 @@ TEST(conv_winograd_i8_extremes) {
   for (int x_zero : {0, 255})
     for (int x : {0, 255})
       for (int w : {-128, -127, 127}) {
-        const ConvGeometry g = geometry(1, 3, 2, kWinogradMaxChannels, 2);
+        const ConvGeometry g = test::geometry_3x3(1, 3, 2, kWinogradMaxChannels, 2);
         check(g, random, {x, x, w, w, x_zero}, 0);
         check(g, random, {x, x, -128, 127, x_zero}, 4);
         check(g, random, {0, 255, w, w, x_zero}, 9);
@@ -152,12 +129,12 @@ TEST(conv_winograd_i8_extremes) {
 
 TEST(conv_winograd_i8_blocked) {
   Random random(13);
-  check(geometry(1, 7, 7, 1024, 70), random, {}, 8);  // rows that conflict in the cache
-  check(geometry(2, 45, 31, 40, 40), random, {}, 1);  // many blocks of tiles
+  check(test::geometry_3x3(1, 7, 7, 1024, 70), random, {}, 8);  // rows that conflict in the cache
+  check(test::geometry_3x3(2, 45, 31, 40, 40), random, {}, 1);  // many blocks of tiles
 }
 
 TEST(conv_winograd_i8_suits) {
-  const ConvGeometry good = geometry(1, 14, 14, 64, 64);
+  const ConvGeometry good = test::geometry_3x3(1, 14, 14, 64, 64);
   const auto suits = [&](const char* what, bool expected, auto change) {
     for (Isa isa : isa_list(cpu_isa())) {
       ConvGeometry g = good;

@@ -64,39 +64,16 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
     }
 }
 
-ConvGeometry geometry(size_t batch, size_t height, size_t width, size_t channels, size_t outputs) {
-  ConvGeometry g;
-  g.batch = batch;
-  g.height = g.out_height = height;
-  g.width = g.out_width = width;
-  g.channels = channels;
-  g.outputs = outputs;
-  g.kernel[0] = g.kernel[1] = 3;
-  g.pads[0] = g.pads[1] = 1;
-  return g;
-}
-
 TEST(conv_winograd_random_geometry) {
   Random random(9);
   for (int round = 0; round < 100; ++round) {
-    ConvGeometry g =
-        geometry(random.integer(0, 3), 0, 0, random.integer(1, random.integer(0, 4) == 0 ? 80 : 20),
-                 random.integer(1, random.integer(0, 4) == 0 ? 80 : 40));
-    size_t* in[2] = {&g.height, &g.width};
-    size_t* out[2] = {&g.out_height, &g.out_width};
-    for (int i : {0, 1}) {
-      g.pads[i] = random.integer(0, 3);
-      const size_t after = random.integer(0, 3);
-      do *in[i] = random.integer(1, 20);
-      while (*in[i] + g.pads[i] + after < 3);
-      *out[i] = *in[i] + g.pads[i] + after - 2;
-    }
+    const ConvGeometry g = test::random_3x3(random);
     check(g, random, round % 2 == 0);
   }
 }
 
 TEST(conv_winograd_suits) {
-  const ConvGeometry good = geometry(1, 7, 7, 24, 24);
+  const ConvGeometry good = test::geometry_3x3(1, 7, 7, 24, 24);
   CHECK(ConvWinograd::suits(good), "7x7x24");
   const auto unsuited = [&](const char* what, auto change) {
     ConvGeometry g = good;
@@ -115,8 +92,10 @@ TEST(conv_winograd_suits) {
 
 TEST(conv_winograd_blocked) {
   Random random(10);
-  check(geometry(1, 7, 7, 640, 70), random, true);    // rows that conflict in the cache, pieces
-  check(geometry(2, 45, 31, 40, 40), random, false);  // of the depth; and many blocks of tiles
+  check(test::geometry_3x3(1, 7, 7, 640, 70), random,
+        true);  // rows that conflict in the cache, pieces
+  check(test::geometry_3x3(2, 45, 31, 40, 40), random,
+        false);  // of the depth; and many blocks of tiles
 }
 
 }  // namespace
