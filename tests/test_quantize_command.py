@@ -13,6 +13,7 @@ import edgert
 from edgert import interp
 from edgert.cli import main
 from edgert.errors import InputError, UnsupportedError
+from edgert.quantize import Options, Recipe
 from edgert.unpack import unpack
 
 EXAMPLES = resources.files("edgert") / "examples"
@@ -121,13 +122,43 @@ def test_int16(
         ["--quantize", "int8", "--calibrate", "absent.npy"],
         ["--quantize", "int8", "--recipe", "absent.json"],
         ["--quantize", "int8", "--calibrate", "labels.npy"],
+        ["--quantize", "int8", "--min-agreement", "1.5"],
+        ["--quantize", "int8", "--min-sqnr", "nan"],
+        ["--quantize", "int8", "--recipe", "int16.json"],
+        ["-o", "./digits.onnx"],
     ],
 )
 def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    """One line, exit code 2, no file."""
+    """One line, exit code 2, no file, and the original is as it was."""
+    Path("int16.json").write_text(Recipe(Options(activations="int16")).text())
+    original = Path("digits.onnx").read_bytes()
     assert main(["convert", "digits.onnx", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not Path("digits.edgert").exists()
+    assert Path("digits.onnx").read_bytes() == original
+
+
+@pytest.mark.parametrize("words", [["--no-check"], []])
+def test_a_target_out_of_reach(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """The report says so, and so does the exit code."""
+    quantized = ["--quantize", "int8", "--calibrate", "data.npy", "--min-sqnr", "900"]
+    assert main(["convert", "digits.onnx", *quantized, *words]) == 1
+    assert "the target is not reached" in capsys.readouterr().out
+
+
+def test_a_recipe_that_was_given_is_not_overwritten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was decided from it lies beside it."""
+    words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    plain = report(capsys, *words)["quantization"]
+    given, target = Path(plain["recipe"]), str(plain["sqnr"] + 2)
+    before = given.read_bytes()
+    done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["quantization"]
+    assert given.read_bytes() == before
+    assert Path(done["recipe"]).read_bytes() != before
 
 
 def test_api(folder: Path) -> None:

@@ -109,6 +109,12 @@ def convert(
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
         output = Path(model).with_suffix(".edgert")
+    if isinstance(model, (str, os.PathLike)) and os.path.realpath(model) == os.path.realpath(
+        output
+    ):
+        raise InputError(
+            f"the output {os.fspath(output)} is the model itself; name another file", "ARGUMENT"
+        )
     begin("read")
     proto, folder = read_model(model)
     begin("import")
@@ -139,6 +145,10 @@ def convert(
             recipe = Recipe(Options(ranges, tuple(steps), weight_fit, activations, weights))
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
+        if quantize in ACTIVATIONS and recipe.options.activations != quantize:
+            raise InputError(
+                f"the recipe is one for {recipe.options.activations}, not for {quantize}", "RECIPE"
+            )
         run = quantize_dynamic if quantize == "dynamic" else quantize_graph
         graph, quantization = run(graph, samples, recipe, target, begin)
         ir.verify(graph)

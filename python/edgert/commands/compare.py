@@ -57,5 +57,6 @@ def execute(args: argparse.Namespace) -> Outcome:
     ]  # fmt: skip
     header = ("layer", "operator", "type", "SQNR", "cosine", "range", "saturated")
     data = [{**asdict(x), "sqnr": json_number(x.sqnr)} for x in layers]
-    note = "".join(f"WARNING: skipped {reason}\n" for reason in samples.skipped)
+    note = "" if args.data else "on random inputs; give --data for real ones\n"
+    note += "".join(f"WARNING: skipped {reason}\n" for reason in samples.skipped)
     return Outcome({"layers": data, "skipped": samples.skipped}, note + table(rows, header))

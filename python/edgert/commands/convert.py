@@ -23,7 +23,7 @@ from edgert.commands.quantization import (
 from edgert.errors import InputError, UnsupportedError
 from edgert.inputs import random_inputs, read_inputs
 from edgert.model import load
-from edgert.parity import QUANTIZED_MINIMUM, Parity, check_parity
+from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
 from edgert.report import Outcome, decibels, json_number, size, table
 
 HELP = "convert an ONNX model into an .edgert file"
@@ -68,8 +68,9 @@ def execute(args: argparse.Namespace) -> Outcome:
     shapes = parse_shapes(args.input_shape)
     data, text = convert_file(args.model, args.output, shapes, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
+    reached = data.get("quantization", {}).get("reached", True)
     if args.no_check:
-        return Outcome(data, text)
+        return Outcome(data, text, 0 if reached else CHECK_FAILED)
     model = load(data["output"])
     samples, source = [random_inputs(model.inputs)], "random inputs"
     if args.data:
@@ -83,7 +84,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     parity = check_parity(args.model, model, samples, minimum, fused=not was_quantized)
     data["check"] = parity_data(parity)
     text += f"\n\n{parity_text(parity, source)}"
-    return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
+    return Outcome(data, text, 0 if parity.passed and reached else CHECK_FAILED)
 
 
 def convert_file(
@@ -109,7 +110,7 @@ def convert_file(
     ]
     text = table(rows, ("", "before", "after"))
     if report.quantization is not None:
-        path = Path(report.output).with_suffix(RECIPE_SUFFIX)
+        path = _recipe_path(report.output, options["recipe"])
         path.write_text(report.quantization.recipe.text(), encoding="utf-8")
         data["quantization"] = quantization_data(report.quantization, path)
         text += f"\n\n{quantization_text(report.quantization, path)}"
@@ -117,6 +118,14 @@ def convert_file(
         data["stated"] = stated_data(report.stated)
         text += f"\n\n{stated_text(report.stated)}"
     return data, text
+
+
+def _recipe_path(output: str, given: str | None) -> Path:
+    """Where the decisions go: beside the output, not over the recipe that was given."""
+    path = Path(output).with_suffix(RECIPE_SUFFIX)
+    if given is not None and path.resolve() == Path(given).resolve():
+        path = Path(output).with_suffix(f".decided{RECIPE_SUFFIX}")
+    return path
 
 
 @contextmanager
@@ -174,11 +183,17 @@ def parity_data(parity: Parity) -> dict[str, Any]:
     return {"reference": parity.reference, "passed": parity.passed, "outputs": outputs}
 
 
+def _result(output: OutputParity) -> str:
+    if not output.passed:
+        return "FAILED"
+    return "passed" if output.minimum > float("-inf") else "no target"
+
+
 def parity_text(parity: Parity, inputs: str) -> str:
     """The comparison as a table."""
     rows = [
         (o.name, f"{o.max_abs_error:.2e}", decibels(o.sqnr), decibels(o.minimum),
-         "passed" if o.passed else "FAILED")
+         _result(o))
         for o in parity.outputs
     ]  # fmt: skip
     header = ("output", "max abs error", "SQNR", "at least", "result")

@@ -73,12 +73,13 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         "--min-agreement",
         type=float,
         metavar="SHARE",
-        help="of samples with the same best class, 0 to 1; as --min-sqnr",
+        help="of the first 16 samples with the same best class, 0 to 1; as --min-sqnr",
     )
     group.add_argument(
         "--recipe",
         metavar="FILE",
-        help="decisions of an earlier conversion, maybe edited; it lies beside its output",
+        help="decisions of an earlier conversion, maybe edited; it lies beside its output, and "
+        "takes the place of --ranges, --steps, --weight-fit and --weights",
     )
 
 
@@ -128,6 +129,8 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
         "wide_layers": list(done.wide_layers),
         "sqnr": json_number(done.quality.sqnr),
         "agreement": done.quality.agreement,
+        "judged": done.judged,
+        "reached": done.reached,
         "recipe": str(recipe),
     }
 
@@ -136,21 +139,22 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
     on_bytes = done.layers - len(done.float_layers) - len(done.wide_layers)
+    kind = "random inputs" if done.data_free else "samples"
     if done.data_free and not done.dynamic:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
             "from real ones; give --calibrate DATA"
         )
+    if not done.reached:
+        lines.append("WARNING: the target is not reached, whatever stays in float")
     if done.skipped:
         lines.append(f"WARNING: {len(done.skipped)} calibration files could not be read:")
         lines += [f"  {reason}" for reason in done.skipped]
     rows = [
         ("layers on bytes", f"{on_bytes} of {done.layers}"),
         ("layers on int16", f"{len(done.wide_layers)} of {done.layers}"),
-        (
-            "judged on" if done.dynamic else "calibration",
-            f"{done.samples} {'random inputs' if done.data_free else 'samples'}",
-        ),
+        *([] if done.dynamic else [("calibration", f"{done.samples} {kind}")]),
+        ("judged on", f"the first {done.judged} {kind}"),
         ("SQNR", decibels(done.quality.sqnr)),
         ("agreement", f"{done.quality.agreement:.1%}"),
         ("recipe", str(recipe)),

@@ -38,7 +38,7 @@ class Quantization:
     why, ``wide_layers`` which are on int16; ``quality`` was measured on the first ``HELD_SAMPLES``
     samples. ``recipe`` would lead to the same decisions again. ``skipped`` names the calibration
     files that could not be read. ``dynamic``: ranges are found when the model runs, the samples
-    only judge.
+    only judge. ``reached``: whether the target, if there was one, is met.
     """
 
     samples: int
@@ -50,6 +50,12 @@ class Quantization:
     data_free: bool = False
     dynamic: bool = False
     wide_layers: tuple[str, ...] = ()
+    reached: bool = True
+
+    @property
+    def judged(self) -> int:
+        """The samples on which the quality was measured, the first ones."""
+        return min(self.samples, HELD_SAMPLES)
 
 
 def quantize(
@@ -122,8 +128,9 @@ def quantize(
     on_int16 = tuple(name for name in layers if name in chosen.wide_layers)
     decided = Recipe(options, tuple(reasons), recipe.tensors, on_int16)
     return quantized, Quantization(
-        stream.count, len(layers), tuple(floats.items()), quality, decided, wide_layers=on_int16
-    )
+        stream.count, len(layers), tuple(floats.items()), quality, decided,
+        wide_layers=on_int16, reached=target.is_met(quality),
+    )  # fmt: skip
 
 
 def _lower(

@@ -84,7 +84,10 @@ def quantize_dynamic(
     reasons.update(decided)
     floats = tuple((name, reasons[name]) for name in layers if name in reasons)
     recipe = replace(recipe, float_layers=tuple(decided))
-    return quantized, Quantization(len(held), len(layers), floats, quality, recipe, dynamic=True)
+    return quantized, Quantization(
+        len(held), len(layers), floats, quality, recipe, dynamic=True,
+        reached=target.is_met(quality),
+    )  # fmt: skip
 
 
 def lower_dynamic(graph: Graph, report: Stated) -> Graph:

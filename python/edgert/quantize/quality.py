@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.probe import Probe
@@ -33,6 +34,15 @@ class Target:
     sqnr: float | None = None
     agreement: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses what no quality reaches, or all do."""
+        if not (self.sqnr is None or _is_number(self.sqnr)):
+            raise InputError(f"min_sqnr is {self.sqnr!r}, expected decibels", "OPTION")
+        if not (
+            self.agreement is None or (_is_number(self.agreement) and 0 <= self.agreement <= 1)
+        ):
+            raise InputError(f"min_agreement is {self.agreement!r}, expected 0 to 1", "OPTION")
+
     def is_met(self, quality: Quality) -> bool:
         """Whether ``quality`` is good enough."""
         enough = self.sqnr is None or quality.sqnr >= self.sqnr
@@ -41,6 +51,10 @@ class Target:
     def __bool__(self) -> bool:
         """Whether there is anything to reach."""
         return self.sqnr is not None or self.agreement is not None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def run_graph(graph: Graph, samples: Sequence[Sample]) -> Results:
