@@ -3,7 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <utility>
+#include <string>
 
 #include "bindings/bindings.h"
 #include "core/text.h"
@@ -15,67 +15,96 @@ namespace py = pybind11;
 namespace edgert {
 namespace {
 
-void register_records() {
-  static bool registered = false;
-  if (std::exchange(registered, true)) return;
-  PYBIND11_NUMPY_DTYPE(Activation, fn, alpha, beta);
-  PYBIND11_NUMPY_DTYPE(EmptyAttrs, reserved);
-  PYBIND11_NUMPY_DTYPE(ConvAttrs, strides, dilations, pads, groups, activation);
-  PYBIND11_NUMPY_DTYPE(ConvTransposeAttrs, kernel, strides, dilations, pads, output_padding, groups,
-                       activation);
-  PYBIND11_NUMPY_DTYPE(GemmAttrs, activation);
-  PYBIND11_NUMPY_DTYPE(PoolAttrs, kernel, strides, dilations, pads, ceil_mode, count_include_pad);
-  PYBIND11_NUMPY_DTYPE(ReduceAttrs, fn, axes, keep_dims);
-  PYBIND11_NUMPY_DTYPE(UnaryAttrs, function);
-  PYBIND11_NUMPY_DTYPE(BinaryAttrs, fn, activation);
-  PYBIND11_NUMPY_DTYPE(BatchNormAttrs, activation);
-  PYBIND11_NUMPY_DTYPE(LayerNormAttrs, epsilon);
-  PYBIND11_NUMPY_DTYPE(SoftmaxAttrs, axis, log);
-  PYBIND11_NUMPY_DTYPE(LrnAttrs, size, alpha, beta, bias);
-  PYBIND11_NUMPY_DTYPE(TransposeAttrs, perm);
-  PYBIND11_NUMPY_DTYPE(ShapeAttrs, rank, dims);
-  PYBIND11_NUMPY_DTYPE(AxisAttrs, axis);
-  PYBIND11_NUMPY_DTYPE(SliceAttrs, starts, steps, sizes);
-  PYBIND11_NUMPY_DTYPE(TileAttrs, repeats);
-  PYBIND11_NUMPY_DTYPE(PadAttrs, mode, before, after, value);
-  PYBIND11_NUMPY_DTYPE(ResizeAttrs, mode, coordinate, nearest, size, scale, cubic_coefficient,
-                       exclude_outside);
-  PYBIND11_NUMPY_DTYPE(CastAttrs, dtype);
-  PYBIND11_NUMPY_DTYPE(Requantize, dtype, activation, scale, zero, low, high);
-  PYBIND11_NUMPY_DTYPE(QuantizeAttrs, dtype, scale, zero);
-  PYBIND11_NUMPY_DTYPE(QConvAttrs, strides, dilations, pads, groups, x_zero, residual_zero,
-                       residual_scale, output);
-  PYBIND11_NUMPY_DTYPE(QGemmAttrs, residual_zero, residual_scale, output);
-  PYBIND11_NUMPY_DTYPE(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output);
-  PYBIND11_NUMPY_DTYPE(QPoolAttrs, pool, x_zero, x_scale, output);
-  PYBIND11_NUMPY_DTYPE(FileHeader, magic, version, endian, file_bytes, sections, header_crc,
-                       reserved);
-  PYBIND11_NUMPY_DTYPE(SectionRecord, id, crc, offset, bytes);
-  PYBIND11_NUMPY_DTYPE(StringRef, offset, bytes);
-  PYBIND11_NUMPY_DTYPE(MetadataRecord, key, value);
-  PYBIND11_NUMPY_DTYPE(TensorRecord, name, dtype, layout, rank, reserved, payload, dims);
-  PYBIND11_NUMPY_DTYPE(PayloadRecord, offset, bytes, encoding, crc);
-  PYBIND11_NUMPY_DTYPE(NodeRecord, name, op, inputs, first_edge, attrs, attrs_bytes);
+// How numpy spells a type; RECORD below specialises it for the records of the schema. (pybind11 can
+// do so too, but through the streams of the standard library, a tenth of the extension module.)
+template <typename T>
+struct Format {
+  static py::object of(const T&) { return py::dtype::of<T>(); }
+};
+
+template <typename T, size_t n>
+struct Format<T[n]> {
+  static py::object of(const T (&array)[n]) { return py::make_tuple(Format<T>::of(array[0]), n); }
+};
+
+template <size_t n>
+struct Format<char[n]> {
+  static py::object of(const char (&)[n]) { return py::str("S" + std::to_string(n)); }
+};
+
+// Of a record, from its members and their names, "a, b, c".
+template <typename Record, typename... Members>
+py::dtype record_dtype(const Record& record, const char* names, const Members&... members) {
+  const auto offset = [&](const void* member) {
+    return static_cast<const char*>(member) - reinterpret_cast<const char*>(&record);
+  };
+  py::list formats, offsets;
+  (formats.append(Format<Members>::of(members)), ...);
+  (offsets.append(offset(&members)), ...);
+  return py::dtype(py::list(py::str(names).attr("split")(", ")), formats, offsets, sizeof record);
 }
 
+// All members, in their order: the compiler complains about one that is missing.
+#define RECORD(Type, ...)                                     \
+  template <>                                                 \
+  struct Format<Type> {                                       \
+    static py::dtype of(const Type& record = {}) {            \
+      const auto& [__VA_ARGS__] = record;                     \
+      return record_dtype(record, #__VA_ARGS__, __VA_ARGS__); \
+    }                                                         \
+  };
+RECORD(Activation, fn, alpha, beta)
+RECORD(EmptyAttrs, reserved)
+RECORD(ConvAttrs, strides, dilations, pads, groups, activation)
+RECORD(ConvTransposeAttrs, kernel, strides, dilations, pads, output_padding, groups, activation)
+RECORD(GemmAttrs, activation)
+RECORD(PoolAttrs, kernel, strides, dilations, pads, ceil_mode, count_include_pad)
+RECORD(ReduceAttrs, fn, axes, keep_dims)
+RECORD(UnaryAttrs, function)
+RECORD(BinaryAttrs, fn, activation)
+RECORD(BatchNormAttrs, activation)
+RECORD(LayerNormAttrs, epsilon)
+RECORD(SoftmaxAttrs, axis, log)
+RECORD(LrnAttrs, size, alpha, beta, bias)
+RECORD(TransposeAttrs, perm)
+RECORD(ShapeAttrs, rank, dims)
+RECORD(AxisAttrs, axis)
+RECORD(SliceAttrs, starts, steps, sizes)
+RECORD(TileAttrs, repeats)
+RECORD(PadAttrs, mode, before, after, value)
+RECORD(ResizeAttrs, mode, coordinate, nearest, size, scale, cubic_coefficient, exclude_outside)
+RECORD(CastAttrs, dtype)
+RECORD(Requantize, dtype, activation, scale, zero, low, high)
+RECORD(QuantizeAttrs, dtype, scale, zero)
+RECORD(QConvAttrs, strides, dilations, pads, groups, x_zero, residual_zero, residual_scale, output)
+RECORD(QGemmAttrs, residual_zero, residual_scale, output)
+RECORD(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output)
+RECORD(QPoolAttrs, pool, x_zero, x_scale, output)
+RECORD(FileHeader, magic, version, endian, file_bytes, sections, header_crc, reserved)
+RECORD(SectionRecord, id, crc, offset, bytes)
+RECORD(StringRef, offset, bytes)
+RECORD(MetadataRecord, key, value)
+RECORD(TensorRecord, name, dtype, layout, rank, reserved, payload, dims)
+RECORD(PayloadRecord, offset, bytes, encoding, crc)
+RECORD(NodeRecord, name, op, inputs, first_edge, attrs, attrs_bytes)
+#undef RECORD
+
 py::dict records() {
-  register_records();
   py::dict d;
-  d["FileHeader"] = py::dtype::of<FileHeader>();
-  d["SectionRecord"] = py::dtype::of<SectionRecord>();
-  d["MetadataRecord"] = py::dtype::of<MetadataRecord>();
-  d["TensorRecord"] = py::dtype::of<TensorRecord>();
-  d["PayloadRecord"] = py::dtype::of<PayloadRecord>();
-  d["NodeRecord"] = py::dtype::of<NodeRecord>();
+  d["FileHeader"] = Format<FileHeader>::of();
+  d["SectionRecord"] = Format<SectionRecord>::of();
+  d["MetadataRecord"] = Format<MetadataRecord>::of();
+  d["TensorRecord"] = Format<TensorRecord>::of();
+  d["PayloadRecord"] = Format<PayloadRecord>::of();
+  d["NodeRecord"] = Format<NodeRecord>::of();
   return d;
 }
 
 // {operator: (id, attribute dtype, min_inputs, max_inputs)}
 py::dict ops() {
-  register_records();
   py::dict d;
 #define X(name, id, attrs, min_inputs, max_inputs) \
-  d[#name] = py::make_tuple(id, py::dtype::of<attrs>(), min_inputs, max_inputs);
+  d[#name] = py::make_tuple(id, Format<attrs>::of(), min_inputs, max_inputs);
 #include "schema/ops.def"
 #undef X
   return d;

@@ -4,10 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "core/error.h"
@@ -101,16 +100,30 @@ IsaSet cap_by_environment(IsaSet detected) {
       format("EDGERT_ISA=%.64s: this CPU has no such level; it has %s", cap, valid.c_str()));
 }
 
+// The numbers that a file of the kernel begins with, -1 for those that are not there. (The streams
+// of the standard library would make up a sixth of the extension module.)
+struct TwoNumbers {
+  long long first = -1, second = -1;
+};
+
+TwoNumbers read_numbers(const char* path) {
+  TwoNumbers numbers;
+  if (FILE* file = std::fopen(path, "re")) {
+    if (std::fscanf(file, "%lld %lld", &numbers.first, &numbers.second) == EOF) numbers = {};
+    std::fclose(file);
+  }
+  return numbers;
+}
+
 // CPUs granted by the cgroup's quota; 0 if there is none.
 int cgroup_cpus() {
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  double quota = 0, period = 0;
-  if (v2 >> quota >> period) return period > 0 ? std::max(1, static_cast<int>(quota / period)) : 0;
-  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0)
-    return std::max(1, static_cast<int>(quota / period));
-  return 0;
+  TwoNumbers quota = read_numbers("/sys/fs/cgroup/cpu.max");  // "max 100000" is no quota
+  if (quota.first < 0) {
+    quota.first = read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").first;
+    quota.second = read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us").first;
+  }
+  if (quota.first <= 0 || quota.second <= 0) return 0;
+  return static_cast<int>(std::max(1LL, quota.first / quota.second));
 }
 
 size_t cache_size(int name, size_t guess) {
@@ -163,9 +176,8 @@ size_t usable_memory() {
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   for (const char* path :
        {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    uint64_t limit;
-    if (file >> limit) bytes = std::min(bytes, limit);  // "max" is no number: no limit
+    const long long limit = read_numbers(path).first;  // "max" is no number: no limit
+    if (limit >= 0) bytes = std::min(bytes, static_cast<uint64_t>(limit));
   }
   return static_cast<size_t>(std::min<uint64_t>(bytes, PTRDIFF_MAX));
 }
