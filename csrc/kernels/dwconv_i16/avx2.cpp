@@ -40,6 +40,22 @@ struct Block {
   const DwconvI16& g;
   size_t c;
   int n;
+  I32 bias[2];
+  F32 multiplier[2];
+  bool direct;  // the results go from registers to whole vectors of i16
+
+  Block(const DwconvI16& g, size_t c)
+      : g(g),
+        c(c),
+        n(g.channels - c < kBlock ? static_cast<int>(g.channels - c) : kBlock),
+        direct(n == kBlock && is_linear_i16(g.out)) {
+    for (int v = 0; v < 2; ++v) {
+      const int left = n - v * F32::kLanes;
+      const int lanes = left < 0 ? 0 : left < F32::kLanes ? left : F32::kLanes;
+      bias[v] = load_first(g.out.bias + c + v * F32::kLanes, lanes);
+      multiplier[v] = load_first(g.out.multiplier + c + v * F32::kLanes, lanes);
+    }
+  }
 
   Pairs weights(size_t i, size_t j) const {  // column j of the filter's rows i and i + 1
     const int16_t* const w = g.w + (i * g.kernel[1] + j) * g.w_stride + c;
@@ -52,9 +68,9 @@ struct Block {
 constexpr size_t kMostRows = 6;  // of a filter whose weights are interleaved beforehand
 
 // kColumns neighbouring outputs of a row from column ox on. An input column is interleaved once and
-// used for all the outputs that it reaches, if the filter is kWidth wide, dense and has stride 1
-// along the row, and its weights are given; 0: any.
-template <int kWidth, int kColumns>
+// used for all the outputs that it reaches, if the filter is kWidth wide, dense and has stride
+// kStride along the row, and its weights are given; 0: any.
+template <int kWidth, int kStride, int kColumns>
 void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
   const DwconvI16& g = block.g;
   const int n = block.n;
@@ -80,14 +96,14 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
     };
     if constexpr (kWidth > 0) {
       const Pairs* const w = weights + i / 2 * kWidth;
-      const size_t x0 = ox - g.pads[1];
+      const size_t x0 = ox * kStride - g.pads[1];
 #pragma GCC unroll 32
-      for (int k = 0; k < kColumns - 1 + kWidth; ++k) {
+      for (int k = 0; k < (kColumns - 1) * kStride + kWidth; ++k) {
         if (x0 + k >= g.width) continue;  // huge if left of the image
         const Pairs x = column(x0 + k);
 #pragma GCC unroll 8
         for (int o = 0; o < kColumns; ++o)
-          if (const int j = k - o; j >= 0 && j < kWidth) add(acc[o], x, w[j]);
+          if (const int j = k - o * kStride; j >= 0 && j < kWidth) add(acc[o], x, w[j]);
       }
     } else {
       for (size_t j = 0; j < g.kernel[1]; ++j) {
@@ -99,46 +115,56 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
       }
     }
   }
-  int32_t some[kBlock] = {};
-  __builtin_memcpy(some, g.out.bias + block.c, n * sizeof(int32_t));
-  const I32 bias[2] = {I32::load(some), I32::load(some + 8)};
+  const size_t at = (oy * g.out_width + ox) * pixel + block.c;
+  const LinearI16 end(g.out, g.y);
   float sums[kColumns * kBlock];
 #pragma GCC unroll 8
   for (int o = 0; o < kColumns; ++o) {
-    const I32 low = {_mm256_permute2x128_si256(acc[o].low, acc[o].high, 0x20)};
-    const I32 high = {_mm256_permute2x128_si256(acc[o].low, acc[o].high, 0x31)};
-    to_f32(low + bias[0]).store(sums + o * kBlock);
-    to_f32(high + bias[1]).store(sums + o * kBlock + 8);
+    const I32 halves[2] = {{_mm256_permute2x128_si256(acc[o].low, acc[o].high, 0x20)},
+                           {_mm256_permute2x128_si256(acc[o].low, acc[o].high, 0x31)}};
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      const I32 sum = halves[v] + block.bias[v];
+      if (block.direct)
+        end.store(sum, block.multiplier[v], at + o * pixel + v * F32::kLanes);
+      else
+        to_f32(sum).store(sums + o * kBlock + v * F32::kLanes);
+    }
   }
-  finish(g.out, block.c, sums, kColumns, kBlock, n, g.y, (oy * g.out_width + ox) * pixel + block.c,
-         pixel);
+  if (!block.direct) finish(g.out, block.c, sums, kColumns, kBlock, n, g.y, at, pixel);
 }
 
-template <int kWidth>
+template <int kWidth, int kStride>
 void rows(const DwconvI16& g) {
   constexpr int kColumns = 4;
   for (size_t oy = g.row_begin; oy < g.row_end; ++oy)
     for (size_t c = 0; c < g.channels; c += kBlock) {
-      const size_t left = g.channels - c;
-      const Block block = {g, c, left < kBlock ? static_cast<int>(left) : kBlock};
+      const Block block(g, c);
       Pairs weights[kWidth > 0 ? kMostRows / 2 * kWidth : 1];
       for (size_t i = 0; kWidth > 0 && i < g.kernel[0]; i += 2)
         for (size_t j = 0; j < kWidth; ++j) weights[i / 2 * kWidth + j] = block.weights(i, j);
       size_t ox = 0;
       for (; ox + kColumns <= g.out_width; ox += kColumns)
-        strip<kWidth, kColumns>(block, weights, oy, ox);
-      for (; ox < g.out_width; ++ox) strip<kWidth, 1>(block, weights, oy, ox);
+        strip<kWidth, kStride, kColumns>(block, weights, oy, ox);
+      for (; ox < g.out_width; ++ox) strip<kWidth, kStride, 1>(block, weights, oy, ox);
     }
+}
+
+// For filters that are kWidth wide and dense, of few rows; false for others.
+template <int kWidth>
+bool dense_rows(const DwconvI16& g) {
+  if (g.kernel[1] != kWidth || g.kernel[0] > kMostRows || g.dilations[1] != 1) return false;
+  if (g.strides[1] == 1)
+    rows<kWidth, 1>(g);
+  else if (g.strides[1] == 2)
+    rows<kWidth, 2>(g);
+  return g.strides[1] <= 2;
 }
 
 }  // namespace
 
 void dwconv_i16_avx2(const DwconvI16& g) {
-  const bool dense = g.dilations[1] == 1 && g.kernel[0] <= kMostRows;
-  if (dense && g.kernel[1] == 3 && g.strides[1] == 1)
-    rows<3>(g);
-  else
-    rows<0>(g);
+  if (!dense_rows<3>(g) && !dense_rows<5>(g)) rows<0, 0>(g);
 }
 
 }  // namespace edgert

@@ -28,36 +28,62 @@ __attribute__((noinline, noclone)) void round_all(const Sum* sums, float* rounde
     for (int i = first; i < first + kWideOutputs; ++i) rounded[i] = static_cast<float>(sums[i]);
 }
 
-__attribute__((noinline, noclone)) void start(const int32_t* bias, double* totals, int count) {
-  for (int first = 0; first < count; first += kWideOutputs)
-    for (int i = 0; i < kWideOutputs; ++i) totals[first + i] = static_cast<double>(bias[i]);
-}
+// What the tiles of a panel share.
+struct Panel {
+  static constexpr int kVectors = kWideOutputs / F32::kLanes;
+  const int16_t* b;
+  int columns;  // that exist
+  I32 bias[kVectors];
+  F32 multiplier[kVectors];
+  bool direct;  // the results go from registers to whole rows of i16
+
+  Panel(const GemmI16& g, size_t j)
+      : b(g.b + j / kWideOutputs * g.b_panel_stride),
+        columns(g.n - j < kWideOutputs ? static_cast<int>(g.n - j) : kWideOutputs),
+        direct(g.narrow && columns == kWideOutputs && is_linear_i16(g.out)) {
+    for (int v = 0; v < kVectors; ++v) {
+      const int left = columns - v * F32::kLanes;
+      const int n = left < 0 ? 0 : left < F32::kLanes ? left : F32::kLanes;
+      bias[v] = load_first(g.out.bias + j + v * F32::kLanes, n);
+      multiplier[v] = load_first(g.out.multiplier + j + v * F32::kLanes, n);
+    }
+  }
+};
 
 // One tile of kRows rows from row i on, of the panel at column j.
 template <I32 (*dot)(I32, I32, I32), int kRows>
-void tile(const GemmI16& g, size_t i, size_t j, int columns) {
-  constexpr int kLanes = F32::kLanes, kVectors = kWideOutputs / kLanes;
+inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size_t j,
+                                                const Panel& panel) {
+  constexpr int kLanes = F32::kLanes, kVectors = Panel::kVectors;
   constexpr int kStep = kWideOutputs * kWideDepth, kSums = kRows * kWideOutputs;
-  const int16_t* b = g.b + j / kWideOutputs * g.b_panel_stride;
-  int32_t bias[kWideOutputs] = {};
-  for (int q = 0; q < columns; ++q) bias[q] = g.out.bias[j + q];
+  const int16_t* b = panel.b;
 
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
   I32 acc[kRows][kVectors];
-  double totals[kSums];
-  if (!g.narrow) start(bias, totals, kSums);
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r)
-      acc[r][v] = g.narrow ? I32::load(bias + v * kLanes) : I32::zero();
+    for (int r = 0; r < kRows; ++r) acc[r][v] = panel.bias[v];
   int32_t sums[kSums];
+  double totals[kSums];
   const auto store = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) acc[r][v].store(sums + (r * kVectors + v) * kLanes);
   };
+  const auto spill_all = [&]() __attribute__((always_inline)) {
+    store();
+    spill(sums, totals, kSums);
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = I32::zero();
+  };
+  if (!g.narrow) {
+    __builtin_memset(totals, 0, sizeof totals);
+    spill_all();
+  }
 
   const size_t stride = g.a_stride;
   size_t room = g.chunk;
@@ -83,12 +109,7 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
     size_t left = (g.k + 1) / kWideDepth;
     while (left > 0) {
       if (room == 0) {
-        store();
-        spill(sums, totals, kSums);
-#pragma GCC unroll 32
-        for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-          for (int v = 0; v < kVectors; ++v) acc[r][v] = I32::zero();
+        spill_all();
         room = g.chunk;
       }
       const size_t steps = left < room ? left : room;
@@ -100,6 +121,16 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
     }
   }
 
+  const size_t at = i * g.c_stride + j;
+  if (panel.direct) {
+    const LinearI16 end(g.out, g.c);
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v)
+        end.store(acc[r][v], panel.multiplier[v], at + r * g.c_stride + v * kLanes);
+    return;
+  }
   store();
   float rounded[kSums];
   if (g.narrow) {
@@ -108,30 +139,36 @@ void tile(const GemmI16& g, size_t i, size_t j, int columns) {
     spill(sums, totals, kSums);
     round_all(totals, rounded, kSums);
   }
-  finish(g.out, j, rounded, kRows, kWideOutputs, columns, g.c, i * g.c_stride + j, g.c_stride);
+  finish(g.out, j, rounded, kRows, kWideOutputs, panel.columns, g.c, at, g.c_stride);
 }
 
-using Tile = void (*)(const GemmI16&, size_t, size_t, int);
+// The rows from `begin` on, before `end`, of a panel, in tiles of kRows. All in one function: with
+// few steps of the depth, to set up each tile anew takes as long as its products.
+template <I32 (*dot)(I32, I32, I32), int kRows>
+void tiles(const GemmI16& g, size_t begin, size_t end, size_t j, const Panel& panel) {
+  for (size_t i = begin; i < end; i += kRows) tile<dot, kRows>(g, i, j, panel);
+}
+
+using TilesFn = void (*)(const GemmI16&, size_t, size_t, size_t, const Panel&);
 
 template <I32 (*dot)(I32, I32, I32), int... kRows>
-const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
-  static constexpr Tile tiles[] = {tile<dot, kRows + 1>...};
-  return tiles;
+const TilesFn* tiles_of(std::integer_sequence<int, kRows...>) {
+  static constexpr TilesFn of_rows[] = {tiles<dot, kRows + 1>...};
+  return of_rows;
 }
 
 // Panel by panel, its rows in tiles of nearly equal height, so that there is no thin last one.
 template <I32 (*dot)(I32, I32, I32), int kRows>
 void gemm(const GemmI16& g) {
-  const Tile* const tiles = tiles_of<dot>(std::make_integer_sequence<int, kRows>());
+  if (g.m == 0) return;
+  const TilesFn* const of_rows = tiles_of<dot>(std::make_integer_sequence<int, kRows>());
+  const size_t count = (g.m + kRows - 1) / kRows;
+  const size_t rows = g.m / count, higher = g.m % count;  // the first `higher` have a row more
+  const size_t middle = higher * (rows + 1);
   for (size_t j = 0; j < g.n; j += kWideOutputs) {
-    const int columns =
-        g.n - j < kWideOutputs ? static_cast<int>(g.n - j) : static_cast<int>(kWideOutputs);
-    size_t left = (g.m + kRows - 1) / kRows;
-    for (size_t i = 0; left > 0; --left) {
-      const size_t rows = (g.m - i + left - 1) / left;
-      tiles[rows - 1](g, i, j, columns);
-      i += rows;
-    }
+    const Panel panel(g, j);
+    if (higher > 0) of_rows[rows](g, 0, middle, j, panel);
+    of_rows[rows - 1](g, middle, g.m, j, panel);
   }
 }
 

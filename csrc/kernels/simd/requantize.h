@@ -61,6 +61,34 @@ inline bool is_plain(const AccumulatorOutput& out) {
          out.residual == nullptr;
 }
 
+// Whether LinearI16 can write the output: i16 without activation, and a residual only if it is i16.
+inline bool is_linear_i16(const AccumulatorOutput& out) {
+  return out.output.dtype == static_cast<int32_t>(DType::i16) && Requantizer(out.output).linear() &&
+         (out.residual == nullptr || out.wide_residual);
+}
+
+// From sums in registers, which include the bias, to whole vectors of such an output.
+class LinearI16 {
+ public:
+  LinearI16(const AccumulatorOutput& out, void* y)
+      : requantizer_(out.output),
+        residual_(reinterpret_cast<const int16_t*>(out.residual)),
+        residual_scale_(constant(out.residual_scale)),
+        y_(static_cast<int16_t*>(y)) {}
+
+  void store(I32 sums, F32 multiplier, size_t at) const {
+    F32 t = to_f32(sums) * multiplier;
+    if (residual_) t = t + to_f32(load_i16(residual_ + at)) * residual_scale_;
+    store_i16(y_ + at, requantizer_.quantized(t));
+  }
+
+ private:
+  Requantizer requantizer_;
+  const int16_t* residual_;
+  F32 residual_scale_;
+  int16_t* y_;
+};
+
 inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
 inline F32 load_sums(const float* p) { return F32::load(p); }
 
