@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +16,7 @@ RECORDS = {
     Section.strings: np.dtype(np.uint8),
     Section.metadata: schema.MetadataRecord,
     Section.tensors: schema.TensorRecord,
-    Section.payloads: schema.PayloadRecord,
+    Section.dims: np.dtype(np.int32),
     Section.nodes: schema.NodeRecord,
     Section.edges: np.dtype(np.uint32),
     Section.attrs: np.dtype(np.int32),
@@ -93,7 +94,7 @@ class ModelFile:
     """The records of a file as arrays that may be changed at will.
 
     ``self[Section.tensors]`` is the array of a section; ``bytes()`` places the sections one behind
-    the other, as the format asks, moves the payloads along and computes all checksums.
+    the other, as the format asks, and computes all checksums.
     """
 
     def __init__(self, data: bytes = SAMPLE) -> None:
@@ -107,7 +108,6 @@ class ModelFile:
             self.sections[section] = np.frombuffer(
                 data[begin : begin + size], RECORDS[section]
             ).copy()
-        self._data_offset = int(table[-1]["offset"])
 
     def __getitem__(self, section: Section) -> np.ndarray:
         """The records of a section."""
@@ -117,95 +117,93 @@ class ModelFile:
         """Replaces the records of a section; their number may change."""
         self.sections[section] = np.asarray(records, RECORDS[section])
 
-    def tensor(self, name: str) -> int:
-        """The index of the tensor with this name."""
-        return self._named(Section.tensors, name)
+    def tensor(self, name: str, i: int | None = None) -> int:
+        """The index of the tensor with this name, or of input ``i`` of the node that writes it."""
+        if i is not None:
+            return int(self.edges(name)[i])
+        names = np.split(self[Section.strings], np.cumsum(self._string_bytes()))
+        first = 2 * len(self[Section.metadata])
+        return [text.tobytes().decode() for text in names[first:-1]].index(name)
 
     def node(self, name: str) -> int:
-        """The index of the node with this name."""
-        return self._named(Section.nodes, name)
+        """The index of the node that writes the tensor with this name."""
+        return int(np.flatnonzero(self[Section.edges][self._outputs()] == self.tensor(name))[0])
 
     def attrs(self, name: str) -> np.ndarray:
         """The attribute record of a node, to be changed in place."""
-        record = self[Section.nodes][self.node(name)]
-        op = next(o for o in schema.OPS.values() if o.id == record["op"])
-        first = int(record["attrs"]) // 4
-        words = self[Section.attrs][first : first + int(record["attrs_bytes"]) // 4]
-        return words.view(op.attrs)
+        ops = [next(o for o in schema.OPS.values() if o.id == i) for i in self[Section.nodes]["op"]]
+        node = self.node(name)
+        first = sum(op.attrs.itemsize for op in ops[:node]) // 4
+        words = self[Section.attrs][first : first + ops[node].attrs.itemsize // 4]
+        return words.view(ops[node].attrs)
 
     def edges(self, name: str) -> np.ndarray:
         """The inputs and the output of a node, to be changed in place."""
-        record = self[Section.nodes][self.node(name)]
-        return self[Section.edges][int(record["first_edge"]) :][: int(record["inputs"]) + 1]
+        node = self.node(name)
+        last = self._outputs()[node]
+        return self[Section.edges][last - int(self[Section.nodes]["inputs"][node]) : last + 1]
 
-    def rename(self, section: Section, index: int, name: bytes, field: str = "name") -> None:
+    def dims(self, tensor: int) -> np.ndarray:
+        """The dimensions of a tensor, to be changed in place."""
+        ends = np.cumsum(self[Section.tensors]["rank"], dtype=int)
+        return self[Section.dims][
+            ends[tensor] - self[Section.tensors]["rank"][tensor] : ends[tensor]
+        ]
+
+    def reshape(self, tensor: int, dims: Sequence[int]) -> None:
+        """Gives a tensor another shape and moves the dimensions of those behind it."""
+        ranks = self[Section.tensors]["rank"]
+        first = int(ranks[:tensor].sum())
+        parts = np.split(self[Section.dims], [first, first + int(ranks[tensor])])
+        self[Section.dims] = np.concatenate([parts[0], dims, parts[2]])
+        ranks[tensor] = len(dims)
+
+    def rename(self, section: Section, index: int, name: bytes, field: str = "name_bytes") -> None:
         """Gives a record another string and moves those behind it."""
-        old = self[section][index][field]
-        first, grown = int(old["offset"]), len(name) - int(old["bytes"])
+        place = 2 * index + (field == "value_bytes")
+        if section == Section.tensors:
+            place = 2 * len(self[Section.metadata]) + index
+        sizes = self._string_bytes()
+        first = int(sizes[:place].sum())
         text = self[Section.strings].tobytes()
-        text = text[:first] + name + text[first + int(old["bytes"]) :]
+        text = text[:first] + name + text[first + int(sizes[place]) :]
         self[Section.strings] = np.frombuffer(text, np.uint8)
-        for other, fields in (
-            (Section.metadata, ("key", "value")),
-            (Section.tensors, ("name",)),
-            (Section.nodes, ("name",)),
-        ):
-            for key in fields:
-                offsets = self[other][key]["offset"]
-                offsets[offsets > first] += np.uint32(grown % 2**32)
-        self[section][field]["bytes"][index] = len(name)
+        self[section][field][index] = len(name)
 
     def bytes(self) -> bytes:
         """The file, sealed."""
         end = HEADER_BYTES + TABLE_ENTRY * len(self.sections)
-        offsets = {}
-        for section in self.sections:
-            end = _round_up(end, 64 if section == Section.data else 8)
-            offsets[section] = end
-            end += self.sections[section].nbytes
-        payloads = self[Section.payloads].copy()
-        payloads["offset"] += np.uint64((offsets[Section.data] - self._data_offset) % 2**64)
-        data = self[Section.data]
-        first = offsets[Section.data]
-        for payload in payloads:
-            begin, size = int(payload["offset"]), int(payload["bytes"])
-            if first <= begin and begin + size <= end:
-                payload["crc"] = zlib.crc32(data[begin - first : begin - first + size].tobytes())
-        file = bytearray(end)
-        header = self.header.copy()
-        header["file_bytes"] = end
-        header["sections"] = len(self.sections)
-        file[:HEADER_BYTES] = header.tobytes()
         table = np.zeros(len(self.sections), schema.SectionRecord)
+        body = b""
         for i, (section, records) in enumerate(self.sections.items()):
-            content = (payloads if section == Section.payloads else records).tobytes()
-            offset = offsets[section]
-            file[offset : offset + len(content)] = content
-            table[i] = (section, 0, offset, len(content))
-        file[HEADER_BYTES : HEADER_BYTES + table.nbytes] = table.tobytes()
-        return seal(file)
+            body += bytes(-(end + len(body)) % (64 if section == Section.data else 8))
+            table[i] = (section, 0, end + len(body), records.nbytes)
+            body += records.tobytes()
+        header = self.header.copy()
+        header["file_bytes"] = end + len(body)
+        header["sections"] = len(self.sections)
+        return seal(bytearray(header.tobytes() + table.tobytes() + body))
 
-    def _named(self, section: Section, name: str) -> int:
-        text = self[Section.strings].tobytes()
-        for i, ref in enumerate(self[section]["name"]):
-            if text[ref["offset"] : ref["offset"] + ref["bytes"]].decode() == name:
-                return i
-        raise KeyError(name)
+    def _string_bytes(self) -> np.ndarray:
+        """The sizes of all strings in their order."""
+        pairs = self[Section.metadata].view(np.uint32)
+        return np.concatenate([pairs, self[Section.tensors]["name_bytes"]]).astype(int)
+
+    def _outputs(self) -> np.ndarray:
+        """Where in the edges the output of each node stands."""
+        return np.cumsum(self[Section.nodes]["inputs"].astype(int) + 1) - 1
 
 
 def seal(file: bytearray) -> bytes:
-    """Computes the checksums of the header and of the sections that lie in the file anew.
-
-    Those of the payloads stay: they do not decide whether a file is loaded.
-    """
+    """Computes the checksums of the header and of the sections that lie in the file anew."""
     if len(file) < HEADER_BYTES:
         return bytes(file)
     count = read_field(header_field("sections"), file)
     count = min(count, (len(file) - HEADER_BYTES) // TABLE_ENTRY)
     for i in range(count):
         entry = HEADER_BYTES + i * TABLE_ENTRY
-        section, _, offset, size = struct.unpack_from("<IIQQ", file, entry)
-        if section != Section.data and offset + size <= len(file):
+        _, _, offset, size = struct.unpack_from("<IIQQ", file, entry)
+        if offset + size <= len(file):
             struct.pack_into("<I", file, entry + 4, zlib.crc32(file[offset : offset + size]))
     place, _ = header_field("header_crc")
     struct.pack_into("<I", file, place, 0)
@@ -236,7 +234,3 @@ def patched(field: tuple[int, int], value: int, data: bytes = SAMPLE) -> bytes:
 def read_field(field: tuple[int, int], data: bytes = SAMPLE) -> int:
     """The value of an integer member."""
     return int.from_bytes(data[field[0] : field[0] + field[1]], "little")
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple

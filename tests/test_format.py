@@ -79,7 +79,6 @@ def moved(section: Section, distance: int, gap: int = 0) -> bytes:
 def build_cases() -> None:
     """One file or more for each rule, in the order of the rules."""
     crc_field = header_field("header_crc")
-    data_offset = read_field(table_field(Section.data, "offset"))
     case("F1", b"")
     case("F1", SAMPLE[: HEADER_BYTES - 1])
     case("F2", b"GGUF" + SAMPLE[4:])
@@ -92,10 +91,9 @@ def build_cases() -> None:
     case("F7", patched(header_field("sections"), len(SAMPLE)))
     case("F8", SAMPLE[: crc_field[0]] + b"\1\2\3\4" + SAMPLE[crc_field[0] + 4 :])
     case("F9", patched((header_field("reserved")[0], 8), 1))
-    case("F9", patched(table_field(Section.data, "crc"), 1))
     case("F10", patched(table_field(Section.metadata, "id"), Section.strings))
     case("F11", patched(table_field(Section.data, "id"), 77))
-    case("F12", without_section(Section.payloads))
+    case("F12", without_section(Section.dims))
     case("F12", without_section(Section.data))
     case("F13", moved(Section.tensors, 4))
     case("F13", moved(Section.data, 32))
@@ -108,7 +106,7 @@ def build_cases() -> None:
     change("F19", lambda f: f.sections.__setitem__(Section.edges, f[Section.edges].view("u1")[:-1]))
 
     def pad_strings(f: ModelFile) -> None:
-        f.rename(Section.tensors, f.tensor("w1"), b"w1" + b"x" * (1 + -len(f[Section.strings]) % 8))
+        f.rename(Section.tensors, f.tensor("c1"), b"c1" + b"x" * (1 + -len(f[Section.strings]) % 8))
 
     dirty = ModelFile()
     pad_strings(dirty)
@@ -120,151 +118,150 @@ def build_cases() -> None:
     tensors = read_field(table_field(Section.tensors, "offset"))
     case("F22", SAMPLE[:tensors] + b"\x7f" + SAMPLE[tensors + 1 :])
 
-    def ref(section: Section, key: str, value: int, field: str = "name"):
-        return lambda f: f[section][field][key].__setitem__(1, value)
+    def member(section: Section, field: str, value: int):
+        return lambda f: f[section][field].__setitem__(-1, value)
 
-    change("F23", ref(Section.tensors, "offset", 2**32 - 1))
-    change("F23", ref(Section.tensors, "bytes", 2**32 - 1))
-    change("F23", ref(Section.nodes, "offset", 0))
+    change("F23", member(Section.tensors, "name_bytes", 2**16 - 1))
+    change("F23", member(Section.metadata, "key_bytes", 2**32 - 1))
+    change("F23", member(Section.metadata, "value_bytes", 2**32 - 1))
     change("F23", lambda f: f.__setitem__(Section.strings, np.append(f[Section.strings], 65)))
     for name in (b"\xff\xfe", b"a\nb", "\u202eevil".encode(), b"x" * 1025, b"\xc0\x80", b"\0"):
-        change("F24", lambda f, name=name: f.rename(Section.tensors, f.tensor("w1"), name))
+        change("F24", lambda f, name=name: f.rename(Section.tensors, f.tensor("c1"), name))
     change("F24", lambda f: f.rename(Section.tensors, f.tensor("image"), b""))
-    change("F24", lambda f: f.rename(Section.metadata, 0, b"", "key"))
-    change("F24", lambda f: f.rename(Section.metadata, 0, b"\x1b[31m", "value"))
-    change("F25", lambda f: f.rename(Section.metadata, 0, b"producer", "key"))
+    change("F24", lambda f: f.rename(Section.metadata, 0, b"", "key_bytes"))
+    change("F24", lambda f: f.rename(Section.metadata, 0, b"\x1b[31m", "value_bytes"))
+    change("F25", lambda f: f.rename(Section.metadata, 0, b"producer", "key_bytes"))
 
-    def payload(field: str, value: int, index: int = 1):
-        return lambda f: f[Section.payloads][field].__setitem__(index, value)
+    def tensor(name: str | tuple[str, int], field: str, value):
+        place = (name,) if isinstance(name, str) else name
+        return lambda f: f[Section.tensors][field].__setitem__(f.tensor(*place), value)
 
-    first = int(ModelFile()[Section.payloads]["offset"][1])
-    change("F26", payload("encoding", 77))
-    change("F27", payload("offset", first + 8))
-    change("F28", payload("offset", 0, 0))
-    change("F28", payload("offset", 2**63, 0))
-    change("F28", payload("bytes", 2**64 - 128))
-    change("F29", payload("offset", data_offset))
-    change("F30", payload("offset", first + 64))
-    change("F30", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], [0] * 64)))
-    last = ModelFile()[Section.payloads][-1]
-    assert last["bytes"] % 64, "there must be padding"
-    change("F31", lambda f: f[Section.data].__setitem__(-1, 1))
+    def shape(name: str | tuple[str, int], dims: tuple[int, ...]):
+        place = (name,) if isinstance(name, str) else name
+        return lambda f: f.reshape(f.tensor(*place), dims)
 
-    def tensor(name: str, field: str, value):
-        return lambda f: f[Section.tensors][field].__setitem__(f.tensor(name), value)
+    w1, w3, b3 = ("c1", 1), ("scores", 1), ("scores", 2)
+    change("F26", tensor(w1, "dtype", 0))
+    change("F26", tensor("rows", "dtype", 255))
+    change("F27", tensor(w1, "layout", 99))
+    change("F27", tensor("rows", "layout", Layout.kn))
+    change("F28", tensor(w1, "encoding", 77))
+    change("F29", tensor("rows", "rank", 9))
+    change("F30", tensor("rows", "reserved", 1))
+    change("F30", tensor("rows", "encoding", Encoding.shorts))
+    change("F31", lambda f: f.__setitem__(Section.dims, f[Section.dims][:-1]))
+    change("F31", lambda f: f.__setitem__(Section.dims, np.append(f[Section.dims], 1)))
+    change("F32", shape("rows", (-1, 8)))
+    change("F33", shape("rows", (2**31 - 1,) * 8))
+    change("F33", shape("rows", (0,) + (2**31 - 1,) * 7))
 
-    change("F33", tensor("w1", "dtype", 0))
-    change("F33", tensor("rows", "dtype", 255))
-    change("F34", tensor("w1", "layout", 99))
-    change("F34", tensor("rows", "layout", Layout.kn))
-    change("F35", tensor("rows", "rank", 9))
-    change("F36", tensor("rows", "reserved", 1))
-    change("F37", tensor("rows", "dims", (-1, 8, 0, 0, 0, 0, 0, 0)))
-    change("F37", tensor("rows", "dims", (2, 8, 1, 0, 0, 0, 0, 0)))
+    # Which constant's elements a tensor has.
+    change("F34", tensor(w1, "payload", 2**31))
+    change("F34", lambda f: tensor(w1, "payload", f.tensor("image"))(f))
+    change("F34", lambda f: tensor(w1, "payload", f.tensor(*w3))(f))
+    change("F34", lambda f: tensor("y_i", "payload", f.tensor("y_f", 1))(f), SHORTS)
 
-    def huge(f: ModelFile) -> None:
-        record = f[Section.tensors]
-        record["rank"][f.tensor("rows")] = 8
-        record["dims"][f.tensor("rows")] = 2**31 - 1
+    def share(f: ModelFile) -> None:
+        """Both constants have the shorts of the first."""
+        f[Section.tensors]["payload"][f.tensor("y_i", 1)] = f.tensor("y_f", 1)
 
-    def huge_with_zero(f: ModelFile) -> None:
-        huge(f)
-        f[Section.tensors]["dims"][f.tensor("rows"), 0] = 0
+    def share_in_another_encoding(f: ModelFile) -> None:
+        """84 bytes are 21 elements as they are, too."""
+        share(f)
+        f.reshape(f.tensor("y_i", 1), (21,))
+        f[Section.tensors]["encoding"][f.tensor("y_i", 1)] = Encoding.plain
 
-    change("F38", huge)
-    change("F38", huge_with_zero)
-    change("F39", tensor("w1", "payload", 2**31))
-    change("F40", tensor("w1", "dims", (8, 3, 3, 2, 0, 0, 0, 0)))
-    change("F40", tensor("w1", "layout", Layout.row))
+    change("F34", share, SHORTS)
+    change("F34", share_in_another_encoding, SHORTS)
+    change("F35", tensor(w1, "encoding", Encoding.shorts))
+    change("F35", tensor(("y_i", 1), "dtype", DType.int64), SHORTS)
+    change("F35", shape(("y_f", 1), (0,)), SHORTS)
+    change("F36", lambda f: tensor(b3, "payload", f.tensor(*w1))(f))
+    change("F37", shape(b3, (2**20,)))
+    change("F37", lambda f: f.__setitem__(Section.data, f[Section.data][:-1]))
+    change("F37", lambda f: f.__setitem__(Section.data, f[Section.data][:-1]), SHORTS)
+    change("F37", lambda f: f.__setitem__(Section.data, []))
 
-    def shared(f: ModelFile) -> None:
-        """Both tensors read the first payload, for which the second's elements are one too many."""
-        f[Section.tensors]["payload"][f.tensor("i")] = 0
+    def dirty_padding(f: ModelFile) -> None:
+        bias = ("c2", 2)  # 32 bytes, and another constant behind it
+        assert f.tensor(*bias) < f.tensor(*w3), "there must be padding"
+        begin = next(
+            i for i in range(0, len(f[Section.data]), 64)
+            if f[Section.data][i : i + 32].tobytes() == sample_graph().values["b2"].data.tobytes()
+        )  # fmt: skip
+        f[Section.data][begin + 32] = 1
 
-    change("F34", payload("encoding", Encoding.shorts))
-    change("F34", tensor("i", "dtype", DType.int64), SHORTS)
-    change("F34", tensor("f", "dims", (0,) * 8), SHORTS)
-    change("F39", shared, SHORTS)
-    change("F40", tensor("f", "dims", (39,) + (0,) * 7), SHORTS)
-    change("F40", payload("encoding", Encoding.plain), SHORTS)
+    change("F38", dirty_padding)
 
-    def exponent(name: str, value: int):
+    def exponent(place: int, value: int):
         def edit(f: ModelFile) -> None:
-            record = f[Section.payloads][f[Section.tensors]["payload"][f.tensor(name)]]
-            first = int(record["offset"]) - read_field(table_field(Section.data, "offset"), SHORTS)
-            f[Section.data][first : first + 4] = np.array([value], "<i4").view(np.uint8)
+            f[Section.data][place : place + 4] = np.array([value], "<i4").view(np.uint8)
 
         return edit
 
-    for name, values in ("f", (-127, 113)), ("i", (-1, 17, 2**31 - 1, -(2**31))):
+    for place, values in ((0, (-127, 113)), (84, (-1, 17, 2**31 - 1, -(2**31)))):
         for value in values:
-            change("F41", exponent(name, value), SHORTS)
+            change("F39", exponent(place, value), SHORTS)
+    change("F40", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], 0)))
+    change("F40", shape(("y_i", 1), (39,)), SHORTS)
 
-    def orphan(f: ModelFile) -> None:
-        weight = f[Section.tensors]["payload"]
-        weight[f.tensor("b3")] = weight[f.tensor("w3")]
-        f[Section.tensors]["dims"][f.tensor("b3")] = (5, 8, 0, 0, 0, 0, 0, 0)
-        f[Section.tensors]["rank"][f.tensor("b3")] = 2
-        f[Section.tensors]["layout"][f.tensor("b3")] = Layout.k1n16
+    change("F41", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
+    change("F41", lambda f: f[Section.outputs].__setitem__(0, NONE))
 
-    change("F42", orphan)
-    change("F43", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
-    change("F43", lambda f: f[Section.outputs].__setitem__(0, NONE))
-    change("F44", lambda f: f[Section.inputs].__setitem__(0, f.tensor("w1")))
-    change("F44", lambda f: f.__setitem__(Section.outputs, []))
-    change("F44", lambda f: f[Section.outputs].__setitem__(0, f.tensor("w3")))
-    change("F45", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
-    change("F45", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
-    change("F45", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
+    def use(section: Section, name: str, i: int):
+        """Makes a constant, which gets a name, the first input or output."""
+
+        def edit(f: ModelFile) -> None:
+            f[section][0] = f.tensor(name, i)
+            f.rename(Section.tensors, f.tensor(name, i), b"constant")
+
+        return edit
+
+    change("F42", use(Section.inputs, *w1))
+    change("F42", lambda f: f.__setitem__(Section.outputs, []))
+    change("F42", use(Section.outputs, *w3))
+    change("F43", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
+    change("F43", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
+    change("F43", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
 
     def node(name: str, field: str, value: int):
         return lambda f: f[Section.nodes][field].__setitem__(f.node(name), value)
 
-    change("F46", node("c1", "op", 0))
-    change("F46", node("c1", "op", 65535))
-    change("F47", node("c1", "inputs", 1))
-    change("F47", node("double", "inputs", 3))
-    change("F47", node("flat", "inputs", 65535))
-    change("F48", node("c2", "first_edge", 0))
-    change("F48", node("c2", "first_edge", 2**32 - 1))
-    change("F48", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
-    change("F48", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
-    change("F49", node("c2", "attrs", 2**32 - 4))
-    change("F49", node("c2", "attrs_bytes", 0))
-    change("F49", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
-    change("F49", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
+    change("F44", node("c1", "op", 0))
+    change("F44", node("c1", "op", 65535))
+    change("F45", node("c1", "inputs", 1))
+    change("F45", node("double", "inputs", 3))
+    change("F45", node("flat", "inputs", 65535))
+    change("F46", node("scores", "inputs", 4))
+    change("F46", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
+    change("F46", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
+    change("F47", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
+    change("F47", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
 
     def edge(name: str, i: int, value):
         def edit(f: ModelFile) -> None:
-            f.edges(name)[i] = f.tensor(value) if isinstance(value, str) else value
+            f.edges(name)[i] = value if isinstance(value, int) else f.tensor(*value)
 
         return edit
 
-    change("F50", edge("c1", 0, 2**31))
-    change("F50", edge("c1", 0, NONE))  # not optional
-    change("F50", edge("c1", -1, NONE))
-    change("F51", edge("c1", 0, "double"))
-    change("F51", edge("c2", 0, "c2"))
-    change("F52", edge("double", -1, "image"))
-    change("F52", edge("double", -1, "w1"))
-    change("F52", edge("double", -1, "c1"))
-    change("F53", tensor("rows", "dims", (1, 16, 0, 0, 0, 0, 0, 0)))
-    change("F53", tensor("rows", "dtype", DType.int32))
-
-    def other_layout(f: ModelFile) -> None:
-        tensor("w2", "layout", Layout.row)(f)
-
-    change("F54", other_layout)
+    change("F48", edge("c1", 0, 2**31))
+    change("F48", edge("c1", 0, NONE))  # not optional
+    change("F48", edge("c1", -1, NONE))
+    change("F49", edge("c1", 0, ("double",)))
+    change("F49", edge("c2", 0, ("c2",)))
+    change("F50", edge("double", -1, ("image",)))
+    change("F50", edge("double", -1, w1))
+    change("F50", edge("double", -1, ("c1",)))
+    change("F51", shape("rows", (1, 16)))
+    change("F51", tensor("rows", "dtype", DType.int32))
+    change("F52", tensor(("c2", 1), "layout", Layout.row))
 
     def unwritten(f: ModelFile) -> None:
-        extra = f[Section.tensors][f.tensor("rows")].copy()
-        extra["name"] = (0, 0)
-        records = np.append(f[Section.tensors], extra)
-        ends = records["name"]["offset"][-2] + records["name"]["bytes"][-2]
-        records["name"]["offset"][-1] = ends
-        f[Section.tensors] = records
+        f[Section.tensors] = np.append(f[Section.tensors], f[Section.tensors][f.tensor("index")])
+        f[Section.tensors]["name_bytes"][-1] = 0
+        f[Section.dims] = np.append(f[Section.dims], f.dims(f.tensor("index")))
 
-    change("F55", unwritten)
+    change("F53", unwritten)
 
 
 build_cases()
@@ -288,12 +285,12 @@ def test_rule(rule: str, data: bytes, tmp_path: Path) -> None:
     assert caught.value.rule == name
 
 
-def test_payload_checksum_is_checked_on_request(tmp_path: Path) -> None:
-    """F32."""
+def test_data_checksum_is_checked_on_request(tmp_path: Path) -> None:
+    """F22, of the weights."""
     file = bytearray(SAMPLE)
     file[read_field(table_field(Section.data, "offset"))] ^= 1
     load_bytes(bytes(file), tmp_path)
-    with pytest.raises(edgert.IntegrityError, match=r"payload 0.*\[F32\]"):
+    with pytest.raises(edgert.IntegrityError, match=r"'data'.*\[F22\]"):
         load_bytes(bytes(file), tmp_path, verify=True)
 
 
@@ -330,7 +327,7 @@ def test_every_rule_has_a_test_and_stands_in_the_loader() -> None:
     in_source = re.findall(r"^RULE\((F\d+), k(\w+), \"(\w+)\"\)", source, re.MULTILINE)
     errors = {"Io": "ModelIOError"}
     assert {n: (errors.get(e, e + "Error"), name) for n, e, name in in_source} == rules()
-    assert {rule for rule, _ in CASES} | {"F18", "F20", "F32"} == set(rules())
+    assert {rule for rule, _ in CASES} | {"F18", "F20"} == set(rules())
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -367,10 +364,12 @@ def test_shorts_hold_every_element_exactly(tmp_path: Path) -> None:
     model = load_bytes(SHORTS, tmp_path, verify=True)
     found = model.run(x)
     unpacked = unpack(tmp_path / "model.edgert")
-    for name in "fi":
+    for i, name in enumerate("fi"):
         np.testing.assert_array_equal(found[f"y_{name}"], graph.values[name].data)
-        np.testing.assert_array_equal(unpacked.values[name].data, graph.values[name].data)
-    assert ModelFile(SHORTS)[Section.payloads]["bytes"].tolist() == [84, 84]
+        np.testing.assert_array_equal(
+            unpacked.values[unpacked.nodes[i].inputs[1]].data, graph.values[name].data
+        )
+    assert len(ModelFile(SHORTS)[Section.data]) == 84 + 84, "without padding"
     assert model.memory()["weights_repacked"] == 2 * 40 * 4
 
 
@@ -409,7 +408,7 @@ def test_a_constant_may_have_two_layouts(tmp_path: Path) -> None:
 
 def test_names_unfit_for_a_file_are_escaped_or_refused(tmp_path: Path) -> None:
     graph = sample_graph()
-    graph.nodes[0].name = "evil\n\u202e" + "x" * 2000
+    graph.rename("c1", "evil\n\u202e" + "x" * 2000, graph.nodes)
     model = load_bytes(pack(graph), tmp_path)
     assert model.plan()[0].step.startswith(r"evil\n\u202exxx")
     graph.values["a\nb"] = graph.values["image"]

@@ -82,11 +82,9 @@ RECORD(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output)
 RECORD(QPoolAttrs, pool, x_zero, x_scale, output)
 RECORD(FileHeader, magic, version, endian, file_bytes, sections, header_crc, reserved)
 RECORD(SectionRecord, id, crc, offset, bytes)
-RECORD(StringRef, offset, bytes)
-RECORD(MetadataRecord, key, value)
-RECORD(TensorRecord, name, dtype, layout, rank, reserved, payload, dims)
-RECORD(PayloadRecord, offset, bytes, encoding, crc)
-RECORD(NodeRecord, name, op, inputs, first_edge, attrs, attrs_bytes)
+RECORD(MetadataRecord, key_bytes, value_bytes)
+RECORD(TensorRecord, payload, name_bytes, dtype, layout, encoding, rank, reserved)
+RECORD(NodeRecord, op, inputs)
 #undef RECORD
 
 py::dict records() {
@@ -95,7 +93,6 @@ py::dict records() {
   d["SectionRecord"] = Format<SectionRecord>::of();
   d["MetadataRecord"] = Format<MetadataRecord>::of();
   d["TensorRecord"] = Format<TensorRecord>::of();
-  d["PayloadRecord"] = Format<PayloadRecord>::of();
   d["NodeRecord"] = Format<NodeRecord>::of();
   return d;
 }

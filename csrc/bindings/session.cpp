@@ -180,21 +180,23 @@ class PySession {
     return dict;
   }
 
-  // (node, operator, kernel, layout of the weight, output shape, output dtype, bytes of constants)
+  // (result, operator, kernel, layout of the weight, output shape, output dtype, bytes of
+  // constants)
   py::list plan() const {
     const Model& model = session_->model();
     py::list list;
     for (size_t i = 0; i < model.nodes.size(); ++i) {
       const Node& node = model.nodes[i];
-      const TensorType& type = model.tensors[node.output].type;
+      const Tensor& output = model.tensors[node.output];
       size_t constant_bytes = 0;
       for (uint32_t t : node.inputs)
         if (t != kNone) constant_bytes += model.tensors[t].data_bytes;
       const bool weighted = op_def(node.op).weight_layout != nullptr && node.inputs.size() > 1 &&
                             model.tensors[node.inputs[1]].data != nullptr;
-      list.append(py::make_tuple(node.name, op_name(node.op), session_->steps()[i].kernel,
+      list.append(py::make_tuple(output.name, op_name(node.op), session_->steps()[i].kernel,
                                  weighted ? layout_name(model.tensors[node.inputs[1]].layout) : "",
-                                 shape_tuple(type.shape), dtype_name(type.dtype), constant_bytes));
+                                 shape_tuple(output.type.shape), dtype_name(output.type.dtype),
+                                 constant_bytes));
     }
     return list;
   }

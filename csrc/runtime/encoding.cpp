@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "schema/format.h"
+
 namespace edgert {
 namespace {
 
@@ -37,6 +39,10 @@ std::optional<uint64_t> payload_bytes(const TensorType& type, Layout layout, Enc
   if (layout != Layout::row || elements == 0) return std::nullopt;
   if (type.dtype != DType::i32 && type.dtype != DType::f32) return std::nullopt;
   return sizeof(int32_t) + elements * sizeof(int16_t);
+}
+
+uint64_t payload_alignment(Encoding encoding) {
+  return encoding == Encoding::plain ? kPayloadAlignment : 1;
 }
 
 ExponentRange exponent_range(DType dtype) {

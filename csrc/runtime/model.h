@@ -13,15 +13,14 @@
 namespace edgert {
 
 struct Tensor {
-  std::string name;
+  std::string name;  // empty if a constant is no output
   TensorType type;
   Layout layout = Layout::row;
   const std::byte* data = nullptr;  // a constant's elements; null for activations
   size_t data_bytes = 0;            // that they take in the file
 };
 
-struct Node {
-  std::string name;
+struct Node {  // named as the tensor that it writes
   Op op;
   std::vector<uint32_t> inputs;  // tensor indices, kNone for an absent optional one
   uint32_t output;
@@ -37,7 +36,7 @@ struct Model {
 
   std::unique_ptr<MappedFile> file;      // keeps the constants alive,
   std::vector<Buffer> decoded;           // and these those that the file holds encoded
-  std::vector<uint64_t> metadata_bytes;  // private copy of everything in the file but the payloads
+  std::vector<uint64_t> metadata_bytes;  // private copy of everything in the file but `data`
 };
 
 }  // namespace edgert

@@ -48,36 +48,34 @@ RULE(F22, kIntegrity, "CHECKSUM")
 RULE(F23, kFormat, "STRINGS")
 RULE(F24, kFormat, "NAME")
 RULE(F25, kFormat, "DUPLICATE")
-RULE(F26, kUnsupported, "ENCODING")
-RULE(F27, kFormat, "ALIGN")
-RULE(F28, kFormat, "RANGE")
-RULE(F29, kFormat, "OVERLAP")
-RULE(F30, kFormat, "HOLE")
-RULE(F31, kFormat, "RESERVED")
-RULE(F32, kIntegrity, "CHECKSUM")
-RULE(F33, kFormat, "DTYPE")
-RULE(F34, kFormat, "LAYOUT")
-RULE(F35, kLimit, "RANK")
-RULE(F36, kFormat, "RESERVED")
-RULE(F37, kFormat, "SHAPE")
-RULE(F38, kLimit, "OVERFLOW")
-RULE(F39, kFormat, "INDEX")
-RULE(F40, kFormat, "SIZE")
-RULE(F41, kFormat, "EXPONENT")
-RULE(F42, kFormat, "HOLE")
-RULE(F43, kFormat, "INDEX")
-RULE(F44, kFormat, "IO")
-RULE(F45, kFormat, "DUPLICATE")
-RULE(F46, kUnsupported, "OP")
-RULE(F47, kFormat, "ARITY")
-RULE(F48, kFormat, "EDGES")
-RULE(F49, kFormat, "ATTR")
-RULE(F50, kFormat, "INDEX")
-RULE(F51, kFormat, "ORDER")
-RULE(F52, kFormat, "WRITER")
-RULE(F53, kFormat, "SHAPE")
-RULE(F54, kFormat, "LAYOUT")
-RULE(F55, kFormat, "IO")
+RULE(F26, kFormat, "DTYPE")
+RULE(F27, kFormat, "LAYOUT")
+RULE(F28, kUnsupported, "ENCODING")
+RULE(F29, kLimit, "RANK")
+RULE(F30, kFormat, "RESERVED")
+RULE(F31, kFormat, "DIMS")
+RULE(F32, kFormat, "SHAPE")
+RULE(F33, kLimit, "OVERFLOW")
+RULE(F34, kFormat, "INDEX")
+RULE(F35, kFormat, "LAYOUT")
+RULE(F36, kFormat, "SIZE")
+RULE(F37, kFormat, "RANGE")
+RULE(F38, kFormat, "RESERVED")
+RULE(F39, kFormat, "EXPONENT")
+RULE(F40, kFormat, "TRAILING")
+RULE(F41, kFormat, "INDEX")
+RULE(F42, kFormat, "IO")
+RULE(F43, kFormat, "DUPLICATE")
+RULE(F44, kUnsupported, "OP")
+RULE(F45, kFormat, "ARITY")
+RULE(F46, kFormat, "EDGES")
+RULE(F47, kFormat, "ATTR")
+RULE(F48, kFormat, "INDEX")
+RULE(F49, kFormat, "ORDER")
+RULE(F50, kFormat, "WRITER")
+RULE(F51, kFormat, "SHAPE")
+RULE(F52, kFormat, "LAYOUT")
+RULE(F53, kFormat, "IO")
 #undef RULE
 
 [[noreturn]]
@@ -176,7 +174,6 @@ class Reader {
     read_section_table();
     read_metadata_bytes();
     read_metadata();
-    read_payloads();
     read_tensors();
     read_interface();
     read_nodes();
@@ -284,7 +281,6 @@ class Reader {
       if (found[i].bytes % kSections[i].record_bytes != 0)
         fail(F19, "section '%s' has %llu bytes, no multiple of %zu", kSections[i].name,
              ull{found[i].bytes}, kSections[i].record_bytes);
-    if (found[k_data - 1].crc != 0) fail(F9, "the checksum of section 'data' is not zero");
     const uint64_t nodes = found[k_nodes - 1].bytes / sizeof(NodeRecord);
     if (nodes > kMaxNodes) fail(F20, "%llu nodes, the limit is %u", ull{nodes}, kMaxNodes);
     std::memcpy(table_, found.data(), sizeof table_);
@@ -303,20 +299,24 @@ class Reader {
       if (crc32(data, section.bytes) != section.crc)
         fail(F22, "the checksum of section '%s' is wrong: the file is damaged", kSections[i].name);
     }
+    const SectionRecord& data = table_[k_data - 1];
+    if (verify_ == Verify::kFull && crc32(file() + data.offset, data.bytes) != data.crc)
+      fail(F22, "the checksum of section 'data' is wrong: the file is damaged");
   }
 
-  // The strings lie in the order of the records that refer to them, without gaps.
-  std::string_view next_string(const StringRef& ref, const char* what, size_t index) {
-    const uint64_t size = table_[k_strings - 1].bytes;
-    if (ref.offset != strings_end_ || ref.bytes > size - strings_end_)
-      fail(F23, "%s %zu: the string (%u bytes at %u) does not continue the %llu bytes before it",
-           what, index, ref.bytes, ref.offset, ull{strings_end_});
-    strings_end_ += ref.bytes;
-    return {reinterpret_cast<const char*>(section_data(k_strings)) + ref.offset, ref.bytes};
+  // The strings lie in the order of the records that have them, without gaps.
+  std::string_view next_string(uint32_t bytes, const char* what, size_t index) {
+    const uint64_t left = table_[k_strings - 1].bytes - strings_end_;
+    if (bytes > left)
+      fail(F23, "%s %zu: the string has %u bytes, section 'strings' %llu more", what, index, bytes,
+           ull{left});
+    const char* const text = reinterpret_cast<const char*>(section_data(k_strings));
+    strings_end_ += bytes;
+    return {text + strings_end_ - bytes, bytes};
   }
 
-  std::string next_name(const StringRef& ref, const char* what, size_t index) {
-    const std::string_view name = next_string(ref, what, index);
+  std::string next_name(uint32_t bytes, const char* what, size_t index) {
+    const std::string_view name = next_string(bytes, what, index);
     if (name.size() > kMaxNameBytes)
       fail(F24, "%s %zu: the name has %zu bytes, the limit is %u", what, index, name.size(),
            kMaxNameBytes);
@@ -330,8 +330,8 @@ class Reader {
     std::unordered_set<std::string> keys;
     size_t i = 0;
     for (const MetadataRecord& record : records<MetadataRecord>(k_metadata)) {
-      std::string key = next_name(record.key, "metadata", i);
-      const std::string_view value = next_string(record.value, "metadata", i);
+      std::string key = next_name(record.key_bytes, "metadata", i);
+      const std::string_view value = next_string(record.value_bytes, "metadata", i);
       if (key.empty()) fail(F24, "metadata %zu: the key is empty", i);
       if (!is_clean_text(value, true))
         fail(F24, "metadata '%s': the value %s is not plain text in UTF-8", key.c_str(),
@@ -342,100 +342,92 @@ class Reader {
     }
   }
 
-  void read_payloads() {
-    const SectionRecord& data = table_[k_data - 1];
-    uint64_t end = data.offset;  // of the payloads so far, with their padding
-    size_t i = 0;
-    for (const PayloadRecord& payload : records<PayloadRecord>(k_payloads)) {
-      if (!is_encoding(payload.encoding))
-        fail(F26, "payload %zu has encoding %u, unknown to this version of edgert", i,
-             payload.encoding);
-      if (payload.offset % kPayloadAlignment != 0)
-        fail(F27, "payload %zu starts at %llu, no multiple of %u", i, ull{payload.offset},
-             kPayloadAlignment);
-      if (payload.offset < data.offset || payload.offset > file_bytes() ||
-          payload.bytes > file_bytes() - payload.offset)
-        fail(F28, "payload %zu (%llu bytes at %llu) does not lie in section 'data'", i,
-             ull{payload.bytes}, ull{payload.offset});
-      if (payload.offset < end)
-        fail(F29, "payload %zu starts at %llu, before the end of the one before it at %llu", i,
-             ull{payload.offset}, ull{end});
-      if (payload.offset > end)
-        fail(F30, "payload %zu starts at %llu, expected %llu", i, ull{payload.offset}, ull{end});
-      const uint64_t used = payload.offset + payload.bytes;
-      end = round_up64(used, kPayloadAlignment);
-      if (end > file_bytes())
-        fail(F28, "the padding of payload %zu does not lie in section 'data'", i);
-      if (!all_zero(file() + used, end - used))
-        fail(F31, "the padding behind payload %zu is not zero", i);
-      if (verify_ == Verify::kFull && crc32(file() + payload.offset, payload.bytes) != payload.crc)
-        fail(F32, "the checksum of payload %zu is wrong: the file is damaged", i);
-      ++i;
-    }
-    if (end != file_bytes())
-      fail(F30, "%llu bytes behind the last payload", ull{file_bytes() - end});
-  }
-
   void read_tensors() {
-    const Records<PayloadRecord> payloads = records<PayloadRecord>(k_payloads);
     const Records<TensorRecord> tensors = records<TensorRecord>(k_tensors);
-    std::vector<bool> used(payloads.count, false);
     model_->tensors.reserve(tensors.count);
+    data_end_ = table_[k_data - 1].offset;
     for (size_t i = 0; i < tensors.count; ++i) {
-      const TensorRecord& record = tensors[i];
       Tensor tensor;
-      tensor.name = next_name(record.name, "tensor", i);
-      const char* const name = tensor.name.c_str();
-      const bool constant = record.payload != kNone;
-      if (!is_dtype(record.dtype)) fail(F33, "tensor %zu '%s' has dtype %d", i, name, record.dtype);
-      tensor.type.dtype = static_cast<DType>(record.dtype);
-      if (!is_layout(record.layout))
-        fail(F34, "tensor %zu '%s' has layout %d", i, name, record.layout);
-      tensor.layout = static_cast<Layout>(record.layout);
-      if (!constant && tensor.layout != Layout::row)
-        fail(F34, "tensor %zu '%s' is no constant but has layout %s", i, name,
-             layout_name(tensor.layout));
-      if (record.rank > kMaxRank)
-        fail(F35, "tensor %zu '%s' has rank %d, the limit is %d", i, name, record.rank, kMaxRank);
-      if (record.reserved != 0)
-        fail(F36, "tensor %zu '%s': a reserved member is not zero", i, name);
-      tensor.type.shape.rank = record.rank;
-      for (int axis = 0; axis < kMaxRank; ++axis) {
-        const int32_t dim = record.dims[axis];
-        if (axis < record.rank ? dim < 0 : dim != 0)
-          fail(F37, "tensor %zu '%s': dimension %d is %d", i, name, axis, dim);
-        tensor.type.shape[axis] = dim;
-      }
-      if (!in_bounds(tensor.type))
-        fail(F38, "tensor %zu '%s', %s, is too large", i, name, describe(tensor.type).c_str());
-      if (constant) {
-        if (record.payload >= payloads.count)
-          fail(F39, "tensor %zu '%s' has payload %u of %zu", i, name, record.payload,
-               payloads.count);
-        const PayloadRecord& payload = payloads[record.payload];
-        const Encoding encoding = static_cast<Encoding>(payload.encoding);
-        const std::optional<uint64_t> bytes = payload_bytes(tensor.type, tensor.layout, encoding);
-        if (!bytes)
-          fail(F34, "tensor %zu '%s', %s, cannot have layout %s and encoding %s", i, name,
-               describe(tensor.type).c_str(), layout_name(tensor.layout), encoding_name(encoding));
-        if (payload.bytes != *bytes)
-          fail(F40, "tensor %zu '%s', %s in layout %s, has %llu bytes, expected %llu", i, name,
-               describe(tensor.type).c_str(), layout_name(tensor.layout), ull{payload.bytes},
-               ull{*bytes});
-        tensor.data = file() + payload.offset;
-        tensor.data_bytes = payload.bytes;
-        if (encoding == Encoding::shorts) {
-          // One tensor each: what is decoded stays below twice the file.
-          if (used[record.payload])
-            fail(F39, "tensor %zu '%s' shares its encoded payload %u", i, name, record.payload);
-          decode(i, &tensor);
-        }
-        used[record.payload] = true;
-      }
+      tensor.name = next_name(tensors[i].name_bytes, "tensor", i);
+      read_type(tensors[i], i, &tensor);
+      if (tensors[i].payload != kNone) read_elements(tensors, i, &tensor);
       model_->tensors.push_back(std::move(tensor));
     }
-    for (size_t i = 0; i < used.size(); ++i)
-      if (!used[i]) fail(F42, "payload %zu belongs to no tensor", i);
+    if (strings_end_ != table_[k_strings - 1].bytes)
+      fail(F23, "section 'strings' has more bytes than the names use");
+    if (dims_end_ != records<int32_t>(k_dims).count)
+      fail(F31, "section 'dims' has more entries than the tensors use");
+    if (data_end_ != file_bytes())
+      fail(F40, "%llu bytes behind the last payload", ull{file_bytes() - data_end_});
+  }
+
+  void read_type(const TensorRecord& record, size_t i, Tensor* tensor) {
+    const char* const name = tensor->name.c_str();
+    const bool constant = record.payload != kNone;
+    if (!is_dtype(record.dtype)) fail(F26, "tensor %zu '%s' has dtype %d", i, name, record.dtype);
+    tensor->type.dtype = static_cast<DType>(record.dtype);
+    if (!is_layout(record.layout))
+      fail(F27, "tensor %zu '%s' has layout %d", i, name, record.layout);
+    tensor->layout = static_cast<Layout>(record.layout);
+    if (!constant && tensor->layout != Layout::row)
+      fail(F27, "tensor %zu '%s' is no constant but has layout %s", i, name,
+           layout_name(tensor->layout));
+    if (!is_encoding(record.encoding))
+      fail(F28, "tensor %zu '%s' has encoding %d, unknown to this version of edgert", i, name,
+           record.encoding);
+    if (record.rank > kMaxRank)
+      fail(F29, "tensor %zu '%s' has rank %d, the limit is %d", i, name, record.rank, kMaxRank);
+    if (record.reserved != 0 || (!constant && record.encoding != 0))
+      fail(F30, "tensor %zu '%s': a reserved member is not zero", i, name);
+    const Records<int32_t> dims = records<int32_t>(k_dims);
+    if (record.rank > dims.count - dims_end_)
+      fail(F31, "tensor %zu '%s' has rank %d, section 'dims' %zu more entries", i, name,
+           record.rank, dims.count - dims_end_);
+    tensor->type.shape.rank = record.rank;
+    for (int axis = 0; axis < record.rank; ++axis) {
+      const int32_t dim = dims[dims_end_++];
+      if (dim < 0) fail(F32, "tensor %zu '%s': dimension %d is %d", i, name, axis, dim);
+      tensor->type.shape[axis] = dim;
+    }
+    if (!in_bounds(tensor->type))
+      fail(F33, "tensor %zu '%s', %s, is too large", i, name, describe(tensor->type).c_str());
+  }
+
+  // Finds the elements of a constant: behind those of the constants before it, or theirs.
+  void read_elements(const Records<TensorRecord>& tensors, size_t i, Tensor* tensor) {
+    const TensorRecord& record = tensors[i];
+    const char* const name = tensor->name.c_str();
+    const std::string type = describe(tensor->type);
+    const Encoding encoding = static_cast<Encoding>(record.encoding);
+    const uint32_t owner = record.payload;
+    if (owner > i || tensors[owner].payload != owner)
+      fail(F34, "tensor %zu '%s' has the elements of tensor %u, no constant before it with its own",
+           i, name, owner);
+    // Encoded elements belong to one tensor: what is decoded stays below twice the file.
+    if (owner < i && (encoding != Encoding::plain || tensors[owner].encoding != record.encoding))
+      fail(F34, "tensor %zu '%s' shares the encoded elements of tensor %u", i, name, owner);
+    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->layout, encoding);
+    if (!bytes)
+      fail(F35, "tensor %zu '%s', %s, cannot have layout %s and encoding %s", i, name, type.c_str(),
+           layout_name(tensor->layout), encoding_name(encoding));
+    tensor->data_bytes = *bytes;
+    if (owner < i) {
+      const Tensor& other = model_->tensors[owner];
+      if (other.data_bytes != *bytes)
+        fail(F36, "tensor %zu '%s', %s in layout %s, shares %zu bytes, expected %llu", i, name,
+             type.c_str(), layout_name(tensor->layout), other.data_bytes, ull{*bytes});
+      tensor->data = other.data;
+      return;
+    }
+    const uint64_t begin = round_up64(data_end_, payload_alignment(encoding));
+    if (begin > file_bytes() || *bytes > file_bytes() - begin)
+      fail(F37, "tensor %zu '%s', %s in layout %s: %llu bytes at %llu do not lie in section 'data'",
+           i, name, type.c_str(), layout_name(tensor->layout), ull{*bytes}, ull{begin});
+    if (!all_zero(file() + data_end_, begin - data_end_))
+      fail(F38, "tensor %zu '%s': the padding before its elements is not zero", i, name);
+    tensor->data = file() + begin;
+    data_end_ = begin + *bytes;
+    if (encoding == Encoding::shorts) decode(i, tensor);
   }
 
   // Puts the elements that a constant has in the file as `shorts` into private memory.
@@ -444,7 +436,7 @@ class Reader {
     std::memcpy(&exponent, tensor->data, sizeof exponent);
     const ExponentRange range = exponent_range(tensor->type.dtype);
     if (exponent < range.least || exponent > range.most)
-      fail(F41, "tensor %zu '%s', %s, has the exponent %d, expected %d to %d", i,
+      fail(F39, "tensor %zu '%s', %s, has the exponent %d, expected %d to %d", i,
            tensor->name.c_str(), describe(tensor->type).c_str(), exponent, range.least, range.most);
     model_->decoded.push_back(
         decode_shorts(tensor->type, exponent, tensor->data + sizeof exponent));
@@ -456,14 +448,14 @@ class Reader {
     for (size_t i = 0; i < defined_.size(); ++i) defined_[i] = model_->tensors[i].data != nullptr;
     model_->inputs = read_indices(k_inputs, "input");
     for (uint32_t t : model_->inputs) {
-      if (defined_[t]) fail(F44, "input '%s' is a constant", model_->tensors[t].name.c_str());
+      if (defined_[t]) fail(F42, "input '%s' is a constant", model_->tensors[t].name.c_str());
       defined_[t] = true;
     }
     model_->outputs = read_indices(k_outputs, "output");
-    if (model_->outputs.empty()) fail(F44, "the model has no outputs");
+    if (model_->outputs.empty()) fail(F42, "the model has no outputs");
     for (uint32_t t : model_->outputs)
       if (model_->tensors[t].layout != Layout::row)
-        fail(F44, "output '%s' has layout %s", model_->tensors[t].name.c_str(),
+        fail(F42, "output '%s' has layout %s", model_->tensors[t].name.c_str(),
              layout_name(model_->tensors[t].layout));
   }
 
@@ -472,10 +464,10 @@ class Reader {
     std::unordered_set<std::string_view> names;
     for (uint32_t t : records<uint32_t>(section)) {
       if (t >= model_->tensors.size())
-        fail(F43, "%s %zu is tensor %u of %zu", role, indices.size(), t, model_->tensors.size());
+        fail(F41, "%s %zu is tensor %u of %zu", role, indices.size(), t, model_->tensors.size());
       const std::string& name = model_->tensors[t].name;
       if (name.empty()) fail(F24, "%s %zu has no name", role, indices.size());
-      if (!names.insert(name).second) fail(F45, "two %ss have the name '%s'", role, name.c_str());
+      if (!names.insert(name).second) fail(F43, "two %ss have the name '%s'", role, name.c_str());
       indices.push_back(t);
     }
     return indices;
@@ -486,69 +478,62 @@ class Reader {
     model_->nodes.reserve(nodes.count);
     for (size_t i = 0; i < nodes.count; ++i) read_node(nodes[i], i);
     if (edges_end_ != records<uint32_t>(k_edges).count)
-      fail(F48, "section 'edges' has more entries than the nodes use");
+      fail(F46, "section 'edges' has more entries than the nodes use");
     if (attrs_end_ != table_[k_attrs - 1].bytes)
-      fail(F49, "section 'attrs' has more bytes than the nodes use");
-    if (strings_end_ != table_[k_strings - 1].bytes)
-      fail(F23, "section 'strings' has more bytes than the names use");
+      fail(F47, "section 'attrs' has more bytes than the nodes use");
     for (size_t t = 0; t < defined_.size(); ++t)
       if (!defined_[t])
-        fail(F55, "tensor %zu '%s' is never written", t, model_->tensors[t].name.c_str());
+        fail(F53, "tensor %zu '%s' is never written", t, model_->tensors[t].name.c_str());
   }
 
   void read_node(const NodeRecord& record, size_t i) {
     Node node;
-    node.name = next_name(record.name, "node", i);
-    const char* const name = node.name.c_str();
     node.op = static_cast<Op>(record.op);
     const size_t expected_attrs = attrs_bytes(node.op);  // zero: no such operator
     if (expected_attrs == 0)
-      fail(F46, "node %zu '%s': operator %d is unknown to this version of edgert", i, name,
-           record.op);
+      fail(F44, "node %zu: operator %d is unknown to this version of edgert", i, record.op);
     const Arity arity = op_arity(node.op);
     if (record.inputs < arity.min || record.inputs > arity.max)
-      fail(F47, "node %zu '%s': %s has %d inputs, expected %d to %d", i, name, op_name(node.op),
-           record.inputs, arity.min, arity.max);
+      fail(F45, "node %zu: %s has %d inputs, expected %d to %d", i, op_name(node.op), record.inputs,
+           arity.min, arity.max);
 
     const Records<uint32_t> edges = records<uint32_t>(k_edges);
-    if (record.first_edge != edges_end_ || edges.count - edges_end_ < record.inputs + size_t{1})
-      fail(F48, "node %zu '%s': %d inputs and an output at edge %u do not continue the %zu before",
-           i, name, record.inputs, record.first_edge, edges_end_);
+    if (edges.count - edges_end_ < record.inputs + size_t{1})
+      fail(F46, "node %zu: %d inputs and an output, section 'edges' has %zu more entries", i,
+           record.inputs, edges.count - edges_end_);
     const uint32_t* const inputs = edges.data + edges_end_;
     edges_end_ += record.inputs + size_t{1};
-    if (record.attrs != attrs_end_ || record.attrs_bytes != expected_attrs ||
-        table_[k_attrs - 1].bytes - attrs_end_ < expected_attrs)
-      fail(F49, "node %zu '%s': %u bytes of attributes at %u, expected %zu at %llu", i, name,
-           record.attrs_bytes, record.attrs, expected_attrs, ull{attrs_end_});
+    if (table_[k_attrs - 1].bytes - attrs_end_ < expected_attrs)
+      fail(F47, "node %zu: %zu bytes of attributes, section 'attrs' has %llu more", i,
+           expected_attrs, ull{table_[k_attrs - 1].bytes - attrs_end_});
     node.attrs = section_data(k_attrs) + attrs_end_;
     attrs_end_ += expected_attrs;
 
+    node.output = inputs[record.inputs];
+    require_tensor(node.output, i);
+    const Tensor& output = model_->tensors[node.output];
+    const char* const name = output.name.c_str();  // of the node, too
     std::vector<const TensorType*> types(record.inputs, nullptr);
     for (int k = 0; k < record.inputs; ++k) {
       const uint32_t t = inputs[k];
       if (t == kNone && k >= arity.min) continue;
-      require_tensor(t, i, name);
+      require_tensor(t, i);
       if (!defined_[t])
-        fail(F51, "node %zu '%s' reads tensor %u '%s' before it is written", i, name, t,
+        fail(F49, "node %zu '%s' reads tensor %u '%s' before it is written", i, name, t,
              model_->tensors[t].name.c_str());
       types[k] = &model_->tensors[t].type;
     }
     node.inputs.assign(inputs, inputs + record.inputs);
-    node.output = inputs[record.inputs];
-    require_tensor(node.output, i, name);
-    const Tensor& output = model_->tensors[node.output];
     if (defined_[node.output])
-      fail(F52, "node %zu '%s' writes tensor %u '%s', which has a value already", i, name,
-           node.output, output.name.c_str());
+      fail(F50, "node %zu writes tensor %u '%s', which has a value already", i, node.output, name);
     defined_[node.output] = true;
 
     const OpDef& op = op_def(node.op);
-    const NodeTypes node_types(node.op, node.name, std::move(types), node.attrs);
+    const NodeTypes node_types(node.op, output.name, std::move(types), node.attrs);
     const TensorType inferred = op.infer(node_types);
     if (inferred != output.type)
-      fail(F53, "node %zu '%s': %s gives %s, but tensor %u '%s' is declared as %s", i, name,
-           op_name(node.op), describe(inferred).c_str(), node.output, output.name.c_str(),
-           describe(output.type).c_str());
+      fail(F51, "node %zu '%s': %s gives %s, but the tensor is declared as %s", i, name,
+           op_name(node.op), describe(inferred).c_str(), describe(output.type).c_str());
     for (int k = 0; k < record.inputs; ++k) {
       if (inputs[k] == kNone) continue;
       const Tensor& tensor = model_->tensors[inputs[k]];
@@ -556,15 +541,15 @@ class Reader {
       const Layout layout =
           k == 1 && op.weight_layout != nullptr ? op.weight_layout(node_types) : Layout::row;
       if (tensor.layout != layout)
-        fail(F54, "node %zu '%s': constant '%s' has layout %s, expected %s", i, name,
-             tensor.name.c_str(), layout_name(tensor.layout), layout_name(layout));
+        fail(F52, "node %zu '%s': input %d, a constant, has layout %s, expected %s", i, name, k,
+             layout_name(tensor.layout), layout_name(layout));
     }
     model_->nodes.push_back(std::move(node));
   }
 
-  void require_tensor(uint32_t t, size_t node, const char* name) const {
+  void require_tensor(uint32_t t, size_t node) const {
     if (t >= model_->tensors.size())
-      fail(F50, "node %zu '%s' refers to tensor %u of %zu", node, name, t, model_->tensors.size());
+      fail(F48, "node %zu refers to tensor %u of %zu", node, t, model_->tensors.size());
   }
 
   const Verify verify_;
@@ -574,8 +559,10 @@ class Reader {
   uint64_t metadata_begin_ = 0;         // where the first section starts
   // How far the sections that records refer to have been used, in bytes or entries.
   uint64_t strings_end_ = 0;
+  size_t dims_end_ = 0;
   size_t edges_end_ = 0;
   uint64_t attrs_end_ = 0;
+  uint64_t data_end_ = 0;  // as an offset in the file
   std::vector<bool>
       defined_;  // tensors that have a value: constants, inputs, outputs of nodes so far
 };

@@ -120,7 +120,7 @@ void NodeTypes::require_unused_zero(const int32_t (&values)[kMaxRank],
 void BindContext::fail(const char* rule, const char* text, ...) const {
   va_list args;
   va_start(args, text);
-  fail_node(node.op, node.name, rule, text, args);
+  fail_node(node.op, output().name, rule, text, args);
 }
 
 const std::byte* BindContext::constant(size_t i, Layout layout) const {

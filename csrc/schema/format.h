@@ -33,49 +33,36 @@ struct FileHeader {  // 48 bytes, at offset 0; the section table follows
 
 struct SectionRecord {  // sections lie in the order of their ids, which are those of sections.def
   uint32_t id;
-  uint32_t crc;  // CRC-32 of the section's bytes; zero for `data`, whose payloads have their own
+  uint32_t crc;  // CRC-32 of the section's bytes
   uint64_t offset;
   uint64_t bytes;
 };
 
-struct StringRef {  // UTF-8 in the section `strings`
-  uint32_t offset;
-  uint32_t bytes;
-};
+// What records refer to in other sections lies there in the order of the records, without gaps, so
+// that they state sizes only.
 
-struct MetadataRecord {
-  StringRef key;
-  StringRef value;
+struct MetadataRecord {  // the next two of `strings`
+  uint32_t key_bytes;
+  uint32_t value_bytes;
 };
 
 struct TensorRecord {
-  StringRef name;
+  uint32_t payload;     // the constant that has the elements, this one or one before it; else kNone
+  uint16_t name_bytes;  // the next of `strings`
   uint8_t dtype;
   uint8_t layout;
-  uint8_t rank;
-  uint8_t reserved;        // zero
-  uint32_t payload;        // first payload of a constant, kNone for an activation
-  int32_t dims[kMaxRank];  // the logical shape; unused entries are zero
+  uint8_t encoding;   // how `data` holds the elements
+  uint8_t rank;       // the logical shape: the next of `dims`
+  uint16_t reserved;  // zero
 };
 
-struct PayloadRecord {
-  uint64_t offset;  // from the start of the file, a multiple of kPayloadAlignment
-  uint64_t bytes;
-  uint32_t encoding;  // of encodings.def
-  uint32_t crc;       // CRC-32 of the bytes
-};
-
-struct NodeRecord {  // in topological order
-  StringRef name;
+struct NodeRecord {  // in topological order; its attribute record is the next in `attrs`
   uint16_t op;
-  uint16_t inputs;
-  uint32_t first_edge;  // in the section `edges`: the inputs' tensor indices, then the output's
-  uint32_t attrs;       // offset in the section `attrs`
-  uint32_t attrs_bytes;
+  uint16_t inputs;  // their tensor indices, then the output's, are the next of `edges`
 };
 
 static_assert(sizeof(FileHeader) == 48 && sizeof(SectionRecord) == 24, "file records changed");
-static_assert(sizeof(MetadataRecord) == 16 && sizeof(TensorRecord) == 48, "file records changed");
-static_assert(sizeof(PayloadRecord) == 24 && sizeof(NodeRecord) == 24, "file records changed");
+static_assert(sizeof(MetadataRecord) == 8 && sizeof(TensorRecord) == 12, "file records changed");
+static_assert(sizeof(NodeRecord) == 4, "file records changed");
 
 }  // namespace edgert

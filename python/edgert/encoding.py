@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgert import schema
 from edgert.schema import Encoding
 
-_LEAST_ELEMENTS = 32  # for less, the alignment of payloads takes what is saved
+_HEAD_BYTES = 4  # the exponent of shorts
+_LEAST_ELEMENTS = 3  # of which shorts take less than the elements themselves
 _LARGEST = 2**15 - 1
 _EXPONENTS = {np.dtype(np.int32): (0, 16), np.dtype(np.float32): (-126, 112)}
+
+
+def alignment(encoding: Encoding) -> int:
+    """What the offset of a payload is a multiple of."""
+    return schema.PAYLOAD_ALIGNMENT if encoding == Encoding.plain else 1
+
+
+def payload_bytes(encoding: Encoding, dtype: np.dtype, count: int) -> int:
+    """What the payload of so many elements takes."""
+    return count * dtype.itemsize if encoding == Encoding.plain else _HEAD_BYTES + 2 * count
 
 
 def encode(data: np.ndarray) -> tuple[Encoding, np.ndarray]:
@@ -27,7 +39,7 @@ def decode(encoding: Encoding, stored: bytes, dtype: np.dtype) -> np.ndarray:
     if encoding == Encoding.plain:
         return np.frombuffer(stored, dtype)
     exponent = int(np.frombuffer(stored, "<i4", count=1)[0])
-    shorts = np.frombuffer(stored, "<i2", offset=4)
+    shorts = np.frombuffer(stored, "<i2", offset=_HEAD_BYTES)
     return np.ldexp(shorts.astype(np.float64), exponent).astype(dtype)
 
 

@@ -24,9 +24,9 @@ class TensorInfo(NamedTuple):
 class PlanStep(NamedTuple):
     """One step of a run.
 
-    ``step`` is the node's name, ``op`` its operator, ``kernel`` the code that was chosen for this
-    CPU, ``shape`` and ``dtype`` those of the result, ``layout`` that of the weight in the file (""
-    if there is none) and ``bytes`` the size of the constants that the step reads.
+    ``step`` is the name of its result, ``shape`` and ``dtype`` are those of the result, ``op`` is
+    its operator, ``kernel`` the code that was chosen for this CPU, ``layout`` that of the weight in
+    the file ("" if there is none) and ``bytes`` the size of the constants that the step reads.
     """
 
     step: str

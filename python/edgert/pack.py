@@ -8,11 +8,13 @@ import os
 import secrets
 import stat
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from edgert import _core, ir, schema
-from edgert.encoding import encode
+from edgert.encoding import alignment, encode
 from edgert.errors import FormatError, ModelIOError
 from edgert.schema import DType, Encoding, Layout, Section
 
@@ -83,13 +85,20 @@ def to_layout(data: np.ndarray, layout: Layout) -> np.ndarray:
     return np.ascontiguousarray(padded.reshape(panels, 16, k).transpose(0, 2, 1))
 
 
-def from_layout(stored: np.ndarray, layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
-    """The constant of a shape whose elements :func:`to_layout` has stored."""
+def places(shape: tuple[int, ...], layout: Layout) -> np.ndarray:
+    """For each element that :func:`to_layout` stores of a constant the index in its shape.
+
+    That of padding is -1.
+    """
     order = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64).reshape(shape) + 1
-    places = to_layout(order, layout).reshape(-1)
-    constant = np.empty(order.size, stored.dtype)
-    constant[places[places > 0] - 1] = stored[places > 0]
-    return constant.reshape(shape)
+    return to_layout(order, layout).reshape(-1) - 1
+
+
+class _Tensor(NamedTuple):
+    """A tensor as the file has it: the constants in each layout that a reader of them wants."""
+
+    name: str
+    layout: Layout = Layout.row
 
 
 class _Packer:
@@ -98,127 +107,125 @@ class _Packer:
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
         self.strings = bytearray()
-        self.tensors: list[tuple] = []
-        self.tensor_index: dict[tuple[str, Layout], int] = {}
-        self.payloads: list[tuple[Encoding, np.ndarray]] = []
-        self.payload_index: dict[bytes, int] = {}  # by hash of the content
+        # All tensors in the order of their first use; of constants the elements as they are stored.
+        self.tensors: dict[_Tensor, tuple[Encoding, np.ndarray | None]] = {}
 
     def pack(self) -> bytes:
         graph = self.graph
         metadata = [(self.text(k), self.text(v)) for k, v in sorted(graph.metadata.items())]
         inputs = [self.tensor(name) for name in graph.inputs]
-        edges: list[int] = []
-        attrs = bytearray()
-        nodes = []
+        edges: list[_Tensor | None] = []
         for node in graph.nodes:
-            record = ir.encode_attrs(node.op, node.attrs)
-            op = schema.OPS[node.op].id
-            nodes.append([node.name, op, len(node.inputs), len(edges), len(attrs), len(record)])
             edges += [self.operand(node, i) for i in range(len(node.inputs))]
             edges.append(self.tensor(node.output))
-            attrs += record
         outputs = [self.tensor(name) for name in graph.outputs]
-        for record in nodes:  # the names of the nodes stand behind those of the tensors
-            record[0] = self.text(_plain(record[0]))
-        return self.seal(
+        # Encoded elements need no alignment: behind all others they cost no padding.
+        order = sorted(self.tensors, key=lambda tensor: self.tensors[tensor][0])
+        index: dict[_Tensor | None, int] = {tensor: i for i, tensor in enumerate(order)}
+        index[None] = schema.NONE
+        records, data = self.records(order)
+
+        def indices(tensors: Iterable[_Tensor | None]) -> bytes:
+            return np.array([index[tensor] for tensor in tensors], np.uint32).tobytes()
+
+        nodes = [(schema.OPS[node.op].id, len(node.inputs)) for node in graph.nodes]
+        dims = [dim for tensor in order for dim in graph.values[tensor.name].shape]
+        return _seal(
             {
                 Section.strings: bytes(self.strings),
                 Section.metadata: np.array(metadata, schema.MetadataRecord).tobytes(),
-                Section.tensors: np.array(self.tensors, schema.TensorRecord).tobytes(),
-                Section.nodes: np.array([*map(tuple, nodes)], schema.NodeRecord).tobytes(),
-                Section.edges: np.array(edges, np.uint32).tobytes(),
-                Section.attrs: bytes(attrs),
-                Section.inputs: np.array(inputs, np.uint32).tobytes(),
-                Section.outputs: np.array(outputs, np.uint32).tobytes(),
+                Section.tensors: np.array(records, schema.TensorRecord).tobytes(),
+                Section.dims: np.array(dims, np.int32).tobytes(),
+                Section.nodes: np.array(nodes, schema.NodeRecord).tobytes(),
+                Section.edges: indices(edges),
+                Section.attrs: b"".join(ir.encode_attrs(n.op, n.attrs) for n in graph.nodes),
+                Section.inputs: indices(inputs),
+                Section.outputs: indices(outputs),
+                Section.data: data,
             }
         )
 
-    def text(self, text: str) -> tuple[int, int]:
-        """Appends a string and returns its StringRef."""
+    def text(self, text: str) -> int:
+        """Appends a string and returns its bytes."""
         data = text.encode()
         self.strings += data
-        return len(self.strings) - len(data), len(data)
+        return len(data)
 
-    def operand(self, node: ir.Node, i: int) -> int:
-        """The tensor index of a node's input, whose layout the node chooses if it is constant."""
+    def operand(self, node: ir.Node, i: int) -> _Tensor | None:
+        """A node's input, whose layout the node chooses if it is constant."""
         name = node.inputs[i]
         if not name:
-            return schema.NONE
+            return None
         if i == 1 and self.graph.values[name].data is not None:
             return self.tensor(name, ir.weight_layout(self.graph, node))
         return self.tensor(name)
 
-    def tensor(self, name: str, layout: Layout = Layout.row) -> int:
-        """The index of a value's tensor record, which the first call adds."""
-        if (name, layout) in self.tensor_index:
-            return self.tensor_index[name, layout]
-        value = self.graph.values[name]
-        public = name in self.graph.inputs or name in self.graph.outputs
-        if public and _plain(name) != name:
-            raise FormatError(f"{name!a}, an input or output, has a name unfit for a file", "NAME")
-        payload = schema.NONE if value.data is None else self.payload(value.data, layout)
-        dims = value.shape + (0,) * (schema.MAX_RANK - len(value.shape))
-        rank = len(value.shape)
-        ref = self.text(_plain(name))
-        dtype = DType[value.dtype.name]
-        self.tensors.append((ref, dtype, layout, rank, 0, payload, dims))
-        self.tensor_index[name, layout] = len(self.tensors) - 1
-        return len(self.tensors) - 1
+    def tensor(self, name: str, layout: Layout = Layout.row) -> _Tensor:
+        """A value's tensor, which the first call adds."""
+        tensor = _Tensor(name, layout)
+        if tensor not in self.tensors:
+            self.tensors[tensor] = _stored(self.graph.values[name].data, layout)
+        return tensor
 
-    def payload(self, data: np.ndarray, layout: Layout) -> int:
-        """The index of the payload of a constant; those in the plain encoding share equal ones."""
-        stored = to_layout(data.astype(data.dtype.newbyteorder("<"), copy=False), layout)
-        encoding, stored = encode(stored) if layout == Layout.row else (Encoding.plain, stored)
-        if encoding != Encoding.plain:
-            self.payloads.append((encoding, stored))
-            return len(self.payloads) - 1
-        digest = hashlib.sha256(stored).digest()
-        if digest not in self.payload_index:
-            self.payload_index[digest] = len(self.payloads)
-            self.payloads.append((encoding, stored))
-        return self.payload_index[digest]
+    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytes]:
+        """The records of the tensors, and the elements of the constants.
 
-    def seal(self, sections: dict[Section, bytes]) -> bytes:
-        """Places the sections and the payloads and computes the checksums."""
-        count = len(Section)
-        sections[Section.payloads] = bytes(schema.PayloadRecord.itemsize * len(self.payloads))
-        end = schema.FileHeader.itemsize + schema.SectionRecord.itemsize * count
-        offsets = {}
-        for section in sorted(sections):
-            offsets[section] = end
-            end = _round_up(end + len(sections[section]), schema.RECORD_ALIGNMENT)
-        data_offset = end = _round_up(end, schema.PAYLOAD_ALIGNMENT)
-        records = []
-        for encoding, payload in self.payloads:
-            records.append((end, payload.nbytes, encoding, zlib.crc32(payload)))
-            end = _round_up(end + payload.nbytes, schema.PAYLOAD_ALIGNMENT)
-        sections[Section.payloads] = np.array(records, schema.PayloadRecord).tobytes()
+        Equal elements in the plain encoding are stored once.
+        """
+        records, data = [], bytearray()
+        owners: dict[bytes, int] = {}  # by hash of the elements
+        for i, tensor in enumerate(order):
+            value, (encoding, stored) = self.graph.values[tensor.name], self.tensors[tensor]
+            payload = schema.NONE
+            if stored is not None:
+                payload = i
+                if encoding == Encoding.plain:
+                    payload = owners.setdefault(hashlib.sha256(stored).digest(), i)
+                if payload == i:
+                    data += bytes(-len(data) % alignment(encoding)) + stored.tobytes()
+            name = self.text(self.tensor_name(tensor.name))
+            dtype, rank = DType[value.dtype.name], len(value.shape)
+            records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
+        return records, bytes(data)
 
-        table = [
-            (s, zlib.crc32(sections[s]), offsets[s], len(sections[s])) for s in sorted(sections)
-        ]
-        table.append((Section.data, 0, data_offset, end - data_offset))
-        header = np.zeros((), schema.FileHeader)
-        header["magic"] = np.frombuffer(schema.MAGIC, np.uint8)
-        header["version"] = schema.VERSION
-        header["endian"] = schema.ENDIAN_TAG
-        header["file_bytes"] = end
-        header["sections"] = count
-        table_bytes = np.array(table, schema.SectionRecord).tobytes()
-        header["header_crc"] = zlib.crc32(table_bytes, zlib.crc32(header.tobytes()))
-
-        file = bytearray(end)
-        file[: header.nbytes] = header.tobytes()
-        file[header.nbytes : header.nbytes + len(table_bytes)] = table_bytes
-        for section, offset in offsets.items():
-            file[offset : offset + len(sections[section])] = sections[section]
-        for (offset, size, _, _), (_, payload) in zip(records, self.payloads):
-            file[offset : offset + size] = payload.tobytes()
-        return bytes(file)
+    def tensor_name(self, name: str) -> str:
+        """What the file calls a value; constants have no name there, unless they are outputs."""
+        plain = _plain(name)
+        if name in self.graph.inputs or name in self.graph.outputs:
+            if plain != name:
+                raise FormatError(
+                    f"{name!a}, an input or output, has a name unfit for a file", "NAME"
+                )
+            return name
+        return plain if self.graph.values[name].data is None else ""
 
 
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
+def _stored(data: np.ndarray | None, layout: Layout) -> tuple[Encoding, np.ndarray | None]:
+    """The elements of a constant as the file has them."""
+    if data is None:
+        return Encoding.plain, None
+    stored = to_layout(data.astype(data.dtype.newbyteorder("<"), copy=False), layout)
+    return encode(stored) if layout == Layout.row else (Encoding.plain, stored)
+
+
+def _seal(sections: Mapping[Section, bytes]) -> bytes:
+    """Places the sections and computes the checksums."""
+    end = schema.FileHeader.itemsize + schema.SectionRecord.itemsize * len(sections)
+    table, body = [], bytearray()
+    for section, content in sections.items():
+        aligned = schema.PAYLOAD_ALIGNMENT if section == Section.data else schema.RECORD_ALIGNMENT
+        body += bytes(-(end + len(body)) % aligned)
+        table.append((section, zlib.crc32(content), end + len(body), len(content)))
+        body += content
+    header = np.zeros((), schema.FileHeader)
+    header["magic"] = np.frombuffer(schema.MAGIC, np.uint8)
+    header["version"] = schema.VERSION
+    header["endian"] = schema.ENDIAN_TAG
+    header["file_bytes"] = end + len(body)
+    header["sections"] = len(sections)
+    records = np.array(table, schema.SectionRecord).tobytes()
+    header["header_crc"] = zlib.crc32(records, zlib.crc32(header.tobytes()))
+    return header.tobytes() + records + body
 
 
 def _plain(name: str) -> str:

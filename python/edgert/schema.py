@@ -42,7 +42,6 @@ FileHeader: np.dtype = _RECORDS["FileHeader"]
 SectionRecord: np.dtype = _RECORDS["SectionRecord"]
 MetadataRecord: np.dtype = _RECORDS["MetadataRecord"]
 TensorRecord: np.dtype = _RECORDS["TensorRecord"]
-PayloadRecord: np.dtype = _RECORDS["PayloadRecord"]
 NodeRecord: np.dtype = _RECORDS["NodeRecord"]
 
 MAGIC: bytes = _core.MAGIC

@@ -5,6 +5,7 @@ Only for files that the runtime has checked: nothing is checked again here.
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from edgert import schema
-from edgert.encoding import decode
+from edgert.encoding import alignment, decode, payload_bytes
 from edgert.ir import Graph, Node, Value
 from edgert.model import load
-from edgert.pack import from_layout
+from edgert.pack import places
 from edgert.schema import OPS, DType, Encoding, Layout, Section
 
 _OP_NAMES = {op.id: name for name, op in OPS.items()}
@@ -27,43 +28,60 @@ def unpack(path: str | os.PathLike[str]) -> Graph:
     Raises what :func:`edgert.load` raises for a file that is not sound.
     """
     load(path).close()
-    data = Path(path).read_bytes()
-    sections = _sections(data)
-    strings = sections[Section.strings]
-
-    def text(ref: np.void) -> str:
-        return strings[ref["offset"] : ref["offset"] + ref["bytes"]].decode()
-
+    sections = _sections(Path(path).read_bytes())
+    # Records take what lies in these one after the other.
+    strings, dims, attrs, edges = (
+        io.BytesIO(sections[section])
+        for section in (Section.strings, Section.dims, Section.attrs, Section.edges)
+    )
     graph = Graph()
     for record in np.frombuffer(sections[Section.metadata], schema.MetadataRecord):
-        graph.metadata[text(record["key"])] = text(record["value"])
-    payloads = np.frombuffer(sections[Section.payloads], schema.PayloadRecord)
+        key = strings.read(record["key_bytes"]).decode()
+        graph.metadata[key] = strings.read(record["value_bytes"]).decode()
     names = []
+    payloads = _Payloads(sections[Section.data])
     for record in np.frombuffer(sections[Section.tensors], schema.TensorRecord):
-        name = graph.unique_name(text(record["name"]) or "tensor")
-        shape = tuple(record["dims"][: record["rank"]].tolist())
-        dtype = np.dtype(DType(record["dtype"]).name)
-        constant = None
-        if record["payload"] != schema.NONE:
-            place = payloads[record["payload"]]
-            stored = data[place["offset"] : place["offset"] + place["bytes"]]
-            layout = Layout(record["layout"])
-            elements = decode(Encoding(place["encoding"]), stored, dtype)
-            constant = from_layout(elements, layout, shape)
-        graph.values[name] = Value(name, dtype, shape, constant)
+        name = graph.unique_name(strings.read(record["name_bytes"]).decode() or "constant")
+        shape = tuple(np.frombuffer(dims.read(4 * record["rank"]), np.int32).tolist())
+        graph.values[name] = Value(
+            name, np.dtype(DType(record["dtype"]).name), shape, payloads.constant(record, shape)
+        )
         names.append(name)
-    edges = np.frombuffer(sections[Section.edges], np.uint32)
     for record in np.frombuffer(sections[Section.nodes], schema.NodeRecord):
-        op, first, last = _OP_NAMES[record["op"]], record["first_edge"], record["inputs"]
-        *inputs, output = edges[first : first + last + 1]
-        attrs = np.frombuffer(
-            sections[Section.attrs], OPS[op].attrs, count=1, offset=int(record["attrs"])
-        )[0]
+        op = _OP_NAMES[record["op"]]
+        *inputs, output = np.frombuffer(edges.read(4 * (record["inputs"] + 1)), np.uint32)
+        (fields,) = np.frombuffer(attrs.read(OPS[op].attrs.itemsize), OPS[op].attrs)
         inputs = ["" if i == schema.NONE else names[i] for i in inputs]
-        graph.nodes.append(Node(op, inputs, names[output], _fields(attrs), text(record["name"])))
+        graph.nodes.append(Node(op, inputs, names[output], _fields(fields), names[output]))
     graph.inputs = [names[i] for i in np.frombuffer(sections[Section.inputs], np.uint32)]
     graph.outputs = [names[i] for i in np.frombuffer(sections[Section.outputs], np.uint32)]
     return graph
+
+
+class _Payloads:
+    """The elements of the constants, for their records in order."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.end = data, 0
+        self.stored: list[bytes] = []  # for each tensor so far, nothing if it has none of its own
+
+    def constant(self, record: np.void, shape: tuple[int, ...]) -> np.ndarray | None:
+        """The constant of the next record; None if it is of no constant."""
+        owner, own = record["payload"], b""
+        if owner == schema.NONE:
+            self.stored.append(own)
+            return None
+        dtype, encoding = np.dtype(DType(record["dtype"]).name), Encoding(record["encoding"])
+        order = places(shape, Layout(record["layout"]))
+        if owner == len(self.stored):
+            begin = self.end + -self.end % alignment(encoding)
+            self.end = begin + payload_bytes(encoding, dtype, order.size)
+            own = self.data[begin : self.end]
+        self.stored.append(own)
+        elements = decode(encoding, self.stored[owner], dtype)
+        constant = np.empty(int(np.prod(shape, dtype=np.int64)), dtype)
+        constant[order[order >= 0]] = elements[order >= 0]
+        return constant.reshape(shape)
 
 
 def _sections(data: bytes) -> dict[Section, bytes]:

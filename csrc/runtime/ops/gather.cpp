@@ -85,7 +85,7 @@ Step bind(const BindContext& context) {
   gather.size = static_cast<size_t>(data.shape[axis]);
   gather.run = data.shape.elements(axis + 1, data.shape.rank) * dtype_bytes(data.dtype);
   gather.count = indices.shape.elements();
-  gather.name = context.node.name;
+  gather.name = context.output().name;
   if (const std::byte* const constant = context.input(1)->data) {
     std::vector<size_t> offsets(gather.count);
     if (const size_t bad = gather.offsets(constant, offsets.data()); bad < gather.count)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgert.ir import Graph
+from edgert.ir import Graph, Node
 from edgert.quantize.affine import Affine
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.probe import Probe
 from edgert.quantize.quality import sqnr
 
-# Metadata: {tensor: [scale, zero point]}; the scale is null if the channels were equalised.
+# Metadata: [scale, zero point] of the result of each node that writes u8 or i16, in their order.
+# The scale is null if the channels were equalised, or if it is not known.
 SCALES = "edgert.scales"
 _LEAST_ROWS = 8  # per channel, for a line to be laid through them
 
@@ -41,16 +42,21 @@ class Layer:
 def scale_text(
     quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str] = ()
 ) -> str:
-    """The scales and zero points of a quantised graph's tensors, for ``SCALES``."""
-    scales = {
-        name: [
-            None if name in equalized else float(str(np.float32(affine[name].scale))),
-            affine[name].zero,
-        ]
-        for name, value in quantized.values.items()
-        if value.dtype in (np.uint8, np.int16) and name in affine
-    }
-    return json.dumps(scales, separators=(",", ":"))
+    """The scales and zero points of a quantised graph's results, for ``SCALES``."""
+
+    def row(name: str) -> list:
+        if name not in affine:
+            return [None, 0]
+        scale = None if name in equalized else float(str(np.float32(affine[name].scale)))
+        return [scale, affine[name].zero]
+
+    rows = [row(node.output) for node in _integer_nodes(quantized)]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _integer_nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes whose results stand for reals by a scale."""
+    return (n for n in graph.nodes if graph.values[n.output].dtype in (np.uint8, np.int16))
 
 
 def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample]) -> list[Layer]:
@@ -58,7 +64,8 @@ def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample])
     exact_names = {node.output for node in original.nodes}
     nodes = [node for node in quantized.nodes if node.output in exact_names]
     names = [node.output for node in nodes]
-    scales = json.loads(quantized.metadata.get(SCALES, "{}"))
+    rows = json.loads(quantized.metadata.get(SCALES, "[]"))
+    scales = {node.output: row for node, row in zip(_integer_nodes(quantized), rows)}
     exact: dict[str, list[np.ndarray]] = {name: [] for name in names}
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     with Probe(original, names) as first, Probe(quantized, names) as second:
