@@ -71,15 +71,32 @@ def test_convert_reports_and_checks(model: str, capsys: pytest.CaptureFixture[st
 def test_convert_with_data(
     model: str, digit: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The arrays of --data are what the check runs on, and they are checked."""
+    """The samples of --data are what the check runs on, and they are checked."""
     source = Path(model).with_suffix(".onnx")
-    np.savez(tmp_path / "inputs.npz", pixels=digit)
+    np.savez(tmp_path / "inputs.npz", pixels=np.concatenate([digit] * 3))
     out = tmp_path / "d.edgert"
     data = succeeds(capsys, "convert", source, "-o", out, "--data", tmp_path / "inputs.npz")
     assert data["check"]["passed"]
+    assert main(["convert", str(source), "-o", str(out), "--data", f"{tmp_path}/inputs.npz"]) == 0
+    assert f"the first 3 samples of {tmp_path}/inputs.npz" in capsys.readouterr().out
     np.savez(tmp_path / "wrong.npz", pixels=digit[..., :4])
     line = fails(capsys, "convert", source, "-o", out, "--data", tmp_path / "wrong.npz")
-    assert "expected shape (1, 1, 8, 8)" in line
+    assert "sample 0: 'pixels' has shape [1, 8, 4], expected [1, 1, 8, 8]" in line
+
+
+def test_image_options_without_images(
+    model: str, digit: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that was asked for is left undone silently."""
+    source = Path(model).with_suffix(".onnx")
+    np.save(tmp_path / "x.npy", digit)
+    for words in (
+        ["run", model, "--input", tmp_path / "x.npy", "--mean", "0.5"],
+        ["convert", source, "-o", tmp_path / "d.edgert", "--std", "0.5"],
+        ["convert", source, "-o", tmp_path / "d.edgert", "--data", tmp_path / "x.npy", "--crop"],
+        ["compare", source, model, "--data", tmp_path / "x.npy", "--mean", "0.5"],
+    ):
+        assert "mean, std and crop are for images" in fails(capsys, *words)
 
 
 def test_a_failed_check_is_exit_code_1(

@@ -149,7 +149,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert caught.value.rule == "IO"
     with pytest.raises(edgert.ModelIOError):
         edgert.load("/dev/zero")
-    with pytest.raises(TypeError):
+    with pytest.raises(edgert.InputError, match="path is 3, expected"):
         edgert.load(3)
 
 

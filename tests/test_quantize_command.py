@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import edgert
-from edgert import interp
+from edgert import interp, quantize
 from edgert.cli import main
 from edgert.errors import InputError, UnsupportedError
+from edgert.inputs import ImageOptions
 from edgert.quantize import Options, Recipe
 from edgert.unpack import unpack
 
@@ -118,6 +119,12 @@ def test_int16(
         ["--calibrate", "data.npy"],
         ["--min-sqnr", "20"],
         ["--weights", "int16"],
+        ["--ranges", "minmax"],
+        ["--steps", "none"],
+        ["--weight-fit", "any"],
+        ["--quantize", "int8", "--mean", "0.5"],
+        ["--quantize", "int8", "--calibrate", "data.npy", "--std", "0.5"],
+        ["--quantize", "int16", "--recipe", "int16.json", "--ranges", "minmax"],
         ["--quantize", "int8", "--steps", "nonsense"],
         ["--quantize", "int8", "--calibrate", "absent.npy"],
         ["--quantize", "int8", "--recipe", "absent.json"],
@@ -174,6 +181,58 @@ def test_api(folder: Path) -> None:
         edgert.convert("digits.onnx", quantize="int8", calibrate=[])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": 5}, "model is 5, expected a path"),
+        ({"output": 5}, "output is 5, expected a path"),
+        ({"input_shapes": {"pixels": 5}}, r"input_shapes is \{'pixels': 5\}, expected \{name"),
+        ({"input_shapes": [1]}, r"input_shapes is \[1\], expected"),
+        ({"progress": 5}, "progress is 5, expected a function"),
+        ({"quantize": "int8", "steps": 5}, "steps is 5, expected some of"),
+        ({"quantize": "int8", "steps": "equalize"}, "steps is 'equalize', expected some of"),
+        ({"quantize": "int8", "recipe": 5}, "recipe is 5, expected a path or a Recipe"),
+        ({"quantize": "int8", "calibrate": 5}, "the data is a int"),
+        ({"quantize": "int8", "calibrate": [], "image": {"mean": 0}}, "image is .*ImageOptions"),
+        ({"quantize": "int8", "image": ImageOptions()}, "give some to calibrate"),
+        ({"calibrate": [], "ranges": "mse"}, "^ranges, calibrate: without effect unless quantize"),
+        ({"quantize": "dynamic", "steps": ()}, "^steps: without effect on dynamic"),
+        ({"quantize": "dynamic", "weight_fit": "quads"}, "weight_fit is 'quads'"),
+        ({"quantize": "int8", "recipe": "r", "weights": "int8"}, "^weights: without effect beside"),
+    ],
+)
+def test_arguments_of_the_api(folder: Path, arguments: dict, message: str) -> None:
+    """Those of another kind, and those without effect, are named with what was expected."""
+    with pytest.raises(InputError, match=message):
+        edgert.convert(**{"model": "digits.onnx", **arguments})
+
+
+@pytest.mark.parametrize("options", [{"mean": 1}, {"std": (0,)}, {"std": "1"}, {"mean": (np.nan,)}])
+def test_image_options_that_make_no_sense(options: dict) -> None:
+    with pytest.raises(InputError, match=r"image\.(mean|std) is .*, expected a list"):
+        ImageOptions(**options)
+
+
+def test_what_the_gate_accepts_is_not_built_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are fitted once if the first graph is good enough."""
+    fitted = []
+
+    def fit(*arguments: object) -> dict:
+        fitted.append(arguments)
+        return fit_weights(*arguments)
+
+    fit_weights = quantize.fit_weights
+    monkeypatch.setattr(quantize, "fit_weights", fit)
+    words = {"quantize": "int8", "calibrate": "data.npy"}
+    edgert.convert("digits.onnx", "plain.edgert", **words)
+    assert len(fitted) == 1
+    edgert.convert("digits.onnx", "gated.edgert", **words, min_sqnr=10.0)
+    assert len(fitted) == 2
+    assert Path("plain.edgert").read_bytes() == Path("gated.edgert").read_bytes()
+
+
 @pytest.mark.parametrize("options", [{}, {"quantize": "int8"}])
 def test_unpack(folder: Path, options: dict) -> None:
     """The graph of a file computes what the file does."""
@@ -192,6 +251,11 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = report(capsys, "compare", "digits.onnx", "digits.edgert", "--data", "data.npy")
     rows = layers["layers"]
     assert len(rows) >= 3
+    info = report(capsys, "info", "digits.edgert", "--plan")
+    assert {row["name"] for row in rows} <= {step["step"] for step in info["plan"]}
+    assert len(info["metadata"]["edgert.scales"]) > 60
+    assert main(["info", "digits.edgert"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 160
     for row in rows:
         if row["dtype"] == "uint8":
             assert 0 < row["used"] <= 1

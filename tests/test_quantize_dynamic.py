@@ -92,7 +92,7 @@ def test_the_file_computes_what_the_graph_means(folder: Path) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("weight_fit", ["quads", "any"])
+@pytest.mark.parametrize("weight_fit", [None, "pairs", "any"])
 def test_weights(folder: Path, weight_fit: str) -> None:
     """The nearest bytes with a scale for each output; pairs fit 16 bits unless told otherwise."""
     convert("net.onnx", quantize="dynamic", weight_fit=weight_fit)
@@ -142,8 +142,8 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--min-sqnr", "20"], ["--min-agreement", "0.9"], ["--recipe", "ranges.json"],
-     ["--recipe", "unknown.json"], ["--calibrate", "absent.npy"]],
+    [["--ranges", "minmax"], ["--steps", "none"], ["--weights", "int8"], ["--weight-fit", "quads"],
+     ["--recipe", "ranges.json"], ["--recipe", "unknown.json"], ["--calibrate", "absent.npy"]],
 )  # fmt: skip
 def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """One line, exit code 2, no file."""
@@ -153,6 +153,14 @@ def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[st
     assert main([*DYNAMIC, *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not Path("net.edgert").exists()
+
+
+def test_a_target_without_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As for the other kinds, random inputs judge, and the text says so."""
+    assert main([*DYNAMIC, "--min-sqnr", "20", "--no-check"]) == 0
+    text = capsys.readouterr().out
+    assert "judged on random inputs only" in text
+    assert "the first 16 random inputs" in text
 
 
 def test_ranges_of_a_recipe_are_refused_by_name(folder: Path) -> None:

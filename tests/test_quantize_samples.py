@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgert.errors import InputError, ModelIOError
+from edgert.inputs import ImageOptions
 from edgert.model import TensorInfo
 from edgert.quantize.samples import Samples
 
@@ -112,6 +113,23 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     assert found == pytest.approx([0, 200 / 255])
     assert len(samples.skipped) == 1
     assert "1.png" in samples.skipped[0]
+
+
+def test_one_image(tmp_path: Path) -> None:
+    """An image is one sample; mean and std apply to it, and to nothing but images."""
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "a.png")
+    options = ImageOptions(mean=(0.5,), std=(0.5,))
+    samples = Samples(tmp_path / "a.png", IMAGE, options)
+    assert len(samples) == 1
+    assert [float(s["x"].min()) for s in samples] == [-1]
+    np.save(tmp_path / "b.npy", STACK)
+    (tmp_path / "folder").mkdir()
+    np.save(tmp_path / "folder" / "b.npy", STACK[0])
+    for source in (STACK, [STACK[0]], tmp_path / "b.npy", tmp_path / "folder"):
+        with pytest.raises(InputError, match="are for images"):
+            Samples(source, IMAGE, options)
+    Samples(tmp_path, IMAGE, options)  # some are images
 
 
 def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 
 from edgert import ir
-from edgert.errors import InputError, UnsupportedError
+from edgert.errors import InputError, UnsupportedError, require
 from edgert.importer import Source, import_proto, read_model
 from edgert.importer.tensors import weight_tensors
 from edgert.inputs import ImageOptions, random_inputs
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
-from edgert.quantize import ACTIVATIONS, STEPS, Options, Quantization, Recipe, Target, read_recipe
+from edgert.quantize import ACTIVATIONS, Options, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
 from edgert.quantize.samples import Samples
@@ -57,9 +59,9 @@ def convert(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     quantize: str | None = None,
     calibrate: Calibration | None = None,
-    ranges: str = "mse",
-    steps: Sequence[str] = STEPS,
-    weight_fit: str = "quads",
+    ranges: str | None = None,
+    steps: Sequence[str] | None = None,
+    weight_fit: str | None = None,
     weights: str | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
@@ -76,35 +78,41 @@ def convert(
 
     ``quantize="int8"`` makes the network compute on bytes, ``"int16"`` on integers of 16 bits, with
     ``weights`` "int8" (by default) or "int16". ``calibrate`` is the data that shows it
-    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy
-    or a folder, or any iterable of samples; ``image`` says how images become tensors. Without it,
-    the ranges are those of random inputs. ``ranges``, ``steps`` and ``weight_fit`` are those of
-    :class:`edgert.quantize.Options`; a ``recipe``, or the path of one, takes their place.
+    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy,
+    an image or a folder, or any iterable of samples; ``image`` says how images become tensors.
+    Without it, the ranges are those of random inputs, which also judge the result. ``ranges``,
+    ``steps`` and ``weight_fit`` are those of :class:`edgert.quantize.Options`, which has their
+    defaults, too; a ``recipe``, or the path of one, takes their place.
     ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
     the first samples: layers get int16, or stay in float, until it does; ``weights`` is then the
     type of the weights of those on int16, by default "int16".
 
     ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
     input into bytes while the model runs, by the range that the values have then: no data is
-    needed, ``calibrate`` only serves to judge the result. ``ranges``, ``steps`` and ``weights`` do
-    not matter; layers that are not accurate enough stay in float.
+    needed, ``calibrate`` only serves to judge the result. Layers that are not accurate enough stay
+    in float.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
 
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
-    errors of :func:`edgert.importer.import_model`, and ModelIOError if the file cannot be written.
+    errors of :func:`edgert.importer.import_model`, ModelIOError if the file cannot be written, and
+    InputError for arguments of another kind, or that would not matter beside the others.
     """
+    _check_kinds(model, output, input_shapes, recipe, image, progress)
     begin = progress or (lambda stage: None)
     if quantize not in (None, *ACTIVATIONS, "dynamic"):
         raise UnsupportedError(
             f"quantize is {quantize!r}, expected 'int8', 'int16' or 'dynamic'", "QUANTIZE"
         )
+    chosen = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
+            "recipe": recipe, "image": image}  # fmt: skip
+    given = [*chosen, *(name for name, value in rest.items() if value is not None)]
+    _refuse_idle(quantize, given, chosen)
+    options = _options(quantize, chosen)
     target = Target(min_sqnr, min_agreement)
-    if quantize == "dynamic" and target and calibrate is None:
-        raise InputError(
-            "min_sqnr and min_agreement need data to judge by: give calibrate", "CALIBRATION"
-        )
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
@@ -138,11 +146,9 @@ def convert(
             stated.add(found)
         ir.verify(graph)
     if quantize is not None:
-        samples = calibration_samples(graph, calibrate, image or ImageOptions())
+        samples = calibration_samples(graph, calibrate, image)
         if recipe is None:
-            activations = "int16" if quantize == "int16" else "int8"
-            weights = weights or ("int8" if quantize == "int16" else "int16")
-            recipe = Recipe(Options(ranges, tuple(steps), weight_fit, activations, weights))
+            recipe = Recipe(options)
         elif not isinstance(recipe, Recipe):
             recipe = read_recipe(recipe)
         if quantize in ACTIVATIONS and recipe.options.activations != quantize:
@@ -163,8 +169,74 @@ def convert(
     return Report(os.fspath(output), before, after, tuple(passes), quantization, stated)
 
 
+def _check_kinds(
+    model: object, output: object, shapes: object, recipe: object, image: object, progress: object
+) -> None:
+    """Refuses arguments of :func:`convert` that are none of what they may be."""
+    path = str, os.PathLike
+    require(
+        isinstance(model, (*path, bytes, bytearray, memoryview, onnx.ModelProto)),
+        "model", model, "a path, the bytes of a file or a ModelProto",
+    )  # fmt: skip
+    require(output is None or isinstance(output, path), "output", output, "a path")
+    require(shapes is None or _are_shapes(shapes), "input_shapes", shapes, "{name: (1, 3, ...)}")
+    fine = recipe is None or isinstance(recipe, (*path, Recipe))
+    require(fine, "recipe", recipe, "a path or a Recipe")
+    fine = image is None or isinstance(image, ImageOptions)
+    require(fine, "image", image, "edgert.inputs.ImageOptions(mean, std, crop)")
+    require(progress is None or callable(progress), "progress", progress, "a function of a string")
+
+
+def _are_shapes(shapes: object) -> bool:
+    return isinstance(shapes, Mapping) and all(
+        isinstance(name, str)
+        and isinstance(dims, Sequence)
+        and all(isinstance(dim, (int, np.integer)) for dim in dims)
+        for name, dims in shapes.items()
+    )
+
+
+def _refuse_idle(quantize: str | None, given: Sequence[str], chosen: Collection[str]) -> None:
+    """Refuses arguments that were ``given`` but would not matter; ``chosen`` are the options."""
+    if quantize is None and given:
+        raise InputError(
+            f"{', '.join(given)}: without effect unless quantize is 'int8', 'int16' or 'dynamic'",
+            "ARGUMENT",
+        )
+    if "image" in given and "calibrate" not in given:
+        raise InputError("image says how images become tensors: give some to calibrate", "ARGUMENT")
+    idle = [name for name in chosen if name != "weight_fit"]
+    if quantize == "dynamic" and idle:
+        raise InputError(
+            f"{', '.join(idle)}: without effect on dynamic quantisation, which finds ranges when "
+            "the model runs and has weights of int8; leave them out",
+            "ARGUMENT",
+        )
+    if "recipe" in given and chosen:
+        raise InputError(
+            f"{', '.join(chosen)}: without effect beside a recipe, which decides that; edit it, or "
+            "leave it out",
+            "ARGUMENT",
+        )
+
+
+def _options(quantize: str | None, chosen: Mapping[str, Any]) -> Options:
+    """The options of a quantisation without a recipe."""
+    if quantize == "dynamic" and chosen.get("weight_fit") == "quads":
+        raise InputError(
+            "weight_fit is 'quads', which needs static ranges; dynamic quantisation has 'any' and "
+            "'pairs'",
+            "OPTION",
+        )
+    defaults = {
+        "int16": {"activations": "int16", "weights": "int8"},
+        "dynamic": {"weight_fit": "pairs"},
+    }
+    return Options(**{**defaults.get(quantize, {}), **chosen})
+
+
 def calibration_samples(
-    graph: ir.Graph, source: Calibration | None, image: ImageOptions
+    graph: ir.Graph, source: Calibration | None, image: ImageOptions | None
 ) -> Samples:
     """The calibration samples; random ones if there is no source."""
     infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]

@@ -37,8 +37,14 @@ class ModelIOError(EdgertError, OSError):
 
 
 class InputError(EdgertError, ValueError):
-    """The tensors given to ``run`` do not fit the model."""
+    """The arrays given to ``run`` do not fit the model, or an argument makes no sense."""
 
 
 class ResourceError(EdgertError, MemoryError):
     """Out of memory or threads."""
+
+
+def require(fine: bool, argument: str, found: object, expected: str) -> None:
+    """Raises InputError for an argument that is not ``fine``."""
+    if not fine:
+        raise InputError(f"{argument} is {found!r}, expected {expected}", "ARGUMENT")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
-from edgert.errors import InputError, ModelIOError, UnsupportedError
+from edgert.errors import InputError, ModelIOError, UnsupportedError, require
 from edgert.model import TensorInfo
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -28,9 +29,19 @@ class ImageOptions:
     std: Sequence[float] = (1.0,)
     crop: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuses what no pixels can be normalised by."""
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            fine = isinstance(values, (tuple, list, np.ndarray)) and all(
+                isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in values
+            )
+            fine = fine and (name == "mean" or all(values))
+            require(fine, f"image.{name}", values, "a list of finite numbers, those of std not 0")
+
 
 def read_inputs(
-    specs: Iterable[str], infos: Sequence[TensorInfo], image: ImageOptions = ImageOptions()
+    specs: Collection[str], infos: Sequence[TensorInfo], image: ImageOptions | None = None
 ) -> dict[str, np.ndarray]:
     """Tensors for all inputs of a model from ``name=file`` or ``file`` specifications.
 
@@ -38,9 +49,11 @@ def read_inputs(
     names. Raises InputError if a name is unknown, given twice or missing, ModelIOError if a file
     cannot be read, UnsupportedError if Pillow is needed and absent.
     """
+    if image is not None and all(spec.endswith(ARRAY_SUFFIXES) for spec in specs):
+        refuse_image_options(", ".join(specs))
     arrays: dict[str, np.ndarray] = {}
     for spec in specs:
-        for name, array in _read_spec(spec, infos, image).items():
+        for name, array in _read_spec(spec, infos, image or ImageOptions()).items():
             if name in arrays:
                 raise InputError(f"input '{name}' is given twice", "INPUT")
             arrays[name] = array
@@ -49,6 +62,15 @@ def read_inputs(
         wanted = ", ".join(f"{i.name} {i.dtype} {list(i.shape)}" for i in missing)
         raise InputError(f"no file for the input {wanted}; give --input NAME=FILE", "INPUT")
     return arrays
+
+
+def refuse_image_options(source: str) -> NoReturn:
+    """Raises InputError because ``source`` has no images that the options could be for."""
+    raise InputError(
+        f"mean, std and crop are for images, and there are none in {source}: leave them out, and "
+        "normalise arrays yourself",
+        "ARGUMENT",
+    )
 
 
 def random_inputs(infos: Iterable[TensorInfo], seed: int = 0) -> dict[str, np.ndarray]:

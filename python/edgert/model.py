@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgert import _core
-from edgert.errors import InputError
+from edgert.errors import InputError, require
 
 
 class TensorInfo(NamedTuple):
@@ -54,12 +54,11 @@ class Model:
         cpus = _core.usable_cpus()
         if threads is None:
             threads = cpus
-        elif threads < 1:
-            raise ValueError(f"threads is {threads}, expected a positive number")
+        require(_is_whole(threads) and threads >= 1, "threads", threads, "a positive number")
         if memory_limit is None:
             memory_limit = _core.usable_memory()
-        elif memory_limit < 0:
-            raise ValueError(f"memory_limit is {memory_limit}, expected a number of bytes")
+        fine = _is_whole(memory_limit) and memory_limit >= 0
+        require(fine, "memory_limit", memory_limit, "a number of bytes")
         self._session: _core.Session | None = _core.Session(
             os.fsencode(path), min(threads, cpus), min(memory_limit, sys.maxsize), verify
         )
@@ -175,7 +174,12 @@ def load(
     UnsupportedError if it is not a sound model of this version, LimitError if it would need more
     than ``memory_limit``, ResourceError if the machine refuses the memory.
     """
+    require(isinstance(path, (str, bytes, os.PathLike)), "path", path, "the path of a file")
     return Model(os.fspath(path), threads, memory_limit, verify)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _infos(rows: list[tuple[str, tuple[int, ...], str]]) -> tuple[TensorInfo, ...]:

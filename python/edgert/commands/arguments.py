@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 
 from edgert.inputs import ImageOptions
+
+# What samples may be, wherever a command takes some.
+DATA = (
+    "an .npz of arrays by input name, an .npy, an image, or a folder of such; the first axis of an "
+    "array that is not in a folder runs over samples"
+)
+IMAGE_OPTIONS = tuple(field.name for field in fields(ImageOptions))
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +31,11 @@ def add_image(parser: argparse.ArgumentParser) -> None:
     image.add_argument(
         "--mean",
         type=numbers,
-        default=(0.0,),
         metavar="M[,M,M]",
-        help="subtracted from float pixels",
+        help="subtracted from float pixels (default: 0)",
     )
     image.add_argument(
-        "--std", type=numbers, default=(1.0,), metavar="S[,S,S]", help="divides them afterwards"
+        "--std", type=numbers, metavar="S[,S,S]", help="divides them afterwards (default: 1)"
     )
     image.add_argument(
         "--crop",
@@ -37,9 +44,10 @@ def add_image(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def image_options(args: argparse.Namespace) -> ImageOptions:
-    """What the arguments of :func:`add_image` say."""
-    return ImageOptions(args.mean, args.std, args.crop)
+def image_options(args: argparse.Namespace) -> ImageOptions | None:
+    """What the arguments of :func:`add_image` say, None if there is none."""
+    given = {name: value for name, value in vars(args).items() if name in IMAGE_OPTIONS and value}
+    return ImageOptions(**given) if given else None
 
 
 def positive(text: str) -> int:

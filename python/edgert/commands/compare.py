@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from edgert.commands.arguments import add_image, image_options
+from edgert.commands.arguments import DATA, add_image, image_options
 from edgert.commands.convert import parse_shapes
 from edgert.errors import UnsupportedError
 from edgert.report import Outcome, decibels, json_number, table
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="samples: .npz, .npy or a folder, as for convert --calibrate (default: random inputs)",
+        help=f"samples: {DATA} (default: random inputs)",
     )
     parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=DIMS",
                         help="as for convert")  # fmt: skip

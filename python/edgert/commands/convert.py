@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgert.commands.arguments import add_image
+from edgert.commands.arguments import DATA, add_image, image_options
 from edgert.commands.quantization import (
+    CHECKED_SAMPLES,
     add_quantization,
     first_samples,
     quantization_data,
@@ -21,7 +22,7 @@ from edgert.commands.quantization import (
     stated_text,
 )
 from edgert.errors import InputError, UnsupportedError
-from edgert.inputs import random_inputs, read_inputs
+from edgert.inputs import random_inputs, refuse_image_options
 from edgert.model import load
 from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
 from edgert.report import Outcome, decibels, json_number, size, table
@@ -53,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        metavar="INPUTS.npz",
-        help="arrays by input name for the check (default: the first samples of --calibrate, or "
-        "reproducible random numbers)",
+        metavar="DATA",
+        help=f"samples for the check, of which the first {CHECKED_SAMPLES} are used: {DATA} "
+        "(default: those of --calibrate, or reproducible random numbers)",
     )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
     add_quantization(parser)
@@ -65,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
     options = quantization_options(args)
+    if image_options(args) and not (args.data or args.calibrate):
+        refuse_image_options("the random inputs; give --calibrate or --data")
     shapes = parse_shapes(args.input_shape)
     data, text = convert_file(args.model, args.output, shapes, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
@@ -72,18 +75,16 @@ def execute(args: argparse.Namespace) -> Outcome:
     if args.no_check:
         return Outcome(data, text, 0 if reached else CHECK_FAILED)
     model = load(data["output"])
-    samples, source = [random_inputs(model.inputs)], "random inputs"
-    if args.data:
-        samples, source = [read_inputs([args.data], model.inputs)], args.data
-    elif args.calibrate:
-        samples, source = first_samples(args, model.inputs)
+    samples, name = [random_inputs(model.inputs)], "random inputs"
+    if source := args.data or args.calibrate:
+        samples, name = first_samples(source, model.inputs, image_options(args))
     minimum = None if args.quantize is None else args.min_sqnr or float("-inf")
     was_quantized = "stated" in data
     if was_quantized:
         minimum = QUANTIZED_MINIMUM
     parity = check_parity(args.model, model, samples, minimum, fused=not was_quantized)
     data["check"] = parity_data(parity)
-    text += f"\n\n{parity_text(parity, source)}"
+    text += f"\n\n{parity_text(parity, name)}"
     return Outcome(data, text, 0 if parity.passed and reached else CHECK_FAILED)
 
 

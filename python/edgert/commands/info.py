@@ -13,6 +13,7 @@ from edgert.report import Outcome, shape, size, table
 
 HELP = "show what is in a model"
 DETAILS = "Inputs, outputs, operators and sizes. Nothing is run."
+LONGEST_VALUE = 60  # of the metadata, in characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,10 @@ def execute(args: argparse.Namespace) -> Outcome:
         "metadata": model.metadata,
         "operators": dict(sorted(operators.items())),
     }
-    facts = [("file", f"{args.model}, {size(data['bytes'])}"), *model.metadata.items()]
+    facts = [
+        ("file", f"{args.model}, {size(data['bytes'])}"),
+        *map(_summary, model.metadata.items()),
+    ]
     facts.append(("operators", ", ".join(f"{n} {op}" for op, n in operators.most_common())))
     if args.verify:
         facts.append(("checksums", "all match"))
@@ -56,6 +60,14 @@ def execute(args: argparse.Namespace) -> Outcome:
         header = ("step", "operator", "kernel", "dtype", "shape", "layout", "constants")
         parts.append(table(rows, header))
     return Outcome(data, "\n\n".join(parts))
+
+
+def _summary(item: tuple[str, str]) -> tuple[str, str]:
+    """A fact of the metadata, cut to what a line holds."""
+    key, value = item
+    if len(value) <= LONGEST_VALUE:
+        return item
+    return key, f"{value[:LONGEST_VALUE]}... ({len(value):,} characters; --json has all)"
 
 
 MEMORY = {

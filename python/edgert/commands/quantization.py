@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgert.commands.arguments import image_options
-from edgert.errors import InputError
+from edgert.commands.arguments import DATA, image_options
+from edgert.inputs import ImageOptions
 from edgert.model import TensorInfo
 from edgert.report import decibels, json_number, table
 
@@ -44,24 +44,30 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--calibrate",
         metavar="DATA",
-        help="typical inputs: .npz of arrays by input name, .npy, or a folder of images or arrays; "
-        "the first axis of an array runs over samples (default: random numbers)",
+        help=f"typical inputs: {DATA} (default: random numbers)",
     )
     group.add_argument(
-        "--ranges", choices=RANGES, default="mse", help="how activations are clipped (default: mse)"
+        "--ranges",
+        choices=RANGES,
+        help="which values the levels of an activation cover. mse: those with the least square "
+        "error; minmax: all that occurred; percentile: all but the outermost 0.01 %% at either "
+        "end; entropy: those that keep the distribution best (default: mse)",
     )
     group.add_argument(
         "--steps",
-        default=",".join(STEPS),
         metavar="STEP,...",
-        help='what is done to lose less accuracy, or "none" (default: %(default)s)',
+        help="what is done to lose less accuracy. equalize: scale channels so that all use the "
+        "levels of their tensor; compensate: round weights so that their errors cancel out on the "
+        "samples; correct: take the mean error off each output; or none "
+        f"(default: {','.join(STEPS)})",
     )
     group.add_argument(
         "--weight-fit",
         choices=FITS,
-        default="quads",
-        help="which products of weights are sure to fit 16 bits, where CPUs with AVX2 alone add "
-        "them up: the fewer, the slower they are, and the more exact (default: %(default)s)",
+        help="how many products CPUs with AVX2 alone may add up in 16 bits, for which weights are "
+        "made small enough. quads: four, the fastest; pairs: two; any: none, the slowest there, "
+        "and a few tenths of a decibel more exact. Other CPUs do not care (default: quads; pairs "
+        "with --quantize dynamic)",
     )
     group.add_argument(
         "--min-sqnr",
@@ -79,43 +85,38 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         metavar="FILE",
         help="decisions of an earlier conversion, maybe edited; it lies beside its output, and "
-        "takes the place of --ranges, --steps, --weight-fit and --weights",
+        "stands instead of --ranges, --steps, --weight-fit and --weights",
     )
 
 
 def quantization_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments as those of ``edgert.convert``; InputError for some without --quantize."""
-    if args.quantize is None:
-        given = [args.calibrate, args.weights, args.min_sqnr, args.min_agreement, args.recipe]
-        if any(value is not None for value in given):
-            raise InputError(
-                "--calibrate, --weights, --min-sqnr, --min-agreement and --recipe need --quantize",
-                "ARGUMENT",
-            )
-        return {}
+    """The arguments as those of ``edgert.convert``; None for those that are not given."""
+    steps = None
+    if args.steps is not None:
+        steps = () if args.steps == "none" else tuple(args.steps.split(","))
     return {
         "quantize": args.quantize,
         "calibrate": args.calibrate,
         "ranges": args.ranges,
-        "steps": () if args.steps == "none" else tuple(args.steps.split(",")),
+        "steps": steps,
         "weight_fit": args.weight_fit,
         "weights": args.weights,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
         "recipe": args.recipe,
-        "image": image_options(args),
+        "image": image_options(args) if args.calibrate else None,
     }
 
 
 def first_samples(
-    args: argparse.Namespace, infos: Sequence[TensorInfo]
+    source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
 ) -> tuple[list[dict[str, np.ndarray]], str]:
-    """The first of the calibration samples, and what to call them."""
+    """The first samples of ``source``, and what to call them."""
     from edgert.quantize.samples import Samples
 
-    samples = Samples(args.calibrate, infos, image_options(args))
-    found = list(itertools.islice(samples, CHECKED_SAMPLES))
-    return found, f"the first {len(found)} samples of {args.calibrate}"
+    found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
+    count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
+    return found, f"{count} of {source}"
 
 
 def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
@@ -143,8 +144,10 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
     if done.data_free and not done.dynamic:
         lines.append(
             "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
-            "from real ones; give --calibrate DATA"
+            "from real ones, and the result was judged on such; give --calibrate DATA"
         )
+    elif done.data_free:
+        lines.append("judged on random inputs only; give --calibrate DATA for real ones")
     if not done.reached:
         lines.append("WARNING: the target is not reached, whatever stays in float")
     if done.skipped:

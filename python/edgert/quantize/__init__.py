@@ -113,10 +113,12 @@ def quantize(
         chosen = assign(graph, reasons, wide)
         layers = [n.output for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
         on_bytes = [layer for layer in layers if layer not in chosen.wide_layers]
-        more_wide, worst = keep_accurate(layers, on_bytes, build, sketch, held, expected, target)
-        reasons.update(dict.fromkeys(worst, "the accuracy needs it"))
-        wide.update(more_wide)
-    quantized = build([], [])
+        kept = keep_accurate(layers, on_bytes, build, sketch, held, expected, target)
+        reasons.update(dict.fromkeys(kept.floats, "the accuracy needs it"))
+        wide.update(kept.wide)
+        quantized = kept.graph
+    else:
+        quantized = build([], [])
     run_pipeline(quantized, [align_channels])
     chosen = assign(graph, reasons, wide)
     forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}

@@ -77,9 +77,11 @@ def quantize_dynamic(
 
     begin(STAGES[2])
     if target:
-        _, worst = keep_accurate(list(weights), [], build, build, held, expected, target)
-        decided.update(dict.fromkeys(worst, "the accuracy needs it"))
-    quantized = build(decided)
+        kept = keep_accurate(list(weights), [], build, build, held, expected, target)
+        decided.update(dict.fromkeys(kept.floats, "the accuracy needs it"))
+        quantized = kept.graph
+    else:
+        quantized = build([])
     quality = compare(expected, run_graph(quantized, held))
     reasons.update(decided)
     floats = tuple((name, reasons[name]) for name in layers if name in reasons)

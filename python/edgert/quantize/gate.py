@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from edgert.ir import Graph
 from edgert.quantize.calibrate import Sample
@@ -15,6 +16,17 @@ Build = Callable[[Collection[str], Collection[str]], Graph]
 Sketch = Callable[[Collection[str]], Graph]  # these layers in float, weights rounded plainly
 
 
+class Kept(NamedTuple):
+    """What the gate decided: the layers on ``wide`` integers and in ``floats``, worst first.
+
+    ``graph`` is the one built so.
+    """
+
+    wide: list[str]
+    floats: list[str]
+    graph: Graph
+
+
 def keep_accurate(
     layers: Sequence[str],
     on_bytes: Sequence[str],
@@ -23,20 +35,25 @@ def keep_accurate(
     samples: Sequence[Sample],
     expected: Results,
     target: Target,
-) -> tuple[list[str], list[str]]:
-    """Which of the integer ``layers``, named by their outputs, must get int16, and which must stay
-    in float; worst first.
+) -> Kept:
+    """Decides which of the integer ``layers``, named by their outputs, get int16, and which float.
 
     A layer's cost is the noise that it makes at the outputs when it is the only one on integers. As
     many of the costliest of ``on_bytes``, those that may get int16, do as the target needs, found
     by bisection; where int16 for all of them is not enough, the costliest layers are float.
     """
+    accepted: Kept | None = None
 
-    def is_met(wide: Collection[str], floats: Collection[str]) -> bool:
-        return target.is_met(compare(expected, run_graph(build(floats, wide), samples)))
+    def is_met(wide: list[str], floats: list[str]) -> bool:
+        nonlocal accepted
+        graph = build(floats, wide)
+        met = target.is_met(compare(expected, run_graph(graph, samples)))
+        if met:
+            accepted = Kept(wide, floats, graph)
+        return met
 
     if is_met([], []):
-        return [], []
+        return accepted
     few = samples[:JUDGED_SAMPLES]
     noise = {}
     for layer in layers:
@@ -45,15 +62,19 @@ def keep_accurate(
     worst = sorted(layers, key=noise.__getitem__)
     widened = [layer for layer in worst if layer in on_bytes]
     if widened and is_met(widened, []):
-        return widened[: _least(len(widened), lambda n: is_met(widened[:n], []))], []
-    count = _least(len(worst), lambda n: is_met(widened, worst[:n]))
-    return [layer for layer in widened if layer not in worst[:count]], worst[:count]
+        _find_least(len(widened), lambda n: is_met(widened[:n], []))
+    else:
+        _find_least(
+            len(worst),
+            lambda n: is_met([layer for layer in widened if layer not in worst[:n]], worst[:n]),
+        )
+    # The last one that was enough is the least. If none was, all layers are in float.
+    return accepted or Kept([], worst, build(worst, []))
 
 
-def _least(most: int, is_enough: Callable[[int], bool]) -> int:
-    """The least number above 0 that is enough, ``most`` being so."""
+def _find_least(most: int, is_enough: Callable[[int], bool]) -> None:
+    """Asks for numbers between 0 and ``most`` until the least that is enough is known."""
     low, high = 0, most
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high

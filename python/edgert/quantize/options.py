@@ -47,6 +47,7 @@ class Options:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}, expected one of {list(known)}", "OPTION"
                 )
-        unknown = [step for step in self.steps if step not in STEPS]
-        if unknown:
-            raise InputError(f"unknown steps {unknown}, expected some of {list(STEPS)}", "OPTION")
+        fine = isinstance(self.steps, (tuple, list)) and all(step in STEPS for step in self.steps)
+        if not fine:
+            raise InputError(f"steps is {self.steps!r}, expected some of {list(STEPS)}", "OPTION")
+        object.__setattr__(self, "steps", tuple(self.steps))

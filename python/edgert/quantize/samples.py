@@ -1,4 +1,4 @@
-"""Calibration data: from files, folders and iterables to samples that fit the model."""
+"""Data to calibrate, judge and compare with: from files, folders and iterables to samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from typing import Any, Union
 import numpy as np
 
 from edgert.errors import InputError, ModelIOError
-from edgert.inputs import ARRAY_SUFFIXES, ImageOptions, load_arrays, read_image
+from edgert.inputs import (
+    ARRAY_SUFFIXES,
+    ImageOptions,
+    load_arrays,
+    read_image,
+    refuse_image_options,
+)
 from edgert.model import TensorInfo
 
 Source = Union[str, "os.PathLike[str]", Iterable[Any]]
@@ -21,15 +27,27 @@ Source = Union[str, "os.PathLike[str]", Iterable[Any]]
 class Samples:
     """The samples of a source, each a dict of arrays by input name, of the inputs' own shapes.
 
+    A source is the path of an .npz of arrays by input name, of an .npy, of an image, or of a folder
+    of such files; or an array, a dict of arrays by input name, or an iterable of samples. The first
+    axis of an array runs over samples, but for those in folders and iterables, which are samples.
+    ``image`` says how images become tensors.
+
     Iterating reads the source once; a source that is an iterator is used up then. ``skipped`` names
     the files of a folder that could not be read, with the reason. Raises InputError for a sample
-    that does not fit, that has a NaN or an infinity, and if there is none at all.
+    that does not fit, that has a NaN or an infinity, if there is none at all, and for ``image``
+    without images.
     """
 
     source: Source
     infos: Sequence[TensorInfo]
-    image: ImageOptions = field(default_factory=ImageOptions)
+    image: ImageOptions | None = None
     skipped: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuses options of images for data that has none."""
+        if self.image is not None and not any(map(_is_image, self._files())):
+            is_path = isinstance(self.source, (str, os.PathLike))
+            refuse_image_options(os.fspath(self.source) if is_path else "arrays")
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         """The samples, in the order of the source; the files of a folder by name."""
@@ -39,13 +57,14 @@ class Samples:
             count += 1
         if count == 0:
             reason = f": {'; '.join(self.skipped)}" if self.skipped else ""
-            raise InputError(f"the calibration data has no samples{reason}", "CALIBRATION")
+            raise InputError(f"the data has no samples{reason}", "CALIBRATION")
 
     def __len__(self) -> int:
         """How many samples there are at most, 0 if that is unknown."""
         if isinstance(self.source, (str, os.PathLike)):
-            path = Path(self.source)
-            return len(_files(path)) if path.is_dir() else _count(self._arrays(path))
+            files = self._files()
+            is_array = files == [Path(self.source)] and not _is_image(files[0])
+            return _count(self._arrays(files[0])) if is_array else len(files)
         try:
             return len(self.source)  # type: ignore[arg-type]
         except TypeError:
@@ -54,27 +73,40 @@ class Samples:
     def _items(self) -> Iterator[tuple[str, Any]]:
         if not isinstance(self.source, (str, os.PathLike)):
             if isinstance(self.source, (np.ndarray, Mapping)):
-                yield from self._rows("the calibration data", self._named(self.source))
+                yield from self._rows("the data", self._named(self.source))
                 return
             if not isinstance(self.source, Iterable) or np.isscalar(self.source):
                 kind = type(self.source).__name__
-                raise InputError(f"the calibration data is a {kind}, not samples", "CALIBRATION")
+                raise InputError(f"the data is a {kind}, not samples", "CALIBRATION")
             for i, item in enumerate(self.source):
-                yield f"calibration sample {i}", self._named(item)
+                yield f"sample {i}", self._named(item)
             return
         path = Path(self.source)
         if path.is_dir():
-            yield from self._folder(path)
+            yield from self._folder()
+        elif _is_image(path):
+            yield str(path), self._image(path)
         else:
             yield from self._rows(str(path), self._arrays(path))
 
-    def _folder(self, folder: Path) -> Iterator[tuple[str, Any]]:
-        for path in _files(folder):
+    def _files(self) -> list[Path]:
+        """The files of the source: itself, or those of a folder by name."""
+        if not isinstance(self.source, (str, os.PathLike)):
+            return []
+        path = Path(self.source)
+        if not path.is_dir():
+            return [path]
+        return sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+
+    def _image(self, path: Path) -> dict[str, np.ndarray]:
+        return {self._only().name: read_image(path, self._only(), self.image or ImageOptions())}
+
+    def _folder(self) -> Iterator[tuple[str, Any]]:
+        for path in self._files():
             try:
-                if path.suffix in ARRAY_SUFFIXES:
-                    item = self._named_arrays(load_arrays(path))
-                else:
-                    item = {self._only().name: read_image(path, self._only(), self.image)}
+                item = (
+                    self._image(path) if _is_image(path) else self._named_arrays(load_arrays(path))
+                )
             except (ModelIOError, InputError) as error:
                 self.skipped.append(str(error))
                 continue
@@ -118,14 +150,17 @@ class Samples:
         return {info.name: _fit(where, np.asarray(item[info.name]), info) for info in self.infos}
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+def _is_image(path: Path) -> bool:
+    return path.suffix not in ARRAY_SUFFIXES
 
 
 def _count(arrays: Mapping[str, Any]) -> int:
     counts = {name: len(array) if np.ndim(array) else 0 for name, array in arrays.items()}
     if len(set(counts.values())) > 1:
-        raise InputError(f"the calibration arrays differ in length: {counts}", "CALIBRATION")
+        raise InputError(
+            f"the first axis of arrays runs over samples, but they differ in length: {counts}",
+            "CALIBRATION",
+        )
     return next(iter(counts.values()), 0)
 
 
