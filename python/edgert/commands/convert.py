@@ -22,7 +22,7 @@ from edgert.commands.quantization import (
     stated_text,
 )
 from edgert.errors import InputError, UnsupportedError
-from edgert.inputs import random_inputs, refuse_image_options
+from edgert.inputs import random_inputs
 from edgert.model import load
 from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
 from edgert.report import Outcome, decibels, json_number, size, table
@@ -67,7 +67,10 @@ def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
     options = quantization_options(args)
     if image_options(args) and not (args.data or args.calibrate):
-        refuse_image_options("the random inputs; give --calibrate or --data")
+        raise InputError(
+            "--mean, --std and --crop are for images: give some to --calibrate or --data",
+            "ARGUMENT",
+        )
     shapes = parse_shapes(args.input_shape)
     data, text = convert_file(args.model, args.output, shapes, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
