@@ -5,7 +5,8 @@ usage: models.py FOLDER [--models A,B] [--tiers avx2,native] [--threads 1,2] [--
                         [--input-shape NAME=DIMS] [--python ENGINE=PATH]
 
 FOLDER holds NAME.onnx, NAME.tflite and NAME.ncnn.param/.bin (export_zoo.py writes them), and for
-the engines ENGINE-int8 what quantize_zoo.py makes of these; NAME.edgert is converted anew. Each
+the engines ENGINE-int8 what quantize_zoo.py makes of these. NAME.edgert is converted anew, and so
+is NAME.qdq.edgert for the engine edgert-qdq, from the network that onnxruntime has quantised. Each
 measurement is a process of its own, pinned, and the engines take turns, so that a slow minute of
 the machine hits all of them. The time of a cell is the minimum over all rounds, with the median of
 the rounds' medians after it, in ms; ratios are of minima, above 1 where edgert is faster.
@@ -38,8 +39,10 @@ FILES = {
     "ort-int8": "{}.qdq.onnx",
     "openvino-int8": "{}.qdq.onnx",
     "litert-int8": "{}.int8.tflite",
+    "edgert-qdq": "{}.qdq.edgert",
 }
-FLOAT = [engine for engine in FILES if not engine.endswith("-int8")]
+CONVERTED = {"edgert": "{}.onnx", "edgert-qdq": "{}.qdq.onnx"}  # engine: what its file is made of
+FLOAT = [engine for engine in FILES if "-" not in engine]
 MODELS = [
     "mobilenetv1_100",
     "mobilenetv2_100",
@@ -95,22 +98,22 @@ class Bench:
         """Returns the interpreter that has the engine installed."""
         return self.pythons.get(program(engine), sys.executable)
 
-    def convert(self, model: str) -> None:
-        """Writes NAME.edgert from NAME.onnx."""
-        target = self.args.folder / f"{model}.edgert"
+    def convert(self, engine: str, model: str) -> None:
+        """Writes an engine's file of edgert's from one of ONNX."""
+        target = self.args.folder / FILES[engine].format(model)
         target.unlink(missing_ok=True)
         beside = Path(self.python("edgert")).parent
         command = shutil.which("edgert", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
         if not command:
-            self.note("edgert: skipped, the command is not installed")
+            self.note(f"{engine}: skipped, the command is not installed")
             return
-        source = self.args.folder / f"{model}.onnx"
+        source = self.args.folder / CONVERTED[engine].format(model)
         words = [command, "convert", str(source), "-o", str(target), "--no-check"]
         if self.args.input_shape:
             words += ["--input-shape", self.args.input_shape]
         done = run_quietly(words)
         if done.returncode:
-            self.note(f"edgert: cannot convert {model}: {last_line(done.stderr)}")
+            self.note(f"{engine}: cannot convert {source.name}: {last_line(done.stderr)}")
 
     def work(self, engine: str, cell: Cell) -> dict | None:
         """Measures one engine once, in its own process; None (and a note) if it cannot."""
@@ -162,8 +165,8 @@ def program(engine: str) -> str:
 
 
 def is_int8(engine: str) -> bool:
-    """Returns whether an engine runs the quantised network."""
-    return engine.endswith("-int8")
+    """Returns whether an engine runs a quantised network."""
+    return engine not in FLOAT
 
 
 def run_quietly(command: list[str], env: dict | None = None) -> subprocess.CompletedProcess:
@@ -205,7 +208,8 @@ def summary(rounds: list[dict]) -> dict:
 
 def subject(engines: list[str]) -> str:
     """Returns the engine that the others are compared with."""
-    return "edgert-int8" if "edgert-int8" in engines else "edgert"
+    own = [engine for engine in ("edgert-int8", "edgert-qdq") if engine in engines]
+    return own[0] if own else "edgert"
 
 
 def ratios(engines: list[str]) -> dict[str, list[str]]:
@@ -269,9 +273,9 @@ def run(bench: Bench) -> list[dict]:
     header, lines = (load_header, load_lines) if args.load else (speed_header, speed_lines)
     print_row(header(args.engines))
     print_row(["---"] * len(header(args.engines)))
-    if "edgert" in args.engines:
-        for model in args.models:
-            bench.convert(model)
+    for engine, model in product(CONVERTED, args.models):
+        if engine in args.engines:
+            bench.convert(engine, model)
     for cell in map(Cell._make, product(args.models, args.tiers, args.threads)):
         merged = {engine: summary(rounds) for engine, rounds in bench.measure(cell).items()}
         for line in lines(cell, args.engines, merged):
