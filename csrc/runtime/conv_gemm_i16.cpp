@@ -80,7 +80,7 @@ bool PanelsI16::fits(size_t chunk) const {
   return true;
 }
 
-bool PanelsI16::is_narrow(const int32_t* bias, size_t outputs) const {
+bool PanelsI16::are_narrow(const int32_t* bias, size_t outputs) const {
   for (size_t o = 0; o < outputs; ++o) {
     const size_t group = o / (outputs / groups_), own = o % (outputs / groups_);
     const int16_t* const w = data_ + group * group_stride_ + own / kWideOutputs * panel_stride_ +
@@ -88,7 +88,7 @@ bool PanelsI16::is_narrow(const int32_t* bias, size_t outputs) const {
     int64_t sum = 0;
     for (size_t s = 0; s < steps(); ++s)
       sum += std::abs(int32_t{w[s * kStep]}) + std::abs(int32_t{w[s * kStep + 1]});
-    if (32768 * sum + std::abs(int64_t{bias[o]}) > INT32_MAX) return false;
+    if (!is_narrow(sum, bias[o])) return false;
   }
   return true;
 }
@@ -100,7 +100,7 @@ ConvGemmI16::ConvGemmI16(const ConvGeometry& geometry, const Tensor& w, const in
       tasks_(geometry, tile_of(*kernel_), threads),
       chunk_(longest_chunk(panels_)),
       threads_(static_cast<size_t>(threads)),
-      narrow_(bias && chunk_ >= panels_.steps() && panels_.is_narrow(bias, geometry.outputs)) {}
+      narrow_(bias && chunk_ >= panels_.steps() && panels_.are_narrow(bias, geometry.outputs)) {}
 
 void ConvGemmI16::run(const int16_t* x, void* y, const AccumulatorOutput& out, std::byte* scratch,
                       ThreadPool& pool) const {

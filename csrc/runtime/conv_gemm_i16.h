@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 
 #include "core/memory.h"
 #include "core/threads.h"
@@ -10,6 +12,12 @@
 #include "runtime/op.h"
 
 namespace edgert {
+
+// Whether 32 bits hold a sum of products with weights whose magnitudes add up to `weights`, and its
+// bias, whatever the inputs are.
+inline bool is_narrow(int64_t weights, int32_t bias) {
+  return 32768 * weights + std::abs(int64_t{bias}) <= INT32_MAX;
+}
 
 // The weights of qconv or qgemm in layout k2n16.
 class PanelsI16 {
@@ -23,8 +31,8 @@ class PanelsI16 {
   size_t panel_stride() const { return panel_stride_; }
   // Whether the weights of any output in any `chunk` steps keep the bound of GemmI16.
   bool fits(size_t chunk) const;
-  // Whether those of each output do with its bias, of which there are `outputs` in all.
-  bool is_narrow(const int32_t* bias, size_t outputs) const;
+  // Whether all sums are narrow with their biases, of which there are `outputs`.
+  bool are_narrow(const int32_t* bias, size_t outputs) const;
   size_t steps() const;  // of a panel
   size_t private_bytes() const { return packed_.bytes(); }
 

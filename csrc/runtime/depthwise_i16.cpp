@@ -16,7 +16,7 @@ bool has_narrow_sums(const int16_t* w, size_t taps, size_t channels, const int32
   for (size_t c = 0; c < channels; ++c) {
     int64_t sum = 0;
     for (size_t t = 0; t < taps; ++t) sum += std::abs(int32_t{w[t * channels + c]});
-    if (bias == nullptr || 32768 * sum + std::abs(int64_t{bias[c]}) > INT32_MAX) return false;
+    if (bias == nullptr || !is_narrow(sum, bias[c])) return false;
   }
   return true;
 }
