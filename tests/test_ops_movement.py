@@ -157,9 +157,9 @@ def test_gather_rows_of_an_embedding() -> None:
 def test_gather_out_of_range(bad: int) -> None:
     x = np.zeros((2, 5, 3), np.float32)
     indices = np.array([0, -5, bad, 4], np.int64)
-    with pytest.raises(InputError, match=rf"gather 'node': index 2 is {bad}, expected -5 to 4"):
+    with pytest.raises(InputError, match=rf"gather 'y': index 2 is {bad}, expected -5 to 4"):
         run_op("gather", [x, indices], {"axis": 1})
-    with pytest.raises(FormatError, match=rf"gather 'node': index 2 is {bad}, expected -5 to 4"):
+    with pytest.raises(FormatError, match=rf"gather 'y': index 2 is {bad}, expected -5 to 4"):
         run_op("gather", [x, indices], {"axis": 1}, constants={1})
 
 
