@@ -194,7 +194,7 @@ def test_api(folder: Path) -> None:
         ({"quantize": "int8", "recipe": 5}, "recipe is 5, expected a path or a Recipe"),
         ({"quantize": "int8", "calibrate": 5}, "the data is a int"),
         ({"quantize": "int8", "calibrate": [], "image": {"mean": 0}}, "image is .*ImageOptions"),
-        ({"quantize": "int8", "image": ImageOptions()}, "give some to calibrate"),
+        ({"quantize": "int8", "image": ImageOptions()}, "^image: without effect unless"),
         ({"calibrate": [], "ranges": "mse"}, "^ranges, calibrate: without effect unless quantize"),
         ({"quantize": "dynamic", "steps": ()}, "^steps: without effect on dynamic"),
         ({"quantize": "dynamic", "weight_fit": "quads"}, "weight_fit is 'quads'"),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,9 +19,10 @@ from edgert.inputs import ImageOptions, random_inputs
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
-from edgert.quantize import ACTIVATIONS, Options, Quantization, Recipe, Target, read_recipe
+from edgert.quantize import ACTIVATIONS, Quantization, Recipe, Target, read_recipe
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
+from edgert.quantize.options import choose
 from edgert.quantize.samples import Samples
 from edgert.quantize.samples import Source as Calibration
 from edgert.quantize.stated import Stated, lower_stated, states_quantization
@@ -105,13 +105,10 @@ def convert(
         raise UnsupportedError(
             f"quantize is {quantize!r}, expected 'int8', 'int16' or 'dynamic'", "QUANTIZE"
         )
-    chosen = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
+    choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "recipe": recipe, "image": image}  # fmt: skip
-    given = [*chosen, *(name for name, value in rest.items() if value is not None)]
-    _refuse_idle(quantize, given, chosen)
-    options = _options(quantize, chosen)
+    options = choose(quantize, choices, [n for n, value in rest.items() if value is not None])
     target = Target(min_sqnr, min_agreement)
     if output is None:
         if not isinstance(model, (str, os.PathLike)):
@@ -190,49 +187,10 @@ def _check_kinds(
 def _are_shapes(shapes: object) -> bool:
     return isinstance(shapes, Mapping) and all(
         isinstance(name, str)
-        and isinstance(dims, Sequence)
+        and isinstance(dims, (Sequence, np.ndarray))
         and all(isinstance(dim, (int, np.integer)) for dim in dims)
         for name, dims in shapes.items()
     )
-
-
-def _refuse_idle(quantize: str | None, given: Sequence[str], chosen: Collection[str]) -> None:
-    """Refuses arguments that were ``given`` but would not matter; ``chosen`` are the options."""
-    if quantize is None and given:
-        raise InputError(
-            f"{', '.join(given)}: without effect unless quantize is 'int8', 'int16' or 'dynamic'",
-            "ARGUMENT",
-        )
-    if "image" in given and "calibrate" not in given:
-        raise InputError("image says how images become tensors: give some to calibrate", "ARGUMENT")
-    idle = [name for name in chosen if name != "weight_fit"]
-    if quantize == "dynamic" and idle:
-        raise InputError(
-            f"{', '.join(idle)}: without effect on dynamic quantisation, which finds ranges when "
-            "the model runs and has weights of int8; leave them out",
-            "ARGUMENT",
-        )
-    if "recipe" in given and chosen:
-        raise InputError(
-            f"{', '.join(chosen)}: without effect beside a recipe, which decides that; edit it, or "
-            "leave it out",
-            "ARGUMENT",
-        )
-
-
-def _options(quantize: str | None, chosen: Mapping[str, Any]) -> Options:
-    """The options of a quantisation without a recipe."""
-    if quantize == "dynamic" and chosen.get("weight_fit") == "quads":
-        raise InputError(
-            "weight_fit is 'quads', which needs static ranges; dynamic quantisation has 'any' and "
-            "'pairs'",
-            "OPTION",
-        )
-    defaults = {
-        "int16": {"activations": "int16", "weights": "int8"},
-        "dynamic": {"weight_fit": "pairs"},
-    }
-    return Options(**{**defaults.get(quantize, {}), **chosen})
 
 
 def calibration_samples(

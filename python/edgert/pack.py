@@ -167,7 +167,7 @@ class _Packer:
             self.tensors[tensor] = _stored(self.graph.values[name].data, layout)
         return tensor
 
-    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytes]:
+    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytearray]:
         """The records of the tensors, and the elements of the constants.
 
         Equal elements in the plain encoding are stored once.
@@ -186,7 +186,7 @@ class _Packer:
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
             records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
-        return records, bytes(data)
+        return records, data
 
     def tensor_name(self, name: str) -> str:
         """What the file calls a value; constants have no name there, unless they are outputs."""
@@ -208,24 +208,26 @@ def _stored(data: np.ndarray | None, layout: Layout) -> tuple[Encoding, np.ndarr
     return encode(stored) if layout == Layout.row else (Encoding.plain, stored)
 
 
-def _seal(sections: Mapping[Section, bytes]) -> bytes:
+def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:
     """Places the sections and computes the checksums."""
     end = schema.FileHeader.itemsize + schema.SectionRecord.itemsize * len(sections)
-    table, body = [], bytearray()
+    table, parts = [], []
     for section, content in sections.items():
         aligned = schema.PAYLOAD_ALIGNMENT if section == Section.data else schema.RECORD_ALIGNMENT
-        body += bytes(-(end + len(body)) % aligned)
-        table.append((section, zlib.crc32(content), end + len(body), len(content)))
-        body += content
+        padding = bytes(-end % aligned)
+        begin = end + len(padding)
+        table.append((section, zlib.crc32(content), begin, len(content)))
+        parts += [padding, content]
+        end = begin + len(content)
     header = np.zeros((), schema.FileHeader)
     header["magic"] = np.frombuffer(schema.MAGIC, np.uint8)
     header["version"] = schema.VERSION
     header["endian"] = schema.ENDIAN_TAG
-    header["file_bytes"] = end + len(body)
+    header["file_bytes"] = end
     header["sections"] = len(sections)
     records = np.array(table, schema.SectionRecord).tobytes()
     header["header_crc"] = zlib.crc32(records, zlib.crc32(header.tobytes()))
-    return header.tobytes() + records + body
+    return b"".join([header.tobytes(), records, *parts])
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from edgert.errors import InputError
 from edgert.quantize.ranges import METHODS
@@ -10,6 +12,11 @@ from edgert.quantize.short_sums import FITS
 
 STEPS = "equalize", "compensate", "correct"
 ACTIVATIONS = "int8", "int16"
+# By kind of quantisation, where they are others than those of Options.
+_DEFAULTS = {
+    "int16": {"activations": "int16", "weights": "int8"},
+    "dynamic": {"weight_fit": "pairs"},
+}
 
 
 @dataclass(frozen=True)
@@ -51,3 +58,33 @@ class Options:
         if not fine:
             raise InputError(f"steps is {self.steps!r}, expected some of {list(STEPS)}", "OPTION")
         object.__setattr__(self, "steps", tuple(self.steps))
+
+
+def choose(quantize: str | None, choices: Mapping[str, Any], rest: Collection[str]) -> Options:
+    """The options that a caller chose for a kind of quantisation; None leaves one open.
+
+    ``rest`` names the other arguments about quantisation that were given. Raises InputError for
+    those that would have no effect.
+    """
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    given = [*chosen, *rest]
+    idle = [name for name in chosen if name != "weight_fit"]
+    if quantize is None and given:
+        _refuse(given, "unless quantize is 'int8', 'int16' or 'dynamic'")
+    if "image" in rest and "calibrate" not in rest:
+        _refuse(["image"], "unless there are images to calibrate with")
+    if quantize == "dynamic" and idle:
+        _refuse(idle, "on dynamic quantisation, whose ranges are those that values have in a run")
+    if "recipe" in rest and chosen:
+        _refuse([*chosen], "beside a recipe, which decides that; edit it, or leave it out")
+    if quantize == "dynamic" and chosen.get("weight_fit") == "quads":
+        raise InputError(
+            "weight_fit is 'quads', which needs calibration; dynamic quantisation has 'any' and "
+            "'pairs'",
+            "OPTION",
+        )
+    return Options(**{**_DEFAULTS.get(quantize, {}), **chosen})
+
+
+def _refuse(arguments: Sequence[str], why: str) -> NoReturn:
+    raise InputError(f"{', '.join(arguments)}: without effect {why}", "ARGUMENT")
