@@ -100,8 +100,8 @@ class Quantizer {
       quantize_({n, x, DType::u8, y, scale.scale, scale.zero, 0, 255});
   }
 
-  ReduceF32Fn reduce_;
-  QuantizeF32Fn quantize_;
+  ReduceF32Kernel::Fn reduce_;
+  QuantizeF32Kernel::Fn quantize_;
   size_t sets_, elements_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -21,13 +21,7 @@ struct BatchNormF32 {
   Activation activation;  // the function f
 };
 
-using BatchNormF32Fn = void (*)(const BatchNormF32&);
-
-struct BatchNormF32Kernel {
-  const char* name;
-  Isa isa;
-  BatchNormF32Fn run;
-};
+using BatchNormF32Kernel = Kernel<BatchNormF32>;
 
 #define KERNEL(symbol, isa) void symbol(const BatchNormF32&);
 #include "kernels/batch_norm_f32/kernels.inc"

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -28,13 +28,7 @@ struct BinaryF32 {
   Activation activation;  // the function f
 };
 
-using BinaryF32Fn = void (*)(const BinaryF32&);
-
-struct BinaryF32Kernel {
-  const char* name;
-  Isa isa;
-  BinaryF32Fn run;
-};
+using BinaryF32Kernel = Kernel<BinaryF32>;
 
 #define KERNEL(symbol, isa) void symbol(const BinaryF32&);
 #include "kernels/binary_f32/kernels.inc"

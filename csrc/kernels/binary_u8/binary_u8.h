@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -36,13 +36,7 @@ struct BinaryU8 {
   Requantize output;
 };
 
-using BinaryU8Fn = void (*)(const BinaryU8&);
-
-struct BinaryU8Kernel {
-  const char* name;
-  Isa isa;
-  BinaryU8Fn run;
-};
+using BinaryU8Kernel = Kernel<BinaryU8>;
 
 #define KERNEL(symbol, isa) void symbol(const BinaryU8&);
 #include "kernels/binary_u8/kernels.inc"

@@ -9,7 +9,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -32,13 +32,7 @@ struct Col2imF32 {
   Activation activation;
 };
 
-using Col2imF32Fn = void (*)(const Col2imF32&);
-
-struct Col2imF32Kernel {
-  const char* name;
-  Isa isa;
-  Col2imF32Fn run;
-};
+using Col2imF32Kernel = Kernel<Col2imF32>;
 
 #define KERNEL(symbol, isa) void symbol(const Col2imF32&);
 #include "kernels/col2im_f32/kernels.inc"

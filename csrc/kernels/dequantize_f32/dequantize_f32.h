@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -21,13 +21,7 @@ struct DequantizeF32 {
   int32_t zero;
 };
 
-using DequantizeF32Fn = void (*)(const DequantizeF32&);
-
-struct DequantizeF32Kernel {
-  const char* name;
-  Isa isa;
-  DequantizeF32Fn run;
-};
+using DequantizeF32Kernel = Kernel<DequantizeF32>;
 
 #define KERNEL(symbol, isa) void symbol(const DequantizeF32&);
 #include "kernels/dequantize_f32/kernels.inc"

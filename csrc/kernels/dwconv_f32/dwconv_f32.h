@@ -14,7 +14,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -36,13 +36,7 @@ struct DwconvF32 {
   Activation activation;  // the function f
 };
 
-using DwconvF32Fn = void (*)(const DwconvF32&);
-
-struct DwconvF32Kernel {
-  const char* name;
-  Isa isa;
-  DwconvF32Fn run;
-};
+using DwconvF32Kernel = Kernel<DwconvF32>;
 
 #define KERNEL(symbol, isa) void symbol(const DwconvF32&);
 #include "kernels/dwconv_f32/kernels.inc"

@@ -9,7 +9,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -24,13 +24,7 @@ struct LayerNormF32 {
   float* y;
 };
 
-using LayerNormF32Fn = void (*)(const LayerNormF32&);
-
-struct LayerNormF32Kernel {
-  const char* name;
-  Isa isa;
-  LayerNormF32Fn run;
-};
+using LayerNormF32Kernel = Kernel<LayerNormF32>;
 
 #define KERNEL(symbol, isa) void symbol(const LayerNormF32&);
 #include "kernels/layer_norm_f32/kernels.inc"

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 
 namespace edgert {
 
@@ -17,13 +17,7 @@ struct LookupU8 {
   const uint8_t* table;  // 256 entries
 };
 
-using LookupU8Fn = void (*)(const LookupU8&);
-
-struct LookupU8Kernel {
-  const char* name;
-  Isa isa;
-  LookupU8Fn run;
-};
+using LookupU8Kernel = Kernel<LookupU8>;
 
 #define KERNEL(symbol, isa) void symbol(const LookupU8&);
 #include "kernels/lookup_u8/kernels.inc"

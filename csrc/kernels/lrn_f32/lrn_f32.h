@@ -9,7 +9,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -23,13 +23,7 @@ struct LrnF32 {
   float alpha, beta, bias;
 };
 
-using LrnF32Fn = void (*)(const LrnF32&);
-
-struct LrnF32Kernel {
-  const char* name;
-  Isa isa;
-  LrnF32Fn run;
-};
+using LrnF32Kernel = Kernel<LrnF32>;
 
 #define KERNEL(symbol, isa) void symbol(const LrnF32&);
 #include "kernels/lrn_f32/kernels.inc"

@@ -10,7 +10,7 @@
 // overlap.
 #pragma once
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "kernels/pool_image.h"
 
 namespace edgert {
@@ -22,13 +22,7 @@ struct PoolF32 {
   float* y;
 };
 
-using PoolF32Fn = void (*)(const PoolF32&);
-
-struct PoolF32Kernel {
-  const char* name;
-  Isa isa;
-  PoolF32Fn run;
-};
+using PoolF32Kernel = Kernel<PoolF32>;
 
 #define KERNEL(symbol, isa) void symbol(const PoolF32&);
 #include "kernels/pool_f32/kernels.inc"

@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "kernels/pool_image.h"
 #include "schema/attrs.h"
 
@@ -29,13 +29,7 @@ struct PoolU8 {
   Requantize output;  // the last three: of an average
 };
 
-using PoolU8Fn = void (*)(const PoolU8&);
-
-struct PoolU8Kernel {
-  const char* name;
-  Isa isa;
-  PoolU8Fn run;
-};
+using PoolU8Kernel = Kernel<PoolU8>;
 
 #define KERNEL(symbol, isa) void symbol(const PoolU8&);
 #include "kernels/pool_u8/kernels.inc"

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -22,13 +22,7 @@ struct QuantizeF32 {
   int32_t zero, low, high;
 };
 
-using QuantizeF32Fn = void (*)(const QuantizeF32&);
-
-struct QuantizeF32Kernel {
-  const char* name;
-  Isa isa;
-  QuantizeF32Fn run;
-};
+using QuantizeF32Kernel = Kernel<QuantizeF32>;
 
 #define KERNEL(symbol, isa) void symbol(const QuantizeF32&);
 #include "kernels/quantize_f32/kernels.inc"

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -24,13 +24,7 @@ struct ReduceF32 {
   float divisor;
 };
 
-using ReduceF32Fn = void (*)(const ReduceF32&);
-
-struct ReduceF32Kernel {
-  const char* name;
-  Isa isa;
-  ReduceF32Fn run;
-};
+using ReduceF32Kernel = Kernel<ReduceF32>;
 
 #define KERNEL(symbol, isa) void symbol(const ReduceF32&);
 #include "kernels/reduce_f32/kernels.inc"

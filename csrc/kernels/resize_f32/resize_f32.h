@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 
 namespace edgert {
 
@@ -32,13 +32,7 @@ struct ResizeF32 {
   float* y;        // [rows.size][columns.size][channels]
 };
 
-using ResizeF32Fn = void (*)(const ResizeF32&);
-
-struct ResizeF32Kernel {
-  const char* name;
-  Isa isa;
-  ResizeF32Fn run;
-};
+using ResizeF32Kernel = Kernel<ResizeF32>;
 
 #define KERNEL(symbol, isa) void symbol(const ResizeF32&);
 #include "kernels/resize_f32/kernels.inc"

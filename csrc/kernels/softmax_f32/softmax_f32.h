@@ -9,7 +9,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -23,13 +23,7 @@ struct SoftmaxF32 {
   bool log;
 };
 
-using SoftmaxF32Fn = void (*)(const SoftmaxF32&);
-
-struct SoftmaxF32Kernel {
-  const char* name;
-  Isa isa;
-  SoftmaxF32Fn run;
-};
+using SoftmaxF32Kernel = Kernel<SoftmaxF32>;
 
 #define KERNEL(symbol, isa) void symbol(const SoftmaxF32&);
 #include "kernels/softmax_f32/kernels.inc"

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/kernel.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -18,13 +18,7 @@ struct UnaryF32 {
   Activation function;
 };
 
-using UnaryF32Fn = void (*)(const UnaryF32&);
-
-struct UnaryF32Kernel {
-  const char* name;
-  Isa isa;
-  UnaryF32Fn run;
-};
+using UnaryF32Kernel = Kernel<UnaryF32>;
 
 #define KERNEL(symbol, isa) void symbol(const UnaryF32&);
 #include "kernels/unary_f32/kernels.inc"

@@ -143,7 +143,7 @@ std::vector<Strip> strips(const Axis& rows, size_t height, size_t held) {
 
 struct ConvTranspose {
   ConvGemm multiply;  // a strip of input to its products
-  Col2imF32Fn gather;
+  Col2imF32Kernel::Fn gather;
   size_t images, groups, channels;       // channels of a group of the output
   size_t input_row, input_elements;      // of x
   size_t product_row, product_channels;  // a row of products; those of a group in a pixel

@@ -139,7 +139,7 @@ AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
 }
 
 struct Resize {
-  ResizeF32Fn kernel;
+  ResizeF32Kernel::Fn kernel;
   int taps;
   size_t images, image_elements, width, channels;
   AxisTable rows, columns;
