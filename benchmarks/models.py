@@ -60,7 +60,14 @@ PACKAGES = {  # engine: what of site-packages holds its libraries
     "ncnn": ["ncnn", "ncnn.libs"],
 }
 # tier: the flag in /proc/cpuinfo that says that this CPU has it
-TIERS = {"avx2": "avx2", "avx_vnni": "avx_vnni", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
+TIERS = {
+    "avx2": "avx2",
+    "avx_vnni": "avx_vnni",
+    "avx512": "avx512f",
+    "avx512_vnni": "avx512_vnni",
+    "amx_int8": "amx_int8",
+}
+WHOLE = {"native", "amx_int8"}  # tiers that hide nothing
 MINIMA = {"import_ms", "load_ms", "first_ms", "min_ms"}  # of which the least counts
 NORM_TOLERANCE = {
     "float": 1e-3,
@@ -128,7 +135,7 @@ class Bench:
         if self.args.input_shape:
             command += ["--shape", self.args.input_shape.partition("=")[2]]
         env = None
-        if cell.tier != "native":
+        if cell.tier not in WHOLE:
             env = masked(cell.tier, self.python(engine), PACKAGES[program(engine)], self.faults)
         done = run_quietly(command, env)
         if done.returncode:

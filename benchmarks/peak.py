@@ -36,6 +36,8 @@ class Loop(NamedTuple):
     accumulators: list[int]
     temporary: int  # the first temporary register
     macs: int  # per step
+    before: str = ""  # the loop
+    after: str = ""
 
 
 X86 = [
@@ -65,6 +67,9 @@ X86 = [
          "vpdpbusd %ymm14, %ymm15, %ymm{a}", list(range(12)), 0, 32),
     Loop("int8 VPDPBUSD, AVX512-VNNI, 512 bits", "avx512_vnni",
          "vpdpbusd %zmm14, %zmm15, %zmm{a}", list(range(12)), 0, 64),
+    Loop("int8 TDPBUSD, AMX", "amx_int8",
+         "tdpbusd %tmm7, %tmm6, %tmm{a}", list(range(6)), 0, 16 * 16 * 64,
+         "ldtilecfg tiles(%rip)", "tilerelease"),
 ]  # fmt: skip
 
 ARM = [
@@ -90,23 +95,28 @@ class Machine(NamedTuple):
     loops: list[Loop]
     flags: str  # the line of /proc/cpuinfo
     begin: str
+    again: str
     end: str
+    data: str = ""
 
+
+# The shapes of AMX's eight tiles, all of them 16 rows of 64 bytes.
+TILES = "tiles: .byte 1; .zero 15; .fill 8, 2, 64; .zero 16; .fill 8, 1, 16; .zero 8"
 
 MACHINES = {
-    "x86_64": Machine(X86, "flags", "vzeroall", "dec %rdi; jnz 1b; vzeroupper; ret"),
-    "aarch64": Machine(ARM, "Features", ".arch armv8.6-a", "subs x0, x0, #1; b.ne 1b; ret"),
+    "x86_64": Machine(X86, "flags", "vzeroall", "dec %rdi; jnz 1b", "vzeroupper; ret", TILES),
+    "aarch64": Machine(ARM, "Features", ".arch armv8.6-a", "subs x0, x0, #1; b.ne 1b", "ret"),
 }
 
 
 def assembly(machine: Machine, loops: list[Loop]) -> str:
     """Returns functions loop_0, loop_1 ... that take the number of passes."""
-    lines = ['.section .note.GNU-stack, ""', ".text"]
+    lines = ['.section .note.GNU-stack, ""', ".text", machine.data]
     for index, loop in enumerate(loops):
-        lines += [f".globl loop_{index}", f"loop_{index}:", machine.begin, "1:"]
+        lines += [f".globl loop_{index}", f"loop_{index}:", machine.begin, loop.before, "1:"]
         for i, accumulator in enumerate(loop.accumulators):
             lines.append(loop.step.format(a=accumulator, t=loop.temporary + i))
-        lines.append(machine.end)
+        lines += [machine.again, loop.after, machine.end]
     return "\n".join(lines) + "\n"
 
 
@@ -121,11 +131,17 @@ def build(machine: Machine, loops: list[Loop]) -> ctypes.CDLL:
 
 
 def cpu_flags(machine: Machine) -> set[str]:
-    """Returns the features that the kernel reports."""
+    """Returns the features that the kernel reports, but those that it does not let us use."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith(machine.flags):
-            return set(line.split(":", 1)[1].split())
+            flags = set(line.split(":", 1)[1].split())
+            return flags if "amx_int8" in flags and permit_tiles() else flags - {"amx_int8"}
     raise SystemExit(f"/proc/cpuinfo has no line '{machine.flags}'")
+
+
+def permit_tiles() -> bool:
+    """Asks Linux for the registers of AMX: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)."""
+    return ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0
 
 
 def fastest(loop: Callable[[ctypes.c_long], object], core: int) -> float:

@@ -111,9 +111,11 @@ def release_build() -> Path:
 def check_kernels() -> None:
     """C++ tests, capped at every instruction set level of this machine."""
     package = release_build()
-    code = "from edgert import _core; print(*_core.detected_isa())"
-    levels = run(sys.executable, "-c", code, env={"PYTHONPATH": str(package)}, capture=True).split()
+    code = "import edgert; i = edgert.isa(); print(*i.detected); print(*{k.isa for k in i.kernels})"
+    listing = run(sys.executable, "-c", code, env={"PYTHONPATH": str(package)}, capture=True)
+    levels, built = (line.split() for line in listing.splitlines())
     print("levels of this machine:", *levels)
+    print("not executed here:", *sorted(set(built) - set(levels)) or ["none"])
     for level in levels:
         ctest = [tool("ctest"), "--test-dir", BUILD / "release", "--output-on-failure"]
         run(*ctest, "--no-tests=error", env={"EDGERT_ISA": level})

@@ -13,6 +13,7 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
 #elif defined(__aarch64__) || defined(__arm__)
 #include <sys/auxv.h>
 #endif
@@ -29,6 +30,14 @@ struct Features {
 #if defined(__x86_64__)
 
 bool bit(unsigned value, int index) { return value >> index & 1; }
+
+// The registers of AMX are 8 KiB that Linux saves only for processes that asked for them: this one,
+// all its threads and children have them from then on. Older kernels than 5.16, and sandboxes, say
+// no.
+bool permit_tiles() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // asm/prctl.h; XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
 
 Features read_features() {
   Features f;
@@ -48,7 +57,7 @@ Features read_features() {
   // F, DQ, BW and VL: every CPU with one of the last three has all of them.
   f.avx512 = os_zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);
   f.avx512_vnni = f.avx512 && bit(c, 11);
-  f.amx_int8 = os_amx && bit(d, 24) && bit(d, 25);
+  f.amx_int8 = f.avx512_vnni && os_amx && bit(d, 24) && bit(d, 25) && permit_tiles();
   if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx_vnni = os_ymm && bit(a, 4);
   return f;
 }

@@ -6,7 +6,7 @@ set(EDGERT_ISA_x86
     "avx_vnni|-mavx2 -mfma -mf16c -mavxvnni"
     "avx512|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized"
     "avx512_vnni|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c -Wno-uninitialized -Wno-maybe-uninitialized"
-    "amx_int8|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mamx-tile -mamx-int8 -Wno-uninitialized -Wno-maybe-uninitialized")
+    "amx_int8|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -Wno-uninitialized -Wno-maybe-uninitialized")
 set(EDGERT_ISA_aarch64
     "neon|"
     "neon_dot|-march=armv8.2-a+dotprod"

@@ -34,7 +34,8 @@ struct Problem {
     kSegments = 16,
     kExtreme = 32,
     kSmall = 64,
-    kDynamic = 128
+    kDynamic = 128,
+    kRuns = 256
   };
 
   Problem(size_t m, size_t n, size_t k, int flags, WeightFit fit, Guard guard, uint64_t seed)
@@ -45,9 +46,11 @@ struct Problem {
         guard(guard),
         segments(has(kSegments) ? 3 : 1),
         panel_stride(segments * ceil_div(k, kPanelDepth) * 64),
+        run_rows(has(kRuns) ? run_of(m) : m),
         a_stride(k * segments + (has(kStrided) ? 3 : 0)),
+        a_run_stride(run_rows * a_stride + 7),
         c_stride(n + (has(kStrided) ? 5 : 0)),
-        a(span(m, segments > 1 ? 3 * k : k + k / 2, a_stride), guard),
+        a(m == 0 ? 0 : row(m - 1) + (segments > 1 ? 3 * k : k + k / 2), guard),
         b(ceil_div(n, kPanelOutputs) * panel_stride),
         bias(n, guard),
         multiplier(n, guard),
@@ -95,6 +98,14 @@ struct Problem {
   static size_t span(size_t rows, size_t columns, size_t stride) {
     return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
   }
+  // Rows of a run, some of m.
+  static size_t run_of(size_t m) {
+    for (size_t parts : {2, 3, 5, 7})
+      if (m % parts == 0) return m / parts;
+    return 1;
+  }
+  // Where row i of a begins.
+  size_t row(size_t i) const { return i / run_rows * a_run_stride + i % run_rows * a_stride; }
   bool has(Flag flag) const { return flags & flag; }
   int8_t& weight(size_t s, size_t p, size_t j) {
     return reinterpret_cast<int8_t*>(
@@ -109,7 +120,7 @@ struct Problem {
   }
 
   float expected(size_t i, size_t j) {
-    const auto input = [&](size_t s, size_t p) { return int{a[i * a_stride + offsets[s] + p]}; };
+    const auto input = [&](size_t s, size_t p) { return int{a[row(i) + offsets[s] + p]}; };
     if (!has(kDynamic))
       return end().expected(int64_t{bias[j]} + weighted_sum(j, input), multiplier[j],
                             residual.data() + i * c_stride + j);
@@ -134,6 +145,8 @@ struct Problem {
     g.k = k;
     g.segments = segments;
     g.a = a.data();
+    g.run = run_rows;
+    g.a_run_stride = a_run_stride;
     g.a_stride = a_stride;
     g.a_offsets = offsets.data();
     g.b = reinterpret_cast<const int8_t*>(b.data());
@@ -167,7 +180,7 @@ struct Problem {
   size_t m, n, k;
   int flags;
   Guard guard;
-  size_t segments, panel_stride, a_stride, c_stride;
+  size_t segments, panel_stride, run_rows, a_stride, a_run_stride, c_stride;
   GuardedArray<uint8_t> a;
   Buffer b;
   GuardedArray<int32_t> bias;
@@ -193,15 +206,27 @@ TEST(gemm_i8_tile_edges) {
     for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
       for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
         for (size_t k : {0, 1, 2, 3, 4, 7, 8, 12, 33}) {
-          check(m, n, k, flags % 256, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          check(m, n, k, flags % 512, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
           ++flags;
         }
   }
 }
 
 TEST(gemm_i8_every_epilogue) {
-  for (int flags = 0; flags < 256; ++flags)
-    for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);
+  for (int flags = 0; flags < 512; ++flags)
+    for (Guard guard : {Guard::kFront, Guard::kBack})
+      check(flags & Problem::kRuns ? 18 : 17, 37, 19, flags, guard);
+}
+
+// Around the tiles of AMX: 16 rows, 64 of the depth.
+TEST(gemm_i8_deep) {
+  int flags = 0;
+  for (size_t m : {1, 15, 16, 17, 47, 48})
+    for (size_t n : {16, 17, 33})
+      for (size_t k : {60, 62, 63, 64, 65, 68, 72, 124, 127, 128, 129, 132, 180, 201}) {
+        check(m, n, k, flags % 512, flags % 5 < 2 ? Guard::kFront : Guard::kBack);
+        flags += 29;  // no divisor of the sets of flags: all come up with all shapes
+      }
 }
 
 TEST(gemm_i8_big) {

@@ -51,8 +51,10 @@ struct GemmI8 {
   size_t m, n;
   size_t k;  // depth of a segment
   size_t segments;
-  const uint8_t* a;  // row i, segment s, element p: a[i * a_stride + a_offsets[s] + p]
-  size_t a_stride;
+  // Row i, segment s, element p: a[i / run * a_run_stride + i % run * a_stride + a_offsets[s] + p].
+  const uint8_t* a;
+  size_t run;  // rows that lie a_stride apart, such as a row of pixels; a divisor of m, not zero
+  size_t a_run_stride, a_stride;
   const size_t* a_offsets;
   const int8_t* b;  // (s, p, j): b[j / 16 * b_panel_stride +
                     //            (s * ceil(k / 4) + p / 4) * 64 + j % 16 * 4 + p % 4]

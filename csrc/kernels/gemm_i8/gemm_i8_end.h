@@ -1,0 +1,110 @@
+// What becomes of the exact sums of gemm_i8, and what the tiles of the same columns share. Included
+// after the vector types.
+#pragma once
+
+#include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/simd/epilogue.h"
+#include "kernels/simd/requantize.h"
+
+namespace edgert {
+namespace {
+
+// From sums that include the bias, `rows` rows of `columns` of them, `stride` elements apart, to
+// the outputs from row i, column j on.
+__attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
+                                                              const int32_t* sums, int rows,
+                                                              int stride, int columns) {
+  const DynamicOutput dynamic = *g.dynamic;
+  const Activation& activation = g.out.output.activation;
+  const Clamp clamp(activation);
+  const size_t c_stride = g.c_stride, at = i * c_stride + j;
+  float* const c = static_cast<float*>(g.c) + at;
+  for (int v = 0; v < columns; v += F32::kLanes) {
+    const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
+    const I32 minus_sum = load_first(g.out.bias + j + v, n);
+    const F32 multiplier = load_first(g.out.multiplier + j + v, n);
+    const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
+    const DynamicScale* scale = dynamic.scales + i * dynamic.scale_step;
+    const float* residual = dynamic.residual ? dynamic.residual + at + v : nullptr;
+    float* to = c + v;
+    for (int r = 0; r < rows; ++r, scale += dynamic.scale_step, to += c_stride) {
+      // The bias is there once.
+      const I32 zero = I32::broadcast(scale->zero - 1) * minus_sum;
+      F32 t = to_f32(I32::load(sums + r * stride + v) + zero) * multiplier *
+                  F32::broadcast(&scale->scale) +
+              bias;
+      if (residual) {
+        t = t + load_first(residual, n);
+        residual += c_stride;
+      }
+      store_first(to, n, clamp(t));
+    }
+  }
+  if (!is_clamp(activation)) activate(activation, c, rows, c_stride, columns);
+}
+
+// What the tiles of the same columns share. `columns` exist, the last vector being partly filled at
+// least.
+template <int kVectors>
+struct ColumnBlock {
+  static constexpr int kLanes = F32::kLanes;
+  const int8_t* b[kVectors];
+  I32 bias[kVectors];
+  F32 multiplier[kVectors];
+  int last;  // columns in the last vector
+  int columns() const { return (kVectors - 1) * kLanes + last; }
+
+  ColumnBlock(const GemmI8& g, size_t j, int columns) : last(columns - (kVectors - 1) * kLanes) {
+    for (int v = 0; v < kVectors; ++v) {
+      const size_t column = j + v * kLanes;
+      const int n = v < kVectors - 1 ? kLanes : last;
+      b[v] = g.b + column / kPanelOutputs * g.b_panel_stride + column % kPanelOutputs * kPanelDepth;
+      bias[v] = load_first(g.out.bias + column, n);
+      multiplier[v] = load_first(g.out.multiplier + column, n);
+    }
+  }
+};
+
+// The outputs of kRows rows whose sums, the bias among them, are total(row, vector). Precondition:
+// is_plain(g.out) and g.out.small.
+template <int kRows, int kVectors, typename Total>
+inline __attribute__((always_inline)) void store_plain(const GemmI8& g, size_t i, size_t j,
+                                                       const ColumnBlock<kVectors>& block,
+                                                       const Bytes4::Range& range, Total total) {
+  constexpr int kLanes = F32::kLanes, kCount = kRows * kVectors;
+  const int last = block.last;
+  uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
+#pragma GCC unroll 16
+  for (int first = 0; first < kCount; first += 4) {
+    I32 y[4];
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      const int at = first + q < kCount ? first + q : first;
+      y[q] = to_i32(to_f32(total(at / kVectors, at % kVectors)) * block.multiplier[at % kVectors]);
+    }
+    const Bytes4 bytes(y, range);
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      if (first + q >= kCount) break;
+      const int r = (first + q) / kVectors, v = (first + q) % kVectors;
+      uint8_t* const to = c + r * g.c_stride + v * kLanes;
+      if (kVectors == 2 && last == kLanes) {
+        if (v == 0) bytes.store_half(q / 2, to);
+      } else if (v < kVectors - 1 || last == kLanes) {
+        bytes.store_quarter(q, to);
+      } else {
+        bytes.store_quarter(q, to, last);
+      }
+    }
+  }
+}
+
+// The outputs of `rows` rows of sums, as finish() has them, whatever becomes of them.
+inline void finish_sums(const GemmI8& g, size_t i, size_t j, const int32_t* sums, int rows,
+                        int stride, int columns) {
+  if (g.dynamic != nullptr) return finish_dynamic(g, i, j, sums, rows, stride, columns);
+  finish(g.out, j, sums, rows, stride, columns, g.c, i * g.c_stride + j, g.c_stride);
+}
+
+}  // namespace
+}  // namespace edgert
