@@ -123,7 +123,7 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
   const size_t nr = kernel_->nr;
   for (size_t j = 0; j < task.outputs; j += nr)
     for (size_t r = 0; r < task.rows; ++r) {
-      const size_t at = out + r * g.out_width * g.outputs + j;
+      const size_t at = out + r * g.out_row + j;
       GemmI8 gemm;
       gemm.m = task.columns;
       gemm.n = std::min(nr, task.outputs - j);
@@ -137,7 +137,7 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
                (task.first_output + j) % kPanelOutputs * kPanelDepth;
       gemm.b_panel_stride = panels_.panel_stride();
       gemm.c = static_cast<std::byte*>(operands.y) + at * element;
-      gemm.c_stride = g.outputs;
+      gemm.c_stride = g.out_pixel;
       gemm.out = part_of(operands.out, channel + j, at);
       DynamicOutput dynamic;
       gemm.dynamic = nullptr;
