@@ -292,13 +292,16 @@ def _resize(rng: np.random.Generator) -> Iterator[Case]:
                          "cubic_coefficient": -0.75, "exclude_outside": i & 1}  # fmt: skip
                 shape = (1, 4, 5, 3 + 14 * (i % 2))
                 yield Case(attrs, [_normal(rng, *shape)])
-                if mode is ResizeMode.nearest:
+                if mode is not ResizeMode.cubic:
                     yield Case(attrs, [random_bytes(rng, *shape)])
 
 
 def _cast(rng: np.random.Generator) -> Iterator[Case]:
     for x in filter(lambda x: x.dtype != np.int16, _all_dtypes(rng, 3, 7)):
         for dtype in (t for t in DType if t != DType.int16):
+                if mode is ResizeMode.linear:
+                    yield Case(attrs, [random_bytes(rng, *shape, dtype="int16")])
+                    yield Case(attrs, [random_bytes(rng, 2, 4, 5, 70)])
             values = np.abs(x) if dtype is DType.uint8 and x.dtype != bool else x
             yield Case({"dtype": dtype}, [values])
 

@@ -13,7 +13,7 @@ from edgert.errors import InputError
 from edgert.quantize import Options, Recipe, Target, quantize
 from edgert.quantize.probe import Probe
 from edgert.quantize.quality import sqnr
-from edgert.schema import BinaryFn, PadMode, UnaryFn
+from edgert.schema import BinaryFn, PadMode, ResizeMode, UnaryFn
 
 PLAIN = Recipe(Options("minmax", ()))
 WIDE = Recipe(Options(activations="int16", weights="int16"))
@@ -112,6 +112,14 @@ def chain(net: Net, x: str) -> str:
     return net.gemm(x, 6)
 
 
+def linear(net: Net, x: str) -> str:
+    """Twice the height and three times the width."""
+    _, height, width, _ = net.values[x].shape
+    return net.op("resize", x, mode=ResizeMode.linear, coordinate=0, nearest=0,
+                  size=[2 * height, 3 * width], scale=[2.0, 3.0], cubic_coefficient=0.0,
+                  exclude_outside=0)  # fmt: skip
+
+
 CASES = {
     "conv 3x3": lambda n: n.conv(n.x(1, 8, 8, 8), 16, 3, pads=[1, 1, 1, 1]),
     "conv odd channels": lambda n: n.conv(n.x(1, 8, 8, 5), 7, 3, strides=[2, 2]),
@@ -139,6 +147,7 @@ CASES = {
     "concat": lambda n: n.op(
         "concat", n.conv(n.x(1, 4, 4, 8), 8), n.f(UnaryFn.relu, n.conv("x", 8)), axis=3
     ),
+    "linear resize": lambda n: linear(n, n.conv(n.x(1, 4, 4, 8), 8)),
     "gate": lambda n: n.b(
         BinaryFn.mul, n.conv(n.x(1, 4, 4, 8), 8), n.mean(n.conv("x", 8), 1, 2)
     ),

@@ -96,6 +96,37 @@ def test_islands_of_floats() -> None:
     assert list(floats.values()) == ["there is no softmax of this kind on bytes"]
 
 
+def resized(m: Model, x: str) -> str:
+    return m.op("Resize", x, "", m.c([1, 1, 2, 4]), mode="linear")
+
+
+def test_linear_resizing_between_equal_scales() -> None:
+    """One rounding, as the model says, of what lies between the bytes; even zeros keep its ties."""
+    m = Model()
+    x = m.rounded(m.x(1, 18, 6, 5), 1 / 32, 118)
+    ops, floats = same(m, m.rounded(resized(m, x), 1 / 32, 118))
+    assert ops == {"quantize": 1, "transpose": 2, "resize": 1, "dequantize": 1}
+    assert not floats
+
+
+@pytest.mark.parametrize("after", [(1 / 32, 118), (1 / 16, 119), None])
+def test_linear_resizing_that_is_rounded_otherwise_is_in_float(after) -> None:
+    m = Model()
+    x = m.rounded(m.x(1, 18, 6, 5), 1 / 32, 119)
+    y = resized(m, x)
+    ops, floats = same(m, m.rounded(y, *after) if after else m.op("Exp", y))
+    assert ops["dequantize"] == 1 + bool(after)
+    assert list(floats.values()) == ["its result is not quantised as its input is"]
+
+
+def test_linear_resizing_of_what_is_not_rounded() -> None:
+    """Rounding before it would be one more."""
+    m = Model()
+    ops, floats = same(m, m.rounded(resized(m, m.x(1, 18, 6, 5)), 1 / 32, 119))
+    assert [op for op in ops if op != "transpose"] == ["resize", "quantize", "dequantize"]
+    assert not floats
+
+
 @pytest.mark.parametrize(
     ("weight", "reason"),
     [

@@ -368,17 +368,21 @@ def _resize_taps(x: np.ndarray, attrs: np.void, size: int) -> list[tuple[np.ndar
 
 
 def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    y = _wide(inputs[0])
+    """Linear of integers: in float32, rows first, one rounding per operation."""
+    dtype = inputs[0].dtype
+    blends = dtype != np.float32 and attrs["mode"] == ResizeMode.linear
+    y = _f32(inputs[0]) if blends else _wide(inputs[0])
     for axis in (1, 2):
         size, out = y.shape[axis], int(attrs["size"][axis - 1])
         coordinate = ResizeCoordinate(attrs["coordinate"])
         x = _source_positions(out, size, attrs["scale"][axis - 1], coordinate)
         column = [-1 if i == axis else 1 for i in range(y.ndim)]
         y = sum(
-            y.take(_clip(at, 0, size - 1).astype(int), axis) * weight.reshape(column)
+            y.take(_clip(at, 0, size - 1).astype(int), axis)
+            * weight.reshape(column).astype(np.float32 if blends else np.float64)
             for at, weight in _resize_taps(x, attrs, size)
         )
-    return _narrow(y, inputs[0].dtype)
+    return _narrow(np.rint(y) if blends else y, dtype)
 
 
 def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:

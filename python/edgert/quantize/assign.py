@@ -23,7 +23,7 @@ def kind(graph: Graph, node: Node) -> str:
     """How a node can be computed on bytes, "" if it cannot.
 
     "matrix": sums of products with constant weights; "elementwise": a result with a scale of its
-    own; "mover": bytes of its inputs, unchanged or the largest of them.
+    own; "mover": bytes of its inputs, unchanged, the largest of them or what lies between them.
     """
     if graph.values[node.output].dtype != np.float32:
         return ""
@@ -53,10 +53,15 @@ def _kind(graph: Graph, node: Node) -> str:
         value = node.attrs["value"]
         return "mover" if node.attrs["mode"] != PadMode.constant or value == 0 else ""
     if op == "resize":
-        return "mover" if node.attrs["mode"] == ResizeMode.nearest else ""
+        return "mover" if node.attrs["mode"] != ResizeMode.cubic else ""
     if op == "gather":
         return "mover" if graph.constant(node.inputs[0]) is None else ""
     return "mover" if op in _MOVERS else ""
+
+
+def interpolates(node: Node) -> bool:
+    """Whether a mover makes bytes that none of its inputs has."""
+    return node.op == "resize" and node.attrs["mode"] == ResizeMode.linear
 
 
 def _has_constant_weights(graph: Graph, node: Node) -> bool:

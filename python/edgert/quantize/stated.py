@@ -19,7 +19,7 @@ from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
 from edgert.passes.simplify import simplify_data_movement
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
-from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
+from edgert.quantize.assign import MATRIX, Assignment, byte_operands, interpolates, kind
 from edgert.quantize.grid import grid_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
@@ -130,7 +130,7 @@ class _Plan:
                 _affine_of(self.graph, node)
                 if node.op == "quantize"
                 else wanted.get(node.output)
-                if self._kinds[node.output] == "mover"
+                if self._kinds[node.output] == "mover" and not interpolates(node)
                 else None
                 for node in readers[name]
             }
@@ -146,7 +146,9 @@ class _Plan:
         if not reason:
             self.assignment.integer.add(node.output)
             self._count(node)
-        elif not is_mover and any(name in self.affine for name in node.inputs):
+        elif (not is_mover or interpolates(node)) and any(
+            name in self.affine for name in node.inputs
+        ):
             self.report.floats[node.output] = reason
 
     def _count(self, node: Node) -> None:
@@ -172,6 +174,8 @@ class _Plan:
 
     def _compute(self, node: Node) -> str:
         """Gives the result of a node its scale; returns why it cannot compute on bytes."""
+        if interpolates(node) and (missing or wanted != target):
+            return "its result is not quantised as its input is"
         graph, affine = self.graph, ChainMap({}, self.affine)
         if node.op in MATRIX and not self._kinds[node.output]:
             return "its weights are no constants, not finite, or too many for a sum of 32 bits"
