@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
-from qconv_cases import QuantizedCase, qconv_cases, qgemm_cases
+from qconv_cases import (
+    QuantizedCase,
+    qconv_cases,
+    qconv_transpose_cases,
+    qgemm_cases,
+)
 from quantized_cases import (
     dequantize_cases,
     lookup_cases,
@@ -294,14 +299,14 @@ def _resize(rng: np.random.Generator) -> Iterator[Case]:
                 yield Case(attrs, [_normal(rng, *shape)])
                 if mode is not ResizeMode.cubic:
                     yield Case(attrs, [random_bytes(rng, *shape)])
+                if mode is ResizeMode.linear:
+                    yield Case(attrs, [random_bytes(rng, *shape, dtype="int16")])
+                    yield Case(attrs, [random_bytes(rng, 2, 4, 5, 70)])
 
 
 def _cast(rng: np.random.Generator) -> Iterator[Case]:
     for x in filter(lambda x: x.dtype != np.int16, _all_dtypes(rng, 3, 7)):
         for dtype in (t for t in DType if t != DType.int16):
-                if mode is ResizeMode.linear:
-                    yield Case(attrs, [random_bytes(rng, *shape, dtype="int16")])
-                    yield Case(attrs, [random_bytes(rng, 2, 4, 5, 70)])
             values = np.abs(x) if dtype is DType.uint8 and x.dtype != bool else x
             yield Case({"dtype": dtype}, [values])
 
@@ -346,6 +351,7 @@ CASES = {
     "lookup": lambda rng: starmap(Case, lookup_cases(rng)),
     "qconv": lambda rng: starmap(Case, _products(rng, qconv_cases)),
     "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
+    "qconv_transpose": lambda rng: starmap(Case, qconv_transpose_cases(rng)),
     "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
     "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),

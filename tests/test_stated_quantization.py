@@ -96,6 +96,31 @@ def test_islands_of_floats() -> None:
     assert list(floats.values()) == ["there is no softmax of this kind on bytes"]
 
 
+TRANSPOSED = {
+    "blocks": ((2, 2), {}),
+    "overlaps": ((4, 4), {"pads": [1, 1, 1, 1]}),
+    "added": ((3, 3), {"pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+@pytest.mark.parametrize("outputs", [5, 18])
+def test_transposed_convolutions(case: str, outputs: int) -> None:
+    """With weights of a scale per output, and a bias; few blocks are a product."""
+    kernel, attrs = TRANSPOSED[case]
+    m = Model()
+    x = m.rounded(m.x(2, 3, 6, 5), 1 / 32, 119)
+    scale = rng.integers(3, 12, outputs) / 256
+    data = m.c(rng.integers(-127, 128, (3, outputs, *kernel)), I8)
+    w = m.dq(data, scale, np.zeros(outputs), I8, axis=1)
+    bias = m.c(rng.integers(-4000, 4000, outputs), np.int32)
+    bias = m.op("DequantizeLinear", bias, m.c(scale / 32), axis=0)
+    y = m.op("ConvTranspose", x, w, bias, strides=[2, 2], **attrs)
+    ops, floats = same(m, m.q(m.op("Relu", y), 1 / 16, 3), tolerance=1)
+    assert ops["qgemm" if case == "blocks" and outputs < 16 else "qconv_transpose"] == 1
+    assert not floats
+
+
 def resized(m: Model, x: str) -> str:
     return m.op("Resize", x, "", m.c([1, 1, 2, 4]), mode="linear")
 
