@@ -227,6 +227,52 @@ def movements(batch: int, limit: int) -> Net:
     return net
 
 
+def upsamplings(batch: int, limit: int) -> Net:
+    """Larger images: transposed convolutions without and with overlaps, linear interpolation."""
+    net = Net(batch, limit)
+
+    def transposed(
+        x: str, outputs: int, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int],
+        added: Sequence[int] = (0, 0), dilations: Sequence[int] = (1, 1), **end: Any,
+    ) -> str:  # fmt: skip
+        weight = (outputs, *kernel, net.values[x].shape[-1])
+        w = net.draw(weight, -limit, limit).astype(np.int8)
+        taps = -(-kernel[0] // strides[0]) * -(-kernel[1] // strides[1])  # that meet in a pixel
+        size = limit * math.isqrt(weight[3] * taps) * 40
+        bias = net.draw((outputs,), -size, size).astype(np.int32)
+        multiplier = net.draw((outputs,), 40, 72) * 2.0 ** -(size.bit_length() + 6)
+        constants = (net.add_constant("c", c) for c in (w, bias, multiplier.astype(np.float32)))
+        return net.op(
+            "qconv_transpose", x, *constants, strides=strides, dilations=dilations, pads=pads,
+            output_padding=added, x_zero=_ZERO, output=output(**end),
+        )  # fmt: skip
+
+    def resize(x: str, *size: int, coordinate: ResizeCoordinate) -> str:
+        shape = net.values[x].shape[1:3]
+        scale = [new / old for new, old in zip(size, shape)]
+        return net.op("resize", x, mode=ResizeMode.linear, nearest=ResizeNearest.floor,
+                      coordinate=coordinate, size=size, scale=scale, cubic_coefficient=0.0,
+                      exclude_outside=0)  # fmt: skip
+
+    x = net.conv(net.x(7, 9, 13), 37, (3, 3))
+    blocks = transposed(x, 24, (2, 2), (2, 2), [0] * 4, act=HARD_SWISH)
+    smooth = transposed(x, 24, (4, 4), (2, 2), [1] * 4)
+    odd = transposed(x, 33, (3, 5), (2, 3), [1, 0, 2, 4], (1, 0), (1, 2), act={"fn": UnaryFn.silu})
+    joined = net.both(BinaryFn.add, blocks, smooth)
+    twice = resize(joined, 28, 36, coordinate=ResizeCoordinate.half_pixel)
+    uneven = resize(odd, 9, 61, coordinate=ResizeCoordinate.align_corners)
+    wide = net.op("quantize", net.op("dequantize", x, dtype=DType.float32, scale=_STEP, zero=_ZERO),
+                  dtype=DType.int16, scale=2.0**-10, zero=0)  # fmt: skip
+    words = resize(wide, 11, 9, coordinate=ResizeCoordinate.asymmetric)
+    net.outputs = [
+        net.conv(twice, 11),
+        uneven,
+        net.op("dequantize", words, dtype=DType.float32, scale=2.0**-10, zero=0),
+        transposed(odd, 3, (1, 8), (1, 4), [0, 2, 0, 2], floats=True),
+    ]
+    return net
+
+
 def one_hot(batch: int, limit: int) -> Net:
     """The largest products: every byte is 255 or 0, every weight at a limit."""
     net = Net(batch, limit)
@@ -329,6 +375,6 @@ def words(batch: int, limit: int) -> Net:
 Builder = Callable[[int], Net]
 MODELS: dict[str, Builder] = {
     f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
-    for build in (mobile, convolutions, movements, one_hot, dynamic, words)
+    for build in (mobile, convolutions, movements, upsamplings, one_hot, dynamic, words)
     for limit in (32, 64, 127)
 }

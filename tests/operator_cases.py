@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
-from qconv_cases import QuantizedCase, qconv_cases, qgemm_cases
+from qconv_cases import (
+    QuantizedCase,
+    qconv_cases,
+    qconv_transpose_cases,
+    qgemm_cases,
+)
 from quantized_cases import (
     dequantize_cases,
     lookup_cases,
@@ -292,8 +297,11 @@ def _resize(rng: np.random.Generator) -> Iterator[Case]:
                          "cubic_coefficient": -0.75, "exclude_outside": i & 1}  # fmt: skip
                 shape = (1, 4, 5, 3 + 14 * (i % 2))
                 yield Case(attrs, [_normal(rng, *shape)])
-                if mode is ResizeMode.nearest:
+                if mode is not ResizeMode.cubic:
                     yield Case(attrs, [random_bytes(rng, *shape)])
+                if mode is ResizeMode.linear:
+                    yield Case(attrs, [random_bytes(rng, *shape, dtype="int16")])
+                    yield Case(attrs, [random_bytes(rng, 2, 4, 5, 70)])
 
 
 def _cast(rng: np.random.Generator) -> Iterator[Case]:
@@ -343,6 +351,7 @@ CASES = {
     "lookup": lambda rng: starmap(Case, lookup_cases(rng)),
     "qconv": lambda rng: starmap(Case, _products(rng, qconv_cases)),
     "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
+    "qconv_transpose": lambda rng: starmap(Case, qconv_transpose_cases(rng)),
     "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
     "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),

@@ -1,4 +1,4 @@
-"""Random nodes of qconv and qgemm: (attributes, inputs, indices of the constants)."""
+"""Random nodes of the products of bytes: (attributes, inputs, indices of the constants)."""
 
 from __future__ import annotations
 
@@ -80,6 +80,42 @@ def qgemm_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
         if seed % 3 == 0:
             inputs.append(_bytes(rng, (2, rows, outputs)))
         yield attrs, inputs, CONSTANTS
+
+
+def qconv_transpose_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Kernels as large as the strides and larger, pads that cut into the image and beyond it."""
+    windows = [
+        # kernel, strides, dilations, pads, output_padding
+        ([1, 1], [1, 1], [1, 1], [0, 0, 0, 0], [0, 0]),
+        ([2, 2], [2, 2], [1, 1], [0, 0, 0, 0], [0, 0]),
+        ([2, 2], [2, 2], [1, 1], [1, 1, 1, 1], [0, 0]),
+        ([2, 2], [2, 2], [1, 1], [3, 4, 0, 1], [1, 1]),
+        ([3, 3], [2, 2], [1, 1], [1, 1, 1, 1], [1, 1]),
+        ([3, 3], [2, 2], [1, 1], [0, 0, 1, 1], [0, 0]),
+        ([4, 4], [2, 2], [1, 1], [1, 1, 1, 1], [0, 0]),
+        ([4, 4], [2, 2], [1, 1], [0, 0, 0, 0], [0, 0]),
+        ([5, 3], [3, 1], [2, 2], [2, 0, 1, 3], [1, 1]),
+        ([3, 4], [1, 3], [1, 2], [0, 5, 0, 2], [0, 2]),
+        ([1, 16], [1, 8], [1, 1], [0, 4, 0, 4], [0, 0]),
+        ([3, 5], [3, 5], [1, 3], [0, 0, 0, 0], [2, 4]),
+        ([2, 2], [1, 1], [7, 9], [4, 3, 6, 5], [0, 0]),
+    ]
+    for seed in range(4 * len(windows)):
+        kernel, strides, dilations, pads, added = windows[seed % len(windows)]
+        channels, outputs = (int(rng.choice([1, 3, 4, 8, 17, 24, 33, 48])) for _ in range(2))
+        height, width = (int(n) for n in rng.integers(2, 14, 2))
+        x = (int(rng.integers(1, 3)), 1 if kernel[0] == 1 else height, width, channels)
+        attrs = {
+            "strides": strides,
+            "dilations": dilations,
+            "pads": pads,
+            "output_padding": added,
+            "x_zero": int(rng.integers(256)),
+            "output": _output(rng),
+        }
+        if seed % 7 == 0:
+            attrs["output"] = {"dtype": DType.int16, "scale": 40, "low": -30000, "high": 32767}
+        yield attrs, _operands(rng, x, (outputs, *kernel, channels)), CONSTANTS
 
 
 def _output(rng: np.random.Generator) -> dict[str, Any]:

@@ -553,6 +553,8 @@ def test_refused(op: str, shapes: list, attrs: dict) -> None:
         ("max_pool", [np.int32], [IMAGE], POOL),
         ("average_pool", [np.int8], [IMAGE], POOL),
         ("resize", [np.int32], [IMAGE], RESIZE),
+        ("resize", [np.int8], [IMAGE], RESIZE),
+        ("resize", [np.uint8], [IMAGE], {**RESIZE, "mode": 2}),
         ("conv_transpose", [F, np.int8], [IMAGE, (12, 4)], DECONV),
         ("conv_transpose", [np.int8, F], [IMAGE, (12, 4)], DECONV),
     ],

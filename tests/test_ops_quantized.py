@@ -97,6 +97,54 @@ REFUSED_WIDE = [
         {**GEMM, "residual_zero": 1},
     ),
 ]
+TRANSPOSED = {"strides": [2, 2], "dilations": [1, 1], "pads": [0] * 4, "output_padding": [0, 0],
+              "x_zero": 1, "output": BYTES}  # fmt: skip
+FILTER = (3, 2, 2, 4)
+BIG_INT = 2**31 - 1
+REFUSED_TRANSPOSED = [
+    *(
+        ([(U8, IMAGE), (np.int8, FILTER), (np.int32, (3,)), (F, (3,))], {**TRANSPOSED, **change})
+        for change in (
+            {"x_zero": 256},
+            {"x_zero": -1},
+            {"strides": [3, 2]},
+            {"strides": [2, 0]},
+            {"strides": [BIG_INT, BIG_INT]},
+            {"dilations": [1, 2]},
+            {"dilations": [-1, 1]},
+            {"dilations": [BIG_INT, BIG_INT]},
+            {"dilations": [BIG_INT, BIG_INT], "pads": [2**30, 2**30, 2**30, 2**30]},
+            {"pads": [0, -1, 0, 0]},
+            {"pads": [6, 0, 6, 0]},
+            {"output_padding": [2, 0]},
+            {"output": {**BYTES, "high": 256}},
+            {"output": {**BYTES, "scale": np.nan}},
+        )
+    ),
+    *(
+        ([(U8, IMAGE), (np.int8, FILTER), (np.int32, (3,)), (F, (3,)), *more], TRANSPOSED)
+        for more in ([(U8, (1, 12, 10, 3))],)
+    ),
+    *(
+        (inputs, TRANSPOSED)
+        for inputs in (
+            [(np.int8, IMAGE), (np.int8, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(np.int16, IMAGE), (np.int8, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (U8, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int16, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, FILTER), (F, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, FILTER), (np.int32, (4,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, FILTER), (np.int32, (3,)), (F, (4,))],
+            [(U8, IMAGE[1:]), (np.int8, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, (12, 4)), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, (3, 2, 2, 5)), (np.int32, (3,)), (F, (3,))],
+            [(U8, (1, 6, 5, 0)), (np.int8, (3, 2, 2, 0)), (np.int32, (3,)), (F, (3,))],
+            [(U8, (1, 0, 5, 4)), (np.int8, FILTER), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, (3, 0, 2, 4)), (np.int32, (3,)), (F, (3,))],
+            [(U8, IMAGE), (np.int8, (0, 2, 2, 4)), (np.int32, (0,)), (F, (0,))],
+        )
+    ),
+]
 INPUTS = {"quantize": [F], "dequantize": [U8], "qbinary": [U8, U8], "qaverage_pool": [U8]}
 
 
@@ -127,6 +175,29 @@ def test_refused_inputs(op: str, inputs: list, attrs: dict) -> None:
 @pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_WIDE)
 def test_refused_words(op: str, inputs: list, attrs: dict) -> None:
     refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
+
+
+@pytest.mark.parametrize(("inputs", "attrs"), REFUSED_TRANSPOSED)
+def test_refused_transposed_convolutions(inputs: list, attrs: dict) -> None:
+    with pytest.raises(FormatError) as error:
+        one_op_graph("qconv_transpose", [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
+    assert error.value.rule in ("ATTR", "DTYPE", "SHAPE", "LIMIT", "ARITY")
+
+
+@pytest.mark.parametrize("changing", [1, 2, 3])
+def test_what_a_transposed_convolution_multiplies_is_constant(changing: int) -> None:
+    inputs = [np.zeros(IMAGE, U8), np.zeros(FILTER, np.int8), np.zeros(3, np.int32), np.zeros(3, F)]
+    with pytest.raises(FormatError, match=f"input {changing} must be a constant"):
+        run_op("qconv_transpose", inputs, TRANSPOSED, {1, 2, 3} - {changing})
+
+
+def test_refused_strides() -> None:
+    """Each needs a convolution of its own."""
+    inputs = [np.zeros(IMAGE, U8), np.zeros((3, 33, 32, 4), np.int8)]
+    inputs += [np.zeros(3, np.int32), np.zeros(3, F)]
+    with pytest.raises(FormatError, match="strides of 33 x 32, expected a product of at most 1024"):
+        one_op_graph("qconv_transpose", inputs, {**TRANSPOSED, "strides": [33, 32]}, [1, 2, 3])
+    run_op("qconv_transpose", inputs, {**TRANSPOSED, "strides": [32, 32]}, [1, 2, 3])
 
 
 def test_refused_depth() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgert import interp
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.quantize.affine import Affine
 from edgert.quantize.compensate import compensate
+from edgert.quantize.equalize import equalize
+from edgert.quantize.fit import MAX_POSITIONS, patches
 from edgert.quantize.histogram import HALF, Histogram
 from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
@@ -17,9 +20,12 @@ from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (
     LARGEST_WIDE,
     WeightKind,
+    as_stored,
     channel_scales,
+    float_weights,
     quantize_weights,
     round_to_bytes,
+    sums_of,
 )
 
 
@@ -104,6 +110,100 @@ def test_order_does_not_matter_to_the_memory() -> None:
     h = histogram(*(np.full(10, 2.0**i) for i in range(-60, 60)))
     assert h.counts.shape == (2 * HALF,)
     assert h.counts.sum() == 1200
+
+
+# --- transposed convolutions
+
+
+TRANSPOSED = [
+    # kernel, strides, dilations, pads, output_padding, groups
+    ([2, 2], [2, 2], [1, 1], [0, 0, 0, 0], [0, 0], 1),
+    ([4, 3], [2, 1], [1, 2], [1, 0, 2, 1], [1, 0], 2),
+    ([3, 5], [2, 3], [3, 1], [6, 0, 1, 5], [1, 2], 1),
+    ([1, 2], [3, 2], [1, 2], [0, 1, 0, 0], [2, 0], 3),
+]
+
+
+def transposed(
+    kernel: list, strides: list, dilations: list, pads: list, added: list, groups: int
+) -> tuple[Graph, np.ndarray]:
+    """A graph of one, and its input."""
+    rng = np.random.default_rng(0)
+    graph, x = Graph(), rng.normal(size=(2, 5, 6, 6)).astype(np.float32)
+    weight = rng.normal(size=(12 * kernel[0] * kernel[1], 6 // groups)).astype(np.float32)
+    inputs = [graph.add_input("x", x.dtype, x.shape), graph.add_constant("w", weight)]
+    attrs = {"kernel": kernel, "strides": strides, "dilations": dilations, "pads": pads,
+             "output_padding": added, "groups": groups}  # fmt: skip
+    graph.outputs = [graph.add("conv_transpose", inputs, attrs)]
+    return graph, x
+
+
+@pytest.mark.parametrize("window", TRANSPOSED)
+def test_what_the_outputs_of_a_transposed_convolution_read(window: tuple) -> None:
+    """A product of these rows with the weight is the convolution."""
+    graph, x = transposed(*window)
+    (node,), groups = graph.nodes, window[-1]
+    weight, _ = float_weights(graph, node)
+    np.testing.assert_array_equal(as_stored(node, weight), graph.constant("w"))
+    rows = patches(node, weight.shape, x)
+    found = rows @ weight.reshape(groups, 12 // groups, -1).swapaxes(1, 2)
+    (expected,) = interp.run(graph, {"x": x}).values()
+    np.testing.assert_allclose(
+        np.concatenate(list(found), 1), expected.reshape(-1, 12), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_few_positions_show_every_kind_of_pixel() -> None:
+    """Of 9 x 8192 of them, an even number lies between two that are looked at."""
+    graph, _ = transposed(*TRANSPOSED[0])
+    (node,) = graph.nodes
+    rows = patches(node, (12, 2, 2, 1), np.ones((1, 64, 128, 1), np.float32))
+    assert rows.shape[1] <= MAX_POSITIONS
+    assert (rows.sum(2) == 1).all()
+    np.testing.assert_allclose(rows.mean((0, 1)), 0.25, atol=0.01)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("window", [w for w in TRANSPOSED if w[-1] == 1])
+def test_every_weight_of_a_transposed_convolution_is_in_one_sum(window: tuple, fit: str) -> None:
+    graph, _ = transposed(*window)
+    sums = sums_of(graph, graph.nodes[0], fit)
+    count = window[0][0] * window[0][1] * 6
+    assert sorted(sums[sums >= 0].tolist()) == list(range(count))
+
+
+def test_sums_of_a_transposed_convolution_by_hand() -> None:
+    """One channel; of four taps in a row, those of the odd and of the even pixels meet."""
+    graph = Graph()
+    inputs = [graph.add_input("x", np.float32, (1, 1, 5, 1)),
+              graph.add_constant("w", np.ones((4, 1), np.float32))]  # fmt: skip
+    attrs = {"kernel": [1, 4], "strides": [1, 2], "dilations": [1, 1], "pads": [0] * 4,
+             "output_padding": [0, 0], "groups": 1}  # fmt: skip
+    graph.outputs = [graph.add("conv_transpose", inputs, attrs)]
+    assert sums_of(graph, graph.nodes[0], "quads").tolist() == [
+        [2, -1, 0, -1], [-1, -1, -1, -1], [3, -1, 1, -1], [-1, -1, -1, -1],
+    ]  # fmt: skip
+
+
+def test_equalisation_of_transposed_convolutions() -> None:
+    """The network computes the same; what one reads keeps its mean."""
+    graph, _ = transposed(*TRANSPOSED[1])
+    (y,), rng = graph.outputs, np.random.default_rng(2)
+    sizes = np.geomspace(1, 40, 8)[:, None]  # of the channels between the two
+    weights = (
+        rng.normal(size=(2 * 2, *sizes.shape)) * sizes * rng.normal(size=12),
+        np.ones((7, 8)),
+    )
+    second, last = (graph.add_constant("v", w.reshape(-1, w.shape[-1]).astype(np.float32))
+                    for w in weights)  # fmt: skip
+    attrs = {**graph.nodes[0].attrs, "kernel": [2, 2], "dilations": [1, 1], "groups": 1}
+    first = graph.add("conv_transpose", [y, second], attrs)
+    graph.outputs = [graph.add("gemm", [first, last])]
+    samples = [{"x": (rng.normal(size=(2, 5, 6, 6)) + 3).astype(np.float32)} for _ in range(3)]
+    expected = interp.run(graph, samples[0])[graph.outputs[0]]
+    assert equalize(graph, samples) == [y, first]
+    found = interp.run(graph, samples[0])[graph.outputs[0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 # --- ranges

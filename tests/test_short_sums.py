@@ -127,17 +127,27 @@ SHAPES = {
 }
 
 
+# Those above, and ones that are transposed: the second is not merged, the third in several parts.
+TRANSPOSED = {
+    "blocks": (13, (2, 2), (2, 2), (1, 1), 0, 1),
+    "cut blocks": (12, (2, 2), (2, 2), (1, 1), 1, 1),
+    "overlaps": (12, (4, 4), (2, 2), (1, 1), 1, 1),
+    "odd overlaps": (3, (5, 6), (2, 2), (1, 1), 1, 1),
+    "dilated overlaps": (12, (3, 5), (1, 2), (1, 3), 0, 1),
+}
+
+
 @pytest.mark.skipif("avx2" not in edgert.isa().detected, reason="the rule is for AVX2")
 @pytest.mark.parametrize("steps", [(), ("compensate", "correct")], ids=["rounded", "compensated"])
 @pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, *TRANSPOSED])
 def test_convolutions_take_the_kernel(
     shape: str, fit: str, steps: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of the rule or a faster one, whatever the weights are, with the oracle's bits for
     inputs at both ends of their range.
     """
-    channels, kernel, strides, dilations, pad, groups = SHAPES[shape]
+    channels, kernel, strides, dilations, pad, groups = {**SHAPES, **TRANSPOSED}[shape]
     rng = np.random.default_rng(channels)
     attrs = {"strides": strides, "dilations": dilations, "pads": [pad] * 4, "groups": groups}
     monkeypatch.setenv("EDGERT_ISA", "avx2")
@@ -145,14 +155,19 @@ def test_convolutions_take_the_kernel(
         net = Net()
         x = net.x(1, 9, 10, channels)
         weight = weights_of(kind, (20, *kernel, channels // groups), rng)
-        net.outputs = [net.op("conv", x, net.c(weight), **{**CONV, **attrs})]
+        if shape in TRANSPOSED:
+            rows = np.moveaxis(weight, 0, 2).reshape(-1, channels)
+            more = {"kernel": kernel, "output_padding": [0, 0]}
+            net.outputs = [net.op("conv_transpose", x, net.c(rows), **{**CONV, **attrs, **more})]
+        else:
+            net.outputs = [net.op("conv", x, net.c(weight), **{**CONV, **attrs})]
         samples = [{x: rng.choice([-1, 0, 1], (1, 9, 10, channels)).astype(np.float32)}]
         samples += [{x: np.full((1, 9, 10, channels), v, np.float32)} for v in (-1, 1)]
         graph, _ = quantize(net, samples, Recipe(Options("minmax", steps, fit)))
         path = tmp_path / f"{kind}.edgert"
         path.write_bytes(pack(graph))
         with edgert.load(path) as model:
-            (used,) = (s.kernel for s in model.plan() if s.op == "qconv")
+            (used,) = (s.kernel for s in model.plan() if s.op.startswith("qconv"))
             order = list(KERNELS.values())
             rank = max(i for i, name in enumerate(order) if name in used)
             assert rank >= FITS.index(fit), (kind, used)

@@ -96,6 +96,62 @@ def test_islands_of_floats() -> None:
     assert list(floats.values()) == ["there is no softmax of this kind on bytes"]
 
 
+TRANSPOSED = {
+    "blocks": ((2, 2), {}),
+    "overlaps": ((4, 4), {"pads": [1, 1, 1, 1]}),
+    "added": ((3, 3), {"pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+@pytest.mark.parametrize("outputs", [5, 18])
+def test_transposed_convolutions(case: str, outputs: int) -> None:
+    """With weights of a scale per output, and a bias; few blocks are a product."""
+    kernel, attrs = TRANSPOSED[case]
+    m = Model()
+    x = m.rounded(m.x(2, 3, 6, 5), 1 / 32, 119)
+    scale = rng.integers(3, 12, outputs) / 256
+    data = m.c(rng.integers(-127, 128, (3, outputs, *kernel)), I8)
+    w = m.dq(data, scale, np.zeros(outputs), I8, axis=1)
+    bias = m.c(rng.integers(-4000, 4000, outputs), np.int32)
+    bias = m.op("DequantizeLinear", bias, m.c(scale / 32), axis=0)
+    y = m.op("ConvTranspose", x, w, bias, strides=[2, 2], **attrs)
+    ops, floats = same(m, m.q(m.op("Relu", y), 1 / 16, 3), tolerance=1)
+    assert ops["qgemm" if case == "blocks" and outputs < 16 else "qconv_transpose"] == 1
+    assert not floats
+
+
+def resized(m: Model, x: str) -> str:
+    return m.op("Resize", x, "", m.c([1, 1, 2, 4]), mode="linear")
+
+
+def test_linear_resizing_between_equal_scales() -> None:
+    """One rounding, as the model says, of what lies between the bytes; even zeros keep its ties."""
+    m = Model()
+    x = m.rounded(m.x(1, 18, 6, 5), 1 / 32, 118)
+    ops, floats = same(m, m.rounded(resized(m, x), 1 / 32, 118))
+    assert ops == {"quantize": 1, "transpose": 2, "resize": 1, "dequantize": 1}
+    assert not floats
+
+
+@pytest.mark.parametrize("after", [(1 / 32, 118), (1 / 16, 119), None])
+def test_linear_resizing_that_is_rounded_otherwise_is_in_float(after) -> None:
+    m = Model()
+    x = m.rounded(m.x(1, 18, 6, 5), 1 / 32, 119)
+    y = resized(m, x)
+    ops, floats = same(m, m.rounded(y, *after) if after else m.op("Exp", y))
+    assert ops["dequantize"] == 1 + bool(after)
+    assert list(floats.values()) == ["its result is not quantised as its input is"]
+
+
+def test_linear_resizing_of_what_is_not_rounded() -> None:
+    """Rounding before it would be one more."""
+    m = Model()
+    ops, floats = same(m, m.rounded(resized(m, m.x(1, 18, 6, 5)), 1 / 32, 119))
+    assert [op for op in ops if op != "transpose"] == ["resize", "quantize", "dequantize"]
+    assert not floats
+
+
 @pytest.mark.parametrize(
     ("weight", "reason"),
     [

@@ -36,6 +36,9 @@ std::vector<KernelInfo> kernel_list() {
   family = "resize_f32";
 #include "kernels/resize_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "resize_u8";
+#include "kernels/resize_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "dwconv_f32";
 #include "kernels/dwconv_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});

@@ -72,7 +72,7 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t index, std::byte* w
                                           : nullptr;
       const size_t tiles = ceil_div(task.columns, kernel_->mr);
       for (size_t r = 0; r < task.rows; ++r) {
-        const size_t at = out + r * g.out_width * g.outputs + j;
+        const size_t at = out + r * g.out_row + j;
         GemmF32 gemm;
         gemm.m = task.columns;
         gemm.n = std::min(nr, task.outputs - j);
@@ -84,10 +84,10 @@ void ConvGemm::run_task(const ConvOperands& operands, size_t index, std::byte* w
         gemm.b = slice(block);
         gemm.b_panel_stride = panel_stride_;
         gemm.c = operands.y + at;
-        gemm.c_stride = g.outputs;
+        gemm.c_stride = g.out_pixel;
         gemm.bias = operands.bias && first ? operands.bias + channel + j : nullptr;
         gemm.residual = operands.residual && first ? operands.residual + at : nullptr;
-        gemm.residual_stride = g.outputs;
+        gemm.residual_stride = g.out_pixel;
         gemm.accumulate = !first;
         gemm.activation = last ? operands.activation : none;
         gemm.prefetch = next_slice;

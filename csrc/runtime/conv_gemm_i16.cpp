@@ -120,7 +120,7 @@ void ConvGemmI16::run_task(const int16_t* x, void* y, const AccumulatorOutput& o
   const size_t nr = kernel_->nr;
   for (size_t j = 0; j < task.outputs; j += nr)
     for (size_t r = 0; r < task.rows; ++r) {
-      const size_t at = first + r * g.out_width * g.outputs + j;
+      const size_t at = first + r * g.out_row + j;
       GemmI16 gemm;
       gemm.m = task.columns;
       gemm.n = std::min(nr, task.outputs - j);
@@ -135,7 +135,7 @@ void ConvGemmI16::run_task(const int16_t* x, void* y, const AccumulatorOutput& o
       gemm.chunk = chunk_;
       gemm.narrow = narrow_;
       gemm.c = static_cast<std::byte*>(y) + at * element;
-      gemm.c_stride = g.outputs;
+      gemm.c_stride = g.out_pixel;
       gemm.out = part_of(out, channel + j, at);
       kernel_->run(gemm);
     }

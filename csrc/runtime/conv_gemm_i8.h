@@ -54,10 +54,12 @@ class ConvGemmI8 {
   size_t weight_bytes() const { return panels_.private_bytes(); }
   const PanelsI8& panels() const { return panels_; }
   void run(const ConvOperandsI8& operands, std::byte* scratch, ThreadPool& pool) const;
-
- private:
+  // The parts of run(), in any order; `window` has window_bytes().
+  size_t tasks() const { return tasks_.count(); }
+  size_t window_bytes() const { return tasks_.window_bytes(); }
   void run_task(const ConvOperandsI8& operands, size_t index, std::byte* window) const;
 
+ private:
   PanelsI8 panels_;
   const GemmI8Kernel* kernel_;
   ConvTasks tasks_;

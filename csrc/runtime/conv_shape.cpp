@@ -1,5 +1,7 @@
 #include "runtime/conv_shape.h"
 
+#include <algorithm>
+
 namespace edgert {
 namespace {
 
@@ -53,6 +55,34 @@ Shape infer_conv(const NodeTypes& node, const ConvWindow& window) {
     node.fail("LIMIT", "the padded input %s or the output %s is too large",
               to_string(padded.shape).c_str(), to_string(out.shape).c_str());
   return out.shape;
+}
+
+Shape infer_transposed(const NodeTypes& node, const TransposedWindow& window) {
+  node.require_rank(0, 4);
+  Shape out = node.shape(0);
+  for (int axis : {0, 1}) {
+    const int64_t size = out[1 + axis], kernel = window.kernel[axis];
+    const int64_t stride = window.strides[axis], dilation = window.dilations[axis];
+    const int64_t before = window.pads[axis], after = window.pads[2 + axis];
+    const int64_t added = window.output_padding[axis];
+    const char* const name = axis == 0 ? "height" : "width";
+    if (size < 1) node.fail("SHAPE", "the input has shape %s", to_string(node.shape(0)).c_str());
+    if (kernel < 1 || stride < 1 || dilation < 1)
+      node.fail("ATTR", "%s: kernel %d, stride %d and dilation %d must be positive", name,
+                window.kernel[axis], window.strides[axis], window.dilations[axis]);
+    if (before < 0 || after < 0)
+      node.fail("ATTR", "%s: pads %d and %d must not be negative", name, window.pads[axis],
+                window.pads[2 + axis]);
+    if (added < 0 || added >= std::max(stride, dilation))
+      node.fail("ATTR", "%s: output_padding is %d, expected 0 to %lld", name,
+                window.output_padding[axis],
+                static_cast<long long>(std::max(stride, dilation) - 1));
+    const int64_t result =
+        (size - 1) * stride + (kernel - 1) * dilation + 1 + added - before - after;
+    if (result < 1) node.fail("ATTR", "%s: the pads leave nothing of the output", name);
+    out[1 + axis] = node.output_dim(result);
+  }
+  return out;
 }
 
 bool is_depthwise(const ConvWindow& window, const Shape& x, const Shape& w) {

@@ -24,9 +24,16 @@ size_t spread_stride(size_t stride, size_t element_bytes) {
 
 ConvTasks::ConvTasks(const ConvGeometry& geometry, const ConvTile& tile, int threads)
     : g_(geometry), tile_(tile) {
+  if (g_.out_pixel == 0) {
+    g_.out_pixel = g_.outputs;
+    g_.out_row = g_.out_width * g_.out_pixel;
+    g_.out_image = g_.out_height * g_.out_row;
+  }
+  const bool even = g_.out_row == g_.out_width * g_.out_pixel &&  // all pixels are evenly spaced
+                    g_.out_image == g_.out_height * g_.out_row;
   const bool pointwise = g_.kernel[0] * g_.kernel[1] * g_.strides[0] * g_.strides[1] == 1 &&
-                         g_.pads[0] + g_.pads[1] == 0 && g_.out_height == g_.height &&
-                         g_.out_width == g_.width;
+                         g_.pads[0] + g_.pads[1] + g_.skip[0] + g_.skip[1] == 0 &&
+                         g_.out_height == g_.height && g_.out_width == g_.width && even;
   flat_ = pointwise || (g_.out_height == 1 && g_.height == 1 && g_.kernel[0] == 1);
   if (pointwise) {
     g_.width = g_.out_width = g_.batch * g_.height * g_.width;
@@ -38,8 +45,9 @@ ConvTasks::ConvTasks(const ConvGeometry& geometry, const ConvTile& tile, int thr
   const size_t tap_length = round_up(group_channels_, tile_.depth_multiple);
   depth_ = taps * tap_length;
 
-  const bool padded = g_.pads[0] > 0 || g_.pads[1] > 0 || reach(0, g_.out_height) > g_.height ||
-                      reach(1, g_.out_width) > g_.width;
+  const bool padded = g_.pads[0] > 0 || g_.pads[1] > 0 ||
+                      g_.skip[0] + reach(0, g_.out_height) > g_.height ||
+                      g_.skip[1] + reach(1, g_.out_width) > g_.width;
   const auto conflict = [&](size_t pixel) {
     return conflicts(pixel * g_.strides[1] * tile_.element_bytes);
   };
@@ -136,8 +144,8 @@ const std::byte* ConvTasks::input(const Task& task, const std::byte* x, uint8_t 
     copy_window(task, x, pad, window);
     return window;
   }
-  const size_t row = task.image * g_.height + task.row * g_.strides[0];
-  const size_t pixel = row * g_.width + task.column * g_.strides[1];
+  const size_t row = task.image * g_.height + g_.skip[0] + task.row * g_.strides[0];
+  const size_t pixel = row * g_.width + g_.skip[1] + task.column * g_.strides[1];
   return x + (pixel * g_.channels + task.group * group_channels_) * tile_.element_bytes;
 }
 
@@ -149,23 +157,23 @@ void ConvTasks::copy_window(const Task& task, const std::byte* x, uint8_t pad,
   const size_t width = reach(1, task.columns);
   const size_t x0 = task.column * g_.strides[1];  // of the padded image
   const size_t left = std::min(width, g_.pads[1] > x0 ? g_.pads[1] - x0 : 0);
-  const size_t image_end = g_.pads[1] + g_.width;
+  const size_t image_end = g_.pads[1] + g_.width - g_.skip[1];
   const size_t right = std::max(left, std::min(width, image_end > x0 ? image_end - x0 : 0));
   const size_t pixel_bytes = pixel_stride_ * bytes, channel_bytes = group_channels_ * bytes;
   const bool whole = pixel_stride_ == g_.channels;  // a row of pixels is one piece of memory
   for (size_t r = 0; r < reach(0, task.rows); ++r) {
     std::byte* const to = window + r * row_stride_ * bytes;
     const size_t y = task.row * g_.strides[0] + r;
-    if (y < g_.pads[0] || y >= g_.pads[0] + g_.height) {
+    if (y < g_.pads[0] || y >= g_.pads[0] + g_.height - g_.skip[0]) {
       std::memset(to, pad, width * pixel_bytes);
       continue;
     }
     std::memset(to, pad, left * pixel_bytes);
     if (right > left) {
-      const size_t row = task.image * g_.height + y - g_.pads[0];
-      const std::byte* const from = x + ((row * g_.width + x0 + left - g_.pads[1]) * g_.channels +
-                                         task.group * group_channels_) *
-                                            bytes;
+      const size_t row = task.image * g_.height + g_.skip[0] + y - g_.pads[0];
+      const size_t pixel = row * g_.width + g_.skip[1] + x0 + left - g_.pads[1];
+      const std::byte* const from =
+          x + (pixel * g_.channels + task.group * group_channels_) * bytes;
       if (whole) {
         std::memcpy(to + left * pixel_bytes, from, (right - left) * pixel_bytes);
       } else {

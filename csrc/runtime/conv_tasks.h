@@ -15,7 +15,10 @@ struct ConvGeometry {
   size_t out_height = 1, out_width = 1, outputs = 1;
   size_t kernel[2] = {1, 1}, strides[2] = {1, 1}, dilations[2] = {1, 1};
   size_t pads[2] = {0, 0};  // above, to the left; below and to the right follow from the sizes
+  size_t skip[2] = {0, 0};  // rows above, columns to the left that no tap reads; with pads of 0
   size_t groups = 1;
+  // Elements between neighbouring pixels, rows and images of the output; 0: it has no gaps.
+  size_t out_pixel = 0, out_row = 0, out_image = 0;
 };
 
 // What is worth handing to a thread, some microseconds, in multiplications of such elements.
@@ -51,7 +54,7 @@ class ConvTasks {
                          std::byte* window) const;
   // The first element of the task's output, or residual, in elements.
   size_t output(const Task& task) const {
-    return ((task.image * g_.out_height + task.row) * g_.out_width + task.column) * g_.outputs +
+    return task.image * g_.out_image + task.row * g_.out_row + task.column * g_.out_pixel +
            channel(task);
   }
   size_t channel(const Task& task) const {  // the first output channel

@@ -56,6 +56,13 @@ TensorType infer_requantize(const NodeTypes& node, const Requantize& output, con
   return type;
 }
 
+TensorType infer_sums(const NodeTypes& node, const Requantize& output, const Shape& shape) {
+  const int32_t channels = shape[shape.rank - 1];
+  node.require(2, DType::i32, {channels});
+  node.require(3, DType::f32, {channels});
+  return infer_requantize(node, output, shape);
+}
+
 bool has_small_results(const BindContext& context, size_t depth) {
   const Tensor &bias = *context.input(2), &multiplier = *context.input(3);
   if (bias.data == nullptr || multiplier.data == nullptr) return false;

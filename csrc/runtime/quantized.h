@@ -26,14 +26,14 @@ void require_factors(const NodeTypes& node, uint64_t depth, int32_t x_zero);
 // Checks the record and gives the type of the output.
 TensorType infer_requantize(const NodeTypes& node, const Requantize& output, const Shape& shape);
 
-// Checks the inputs 2 to 4 of qconv and qgemm, bias, multipliers and residual, and gives the type
-// of the output. `shape` is that of the output, channels last.
+// Checks the inputs 2 and 3, bias and multipliers, of what ends in sums, and its record, and gives
+// the type of the output. `shape` is that of the output, channels last.
+TensorType infer_sums(const NodeTypes& node, const Requantize& output, const Shape& shape);
+
+// The same for qconv and qgemm, which may have a residual, input 4.
 template <typename Attrs>
 TensorType infer_accumulator(const NodeTypes& node, const Attrs& attrs, const Shape& shape) {
-  const int32_t channels = shape[shape.rank - 1];
-  node.require(2, DType::i32, {channels});
-  node.require(3, DType::f32, {channels});
-  const TensorType out = infer_requantize(node, attrs.output, shape);
+  const TensorType out = infer_sums(node, attrs.output, shape);
   require_scale(node, attrs.residual_scale, "residual_scale");
   const DType residual = node.has(4) ? node.input(4).dtype : DType::u8;
   if (residual != DType::i16 && node.has(4)) node.require_dtype(4, DType::u8);

@@ -165,6 +165,15 @@ struct QGemmAttrs {
   Requantize output;
 };
 
+struct QConvTransposeAttrs {
+  int32_t strides[2];         // height, width
+  int32_t dilations[2];       // height, width
+  int32_t pads[4];            // what is cut from top, left, bottom, right
+  int32_t output_padding[2];  // rows and columns added at the bottom and at the right
+  int32_t x_zero;
+  Requantize output;
+};
+
 struct QBinaryAttrs {
   int32_t fn;  // BinaryFn: add or mul
   int32_t a_zero;

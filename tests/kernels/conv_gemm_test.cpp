@@ -13,10 +13,20 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-struct Case {
-  ConvGeometry g;
-  size_t pad_after[2];
-};
+// Where the outputs lie, pixel after pixel, and behind them where the last image ends.
+std::vector<size_t> places(const ConvGeometry& g) {
+  const bool even = g.out_pixel == 0;
+  const size_t pixel = even ? g.outputs : g.out_pixel;
+  const size_t row = even ? g.out_width * pixel : g.out_row;
+  const size_t image = even ? g.out_height * row : g.out_image;
+  std::vector<size_t> list;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t y = 0; y < g.out_height; ++y)
+      for (size_t x = 0; x < g.out_width; ++x)
+        for (size_t o = 0; o < g.outputs; ++o) list.push_back(b * image + y * row + x * pixel + o);
+  list.push_back(list.empty() ? 0 : list.back() + 1);
+  return list;
+}
 
 void check(const ConvGeometry& g, Random& random, bool with_residual) {
   const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
@@ -35,13 +45,17 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
 
   const std::vector<double> expected =
       test::convolve(g, x.data(), w.data(), bias.data(), with_residual ? residual.data() : nullptr);
+  const std::vector<size_t> place = places(g);
+  std::vector<bool> gap(place.back(), true);
+  for (size_t e = 0; e < expected.size(); ++e) gap[place[e]] = false;
 
   std::vector<float> fused;
   for (Isa isa : isa_list(cpu_isa()))
     for (int threads : {1, 3}) {
       const ConvGemm conv(g, cpu_isa().capped(isa), threads);
-      GuardedArray<float> y(expected.size());
-      if (with_residual) std::copy(residual.begin(), residual.end(), y.begin());
+      GuardedArray<float> y(place.back());
+      if (with_residual)
+        for (size_t e = 0; e < expected.size(); ++e) y[place[e]] = residual[e];
       Buffer scratch(conv.scratch_bytes());
       ThreadPool pool(threads);
       Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
@@ -53,8 +67,9 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
         conv.run(operands, scratch.data(), pool);
       bool close = true;
       for (size_t e = 0; e < expected.size(); ++e)
-        close &= std::fabs(y[e] - expected[e]) <=
+        close &= std::fabs(y[place[e]] - expected[e]) <=
                  0x1p-23 * static_cast<double>((depth + 3) * (depth + 3));
+      for (size_t i = 0; i < y.size(); ++i) close &= !gap[i] || std::isnan(y[i]);
       CHECK(close, "%s %d threads %s", conv.kernel(), threads, test::describe(g).c_str());
       if (isa == Isa::portable) continue;
       if (fused.empty()) fused.assign(y.begin(), y.end());
@@ -63,9 +78,11 @@ void check(const ConvGeometry& g, Random& random, bool with_residual) {
     }
 }
 
+// Every third writes between other pixels, and some leave out what lies above and to the left.
 TEST(conv_gemm_random_geometry) {
   Random random(7);
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < 600; ++round) {
+    const bool gaps = round % 3 == 2;
     ConvGeometry g;
     g.batch = random.integer(0, 2);
     g.groups = random.integer(0, 3) == 0 ? random.integer(2, 3) : 1;
@@ -82,6 +99,15 @@ TEST(conv_gemm_random_geometry) {
       do *in[i] = random.integer(1, 20);
       while (*in[i] + g.pads[i] + after < reach);
       *out[i] = (*in[i] + g.pads[i] + after - reach) / g.strides[i] + 1;
+      if (gaps && random.integer(0, 1)) {
+        g.pads[i] = 0;
+        g.skip[i] = random.integer(0, static_cast<int>(*in[i]));
+      }
+    }
+    if (gaps) {
+      g.out_pixel = g.outputs * random.integer(1, 3);
+      g.out_row = g.out_pixel * (g.out_width + random.integer(0, 1) * random.integer(0, 30));
+      g.out_image = g.out_row * (g.out_height + random.integer(0, 1) * 3);
     }
     check(g, random, round % 2 == 0);
   }

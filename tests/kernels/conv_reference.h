@@ -11,10 +11,10 @@ namespace edgert::test {
 inline std::string describe(const ConvGeometry& g) {
   return format(
       "%zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu dilation %zux%zu pad "
-      "%zux%zu groups %zu",
+      "%zux%zu skip %zux%zu groups %zu",
       g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.outputs, g.kernel[0],
       g.kernel[1], g.strides[0], g.strides[1], g.dilations[0], g.dilations[1], g.pads[0], g.pads[1],
-      g.groups);
+      g.skip[0], g.skip[1], g.groups);
 }
 
 // A 3x3 convolution of stride 1 whose pads keep the size of the image.
@@ -66,11 +66,11 @@ inline std::vector<double> convolve(const ConvGeometry& g, const float* x, const
             for (size_t j = 0; j < g.kernel[1]; ++j) {
               const size_t py = oy * g.strides[0] + i * g.dilations[0];
               const size_t px = ox * g.strides[1] + j * g.dilations[1];
-              if (py < g.pads[0] || py - g.pads[0] >= g.height) continue;
-              if (px < g.pads[1] || px - g.pads[1] >= g.width) continue;
-              const float* pixel =
-                  x + ((b * g.height + py - g.pads[0]) * g.width + px - g.pads[1]) * g.channels +
-                  o / group_outputs * group_channels;
+              if (py < g.pads[0] || py + g.skip[0] - g.pads[0] >= g.height) continue;
+              if (px < g.pads[1] || px + g.skip[1] - g.pads[1] >= g.width) continue;
+              const size_t row = b * g.height + py + g.skip[0] - g.pads[0];
+              const float* pixel = x + (row * g.width + px + g.skip[1] - g.pads[1]) * g.channels +
+                                   o / group_outputs * group_channels;
               for (size_t c = 0; c < group_channels; ++c)
                 sum += double{pixel[c]} * w[o * depth + (i * g.kernel[1] + j) * group_channels + c];
             }

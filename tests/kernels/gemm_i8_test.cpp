@@ -203,7 +203,7 @@ TEST(gemm_i8_tile_edges) {
   for (const GemmI8Kernel& row : rows()) {
     const size_t mr = row.mr, nr = row.nr;
     int flags = 0;
-    for (size_t m : {size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
+    for (size_t m : {size_t{0}, size_t{1}, mr - 1, mr, mr + 1, 2 * mr + 2})
       for (size_t n : {size_t{1}, nr / 2, nr - 1, nr, nr + 1, 2 * nr + 3})
         for (size_t k : {0, 1, 2, 3, 4, 7, 8, 12, 33}) {
           check(m, n, k, flags % 512, flags % 3 == 0 ? Guard::kFront : Guard::kBack);

@@ -53,7 +53,7 @@ struct GemmI8 {
   size_t segments;
   // Row i, segment s, element p: a[i / run * a_run_stride + i % run * a_stride + a_offsets[s] + p].
   const uint8_t* a;
-  size_t run;  // rows that lie a_stride apart, such as a row of pixels; a divisor of m, not zero
+  size_t run;  // rows that lie a_stride apart, such as a row of pixels; a divisor of m
   size_t a_run_stride, a_stride;
   const size_t* a_offsets;
   const int8_t* b;  // (s, p, j): b[j / 16 * b_panel_stride +

@@ -163,6 +163,7 @@ void column_block(const GemmI8& g, size_t j, int columns) {
 
 template <typename Dot, int kRows, int kVectors>
 void gemm(const GemmI8& g) {
+  if (g.m == 0) return;
   constexpr int kColumns = kVectors * F32::kLanes;
   for (size_t j = 0; j < g.n; j += kColumns)
     column_block<Dot, kRows, kVectors>(g, j,

@@ -9,22 +9,13 @@
 // multiply-add, whose error is at most twice as large. Any alignment; x and y do not overlap.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "kernels/kernel.h"
+#include "kernels/resize_axis.h"
 
 namespace edgert {
 
-// One axis: `taps` positions in the input, and their weights, for each output.
-struct ResizeAxis {
-  const int32_t* at;
-  const float* weight;
-  size_t size;  // outputs
-};
-
 struct ResizeF32 {
-  int taps;  // 2 or 4
+  int taps;  // of both axes, for each output: 2 or 4
   size_t channels;
   size_t width;  // of x
   ResizeAxis rows, columns;

@@ -7,7 +7,7 @@
 
 #include "core/memory.h"
 #include "kernels/col2im_f32/col2im_f32.h"
-#include "runtime/conv_gemm.h"
+#include "runtime/conv_shape.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -31,29 +31,11 @@ TensorType infer(const NodeTypes& node) {
     node.fail("SHAPE", "the filter has %d input channels, expected %d (%d in %d groups)", w[1],
               x[3] / attrs.groups, x[3], attrs.groups);
 
-  Shape out = x;
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t size = x[1 + axis], kernel = attrs.kernel[axis], stride = attrs.strides[axis];
-    const int64_t dilation = attrs.dilations[axis], added = attrs.output_padding[axis];
-    const int64_t before = attrs.pads[axis], after = attrs.pads[2 + axis];
-    const char* const name = axis == 0 ? "height" : "width";
-    if (size < 1) node.fail("SHAPE", "the input has shape %s", to_string(x).c_str());
-    if (kernel < 1 || stride < 1 || dilation < 1)
-      node.fail("ATTR", "%s: kernel %d, stride %d and dilation %d must be positive", name,
-                attrs.kernel[axis], attrs.strides[axis], attrs.dilations[axis]);
-    if (size * kernel > kMaxTaps)
-      node.fail("LIMIT", "%s: %d elements times %d taps", name, x[1 + axis], attrs.kernel[axis]);
-    if (before < 0 || after < 0)
-      node.fail("ATTR", "%s: pads %d and %d must not be negative", name, attrs.pads[axis],
-                attrs.pads[2 + axis]);
-    if (added < 0 || added >= std::max(stride, dilation))
-      node.fail("ATTR", "%s: output_padding is %d, expected 0 to %lld", name,
-                attrs.output_padding[axis], static_cast<long long>(std::max(stride, dilation) - 1));
-    const int64_t result =
-        (size - 1) * stride + (kernel - 1) * dilation + 1 + added - before - after;
-    if (result < 1) node.fail("ATTR", "%s: the pads leave nothing of the output", name);
-    out[1 + axis] = node.output_dim(result);
-  }
+  Shape out = infer_transposed(node, TransposedWindow(attrs.kernel, attrs));
+  for (int axis : {0, 1})
+    if (int64_t{x[1 + axis]} * attrs.kernel[axis] > kMaxTaps)
+      node.fail("LIMIT", "%d elements times %d taps along axis %d", x[1 + axis], attrs.kernel[axis],
+                axis);
   const int64_t taps = int64_t{attrs.kernel[0]} * attrs.kernel[1];
   if (w[0] < 1 || w[0] % taps != 0 || w[0] / taps % attrs.groups != 0)
     node.fail("SHAPE", "the filter has %d rows, expected a multiple of %d groups of %d x %d taps",

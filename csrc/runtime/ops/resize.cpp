@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/resize_f32/resize_f32.h"
+#include "kernels/resize_u8/resize_u8.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -23,7 +24,10 @@ TensorType infer(const NodeTypes& node) {
   require_mode(node, "coordinate", attrs.coordinate, 4);
   require_mode(node, "nearest", attrs.nearest, 4);
   require_mode(node, "exclude_outside", attrs.exclude_outside, 2);
-  if (static_cast<ResizeMode>(attrs.mode) != ResizeMode::nearest) node.require_dtype(0, DType::f32);
+  const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
+  const bool blends =
+      mode == ResizeMode::linear && (in.dtype == DType::u8 || in.dtype == DType::i16);
+  if (mode != ResizeMode::nearest && !blends) node.require_dtype(0, DType::f32);
   if (!std::isfinite(attrs.cubic_coefficient))
     node.fail("ATTR", "cubic_coefficient is %g", attrs.cubic_coefficient);
   Shape out = in.shape;
@@ -138,28 +142,36 @@ AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
   return table;
 }
 
-struct Resize {
-  ResizeF32Kernel::Fn kernel;
+struct Interpolation {
+  ResizeF32Kernel::Fn floats;  // or null:
+  ResizeU8Kernel::Fn integers;
+  bool wide;
   int taps;
-  size_t images, image_elements, width, channels;
+  size_t images, image_bytes, width, channels;
   AxisTable rows, columns;
-  size_t out_height, out_width;
+  size_t out_height, out_width, row_bytes;
   uint32_t input, output;
 
   void operator()(const RunContext& context) const {
-    const float* const x = context.tensor<float>(input);
-    float* const y = context.tensor<float>(output);
-    const size_t row_elements = out_width * channels;
-    split(context.pool(), images * out_height, row_elements * taps * taps * sizeof(float),
+    split(context.pool(), images * out_height, out_width * channels * taps * taps * sizeof(float),
           [&](size_t first, size_t last) {
             for (size_t row = first, count; row < last; row += count) {
-              const size_t image = row / out_height, r = row % out_height;
+              const size_t r = row % out_height;
               count = std::min(last - row, out_height - r);
-              kernel({taps, channels, width, rows.rows(taps, r, count),
-                      columns.rows(taps, 0, out_width), x + image * image_elements,
-                      y + row * row_elements});
+              run(rows.rows(taps, r, count),
+                  context.tensor<std::byte>(input) + row / out_height * image_bytes,
+                  context.tensor<std::byte>(output) + row * row_bytes);
             }
           });
+  }
+
+  void run(const ResizeAxis& part, const std::byte* x, std::byte* y) const {
+    const ResizeAxis all = columns.rows(taps, 0, out_width);
+    if (floats)
+      floats({taps, channels, width, part, all, reinterpret_cast<const float*>(x),
+              reinterpret_cast<float*>(y)});
+    else
+      integers({wide, channels, width, part, all, x, y});
   }
 };
 
@@ -201,12 +213,17 @@ Step bind(const BindContext& context) {
             ResizeNearestRows{image.elements(0, 1), image.elements(1, 2), image.elements(2, 3),
                               image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
                               std::move(columns), context.input_index(0), context.node.output}};
-  const ResizeF32Kernel& kernel = select_resize_f32(context.isa);
-  return {kernel.name, 0, 0,
-          Resize{kernel.run, tap_count(mode), image.elements(0, 1), image.elements(1, 4),
-                 image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
-                 static_cast<size_t>(attrs.size[0]), static_cast<size_t>(attrs.size[1]),
-                 context.input_index(0), context.node.output}};
+  const bool floats = in.dtype == DType::f32;
+  const ResizeF32Kernel& of_floats = select_resize_f32(context.isa);
+  const ResizeU8Kernel& of_integers = select_resize_u8(context.isa);
+  const size_t height = attrs.size[0], width = attrs.size[1];
+  return {floats ? of_floats.name : of_integers.name, 0, 0,
+          Interpolation{floats ? of_floats.run : nullptr, of_integers.run, in.dtype == DType::i16,
+                        tap_count(mode), image.elements(0, 1),
+                        image.elements(1, 4) * dtype_bytes(in.dtype), image.elements(2, 3),
+                        image.elements(3, 4), std::move(rows), std::move(columns), height, width,
+                        width * image.elements(3, 4) * dtype_bytes(in.dtype),
+                        context.input_index(0), context.node.output}};
 }
 
 }  // namespace

@@ -166,13 +166,13 @@ def _conv(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _epilogue(convolve(attrs, inputs[0], inputs[1]), attrs, inputs)
 
 
-def _conv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    x, w = _f64(inputs[0]), _f64(inputs[1])
-    groups = int(attrs["groups"])
-    (kh, kw), (sh, sw), (dh, dw) = attrs["kernel"], attrs["strides"], attrs["dilations"]
+def convolve_transposed(attrs: np.void, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The transposed convolution of x [B,H,W,I] with w [g,kh,kw,O/g,I/g], in float64."""
+    x, w = _f64(x), _f64(w)
+    groups, kh, kw = w.shape[:3]
+    (sh, sw), (dh, dw) = attrs["strides"], attrs["dilations"]
     top, left, bottom, right = attrs["pads"]
     batch, rows, columns, _ = x.shape
-    w = w.reshape(groups, kh, kw, -1, w.shape[1])  # [g, kh, kw, O/g, I/g]
     height = (rows - 1) * sh + (kh - 1) * dh + 1 + attrs["output_padding"][0]
     width = (columns - 1) * sw + (kw - 1) * dw + 1 + attrs["output_padding"][1]
     y = np.zeros((batch, height, width, groups, w.shape[3]))
@@ -182,7 +182,12 @@ def _conv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
             spread = np.einsum("bhwgi,goi->bhwgo", x, w[:, i, j])
             y[:, i * dh :: sh, j * dw :: sw][:, :rows, :columns] += spread
     y = y[:, top : height - bottom, left : width - right]
-    return _epilogue(y.reshape(*y.shape[:3], -1), attrs, inputs)
+    return y.reshape(*y.shape[:3], -1)
+
+
+def _conv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    w = inputs[1].reshape(attrs["groups"], *attrs["kernel"], -1, inputs[1].shape[1])
+    return _epilogue(convolve_transposed(attrs, inputs[0], w), attrs, inputs)
 
 
 def _gemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -368,17 +373,21 @@ def _resize_taps(x: np.ndarray, attrs: np.void, size: int) -> list[tuple[np.ndar
 
 
 def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    y = _wide(inputs[0])
+    """Linear of integers: in float32, rows first, one rounding per operation."""
+    dtype = inputs[0].dtype
+    blends = dtype != np.float32 and attrs["mode"] == ResizeMode.linear
+    y = _f32(inputs[0]) if blends else _wide(inputs[0])
     for axis in (1, 2):
         size, out = y.shape[axis], int(attrs["size"][axis - 1])
         coordinate = ResizeCoordinate(attrs["coordinate"])
         x = _source_positions(out, size, attrs["scale"][axis - 1], coordinate)
         column = [-1 if i == axis else 1 for i in range(y.ndim)]
         y = sum(
-            y.take(_clip(at, 0, size - 1).astype(int), axis) * weight.reshape(column)
+            y.take(_clip(at, 0, size - 1).astype(int), axis)
+            * weight.reshape(column).astype(np.float32 if blends else np.float64)
             for at, weight in _resize_taps(x, attrs, size)
         )
-    return _narrow(y, inputs[0].dtype)
+    return _narrow(np.rint(y) if blends else y, dtype)
 
 
 def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:

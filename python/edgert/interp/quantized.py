@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgert.interp.plain import UNARY, Inputs, Operator, convolve, sum_windows
+from edgert.interp.plain import (
+    UNARY,
+    Inputs,
+    Operator,
+    convolve,
+    convolve_transposed,
+    sum_windows,
+)
 from edgert.schema import BinaryFn, DType, UnaryFn
 
 _f32 = np.float32
@@ -59,6 +66,12 @@ def _qconv(attrs: np.void, inputs: Inputs) -> np.ndarray:
 def _qgemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
     total = inputs[0].astype(np.float64) @ inputs[1].astype(np.float64).T
     return _finish(total, attrs, inputs)
+
+
+def _qconv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    centred = inputs[0].astype(np.float64) - attrs["x_zero"]
+    w = np.moveaxis(inputs[1], 0, 2)[None]  # [1,kh,kw,O,I]
+    return _finish(convolve_transposed(attrs, centred, w), attrs, inputs)
 
 
 def _quantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -143,6 +156,7 @@ OPERATORS: dict[str, Operator] = {
     "lookup": _lookup,
     "qconv": _qconv,
     "qgemm": _qgemm,
+    "qconv_transpose": _qconv_transpose,
     "qbinary": _qbinary,
     "qaverage_pool": _qaverage_pool,
     "dynamic_conv": _dynamic_conv,

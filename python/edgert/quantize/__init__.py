@@ -12,7 +12,14 @@ from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
-from edgert.quantize.assign import MATRIX, Assignment, assign, byte_operands, uniform_affine
+from edgert.quantize.assign import (
+    MATRIX,
+    Assignment,
+    assign,
+    byte_operands,
+    uniform_affine,
+    why_float,
+)
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
 from edgert.quantize.fit import Rounding, fit_weights
@@ -111,8 +118,13 @@ def quantize(
     begin(STAGES[2])
     if target:
         chosen = assign(graph, reasons, wide)
-        layers = [n.output for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
-        on_bytes = [layer for layer in layers if layer not in chosen.wide_layers]
+        products = [n for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
+        layers = [node.output for node in products]
+        on_bytes = [
+            node.output
+            for node in products
+            if node.op != "conv_transpose" and node.output not in chosen.wide_layers
+        ]
         kept = keep_accurate(layers, on_bytes, build, sketch, held, expected, target)
         reasons.update(dict.fromkeys(kept.floats, "the accuracy needs it"))
         wide.update(kept.wide)
@@ -124,9 +136,13 @@ def quantize(
     forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}
     quantized.metadata[SCALES] = scale_text(quantized, forms, equalized)
     quality = compare(expected, run_graph(quantized, held))
-    layers = [node.output for node in graph.nodes if node.op in MATRIX]
-    floats = {name: reasons.get(name, "its weights are no constants, or not finite")
-              for name in layers if name not in chosen.integer}  # fmt: skip
+    products = {node.output: node for node in graph.nodes if node.op in MATRIX}
+    layers = list(products)
+    floats = {
+        name: reasons.get(name) or why_float(graph, node) or "it cannot read int16"
+        for name, node in products.items()
+        if name not in chosen.integer
+    }
     on_int16 = tuple(name for name in layers if name in chosen.wide_layers)
     decided = Recipe(options, tuple(reasons), recipe.tensors, on_int16)
     return quantized, Quantization(

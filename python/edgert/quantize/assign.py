@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from math import gcd, prod
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
 # Sums of 255 * 127 per product and of a bias below 2^29 stay within 32 bits.
 MAX_DEPTH = 49_000
 MAX_WINDOW = 65_535  # elements of int16 whose sum has 32 bits
-MATRIX = "conv", "gemm"
+MAX_STRIDES = 1024  # the product of those of a transposed convolution
+MATRIX = "conv", "conv_transpose", "gemm"
 _MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
 _SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
 
@@ -23,7 +25,7 @@ def kind(graph: Graph, node: Node) -> str:
     """How a node can be computed on bytes, "" if it cannot.
 
     "matrix": sums of products with constant weights; "elementwise": a result with a scale of its
-    own; "mover": bytes of its inputs, unchanged or the largest of them.
+    own; "mover": bytes of its inputs, unchanged, the largest of them or what lies between them.
     """
     if graph.values[node.output].dtype != np.float32:
         return ""
@@ -36,7 +38,7 @@ def kind(graph: Graph, node: Node) -> str:
 def _kind(graph: Graph, node: Node) -> str:
     op, shapes = node.op, [graph.values[name].shape if name else () for name in node.inputs]
     if op in MATRIX:
-        return "matrix" if _has_constant_weights(graph, node) else ""
+        return "" if why_float(graph, node) else "matrix"
     if op == "unary" or op == "average_pool":
         return "elementwise"
     if op == "batch_norm":
@@ -53,15 +55,37 @@ def _kind(graph: Graph, node: Node) -> str:
         value = node.attrs["value"]
         return "mover" if node.attrs["mode"] != PadMode.constant or value == 0 else ""
     if op == "resize":
-        return "mover" if node.attrs["mode"] == ResizeMode.nearest else ""
+        return "mover" if node.attrs["mode"] != ResizeMode.cubic else ""
     if op == "gather":
         return "mover" if graph.constant(node.inputs[0]) is None else ""
     return "mover" if op in _MOVERS else ""
 
 
+def interpolates(node: Node) -> bool:
+    """Whether a mover makes bytes that none of its inputs has."""
+    return node.op == "resize" and node.attrs["mode"] == ResizeMode.linear
+
+
+def why_float(graph: Graph, node: Node) -> str:
+    """Why a matrix product cannot be on bytes, "" if it can."""
+    if node.op == "conv_transpose":
+        if node.attrs["groups"] > 1:
+            return "it has groups"
+        window = zip(node.attrs["kernel"], node.attrs["strides"], node.attrs["dilations"])
+        if any(kernel < stride or gcd(stride, dilation) > 1 for kernel, stride, dilation in window):
+            return "some pixels of its output have no taps"
+        if prod(node.attrs["strides"]) > MAX_STRIDES:
+            return "its strides are too large"
+    if _has_constant_weights(graph, node):
+        return ""
+    return "its weights are no constants, not finite, or too many for a sum of 32 bits"
+
+
 def _has_constant_weights(graph: Graph, node: Node) -> bool:
     weight = graph.constant(node.inputs[1])
-    if weight is None or weight[0].size > MAX_DEPTH or not weight.size:
+    if weight is None or not weight.size:
+        return False
+    if weight.size // graph.values[node.output].shape[-1] > MAX_DEPTH:
         return False
     bias = node.inputs[2] if len(node.inputs) > 2 else ""
     if bias and graph.constant(bias) is None:
@@ -129,9 +153,14 @@ def assign(
        is more exact than twice. Moving bytes is cheaper than moving floats, so movers need not
        wait, unless a float node reads them too.
     4. What int16 reads is int16, through sums and movers; what needs a table of all values is
-       computed in float there.
+       computed in float there, and so are transposed convolutions.
     """
     floats = set(keep_float)
+    floats.update(
+        node.output
+        for node in graph.nodes
+        if node.op == "conv_transpose" and node.output in wide_layers
+    )
     while True:
         result = _assign(graph, floats)
         result.wide_layers = result.integer.intersection(wide_layers)

@@ -138,6 +138,8 @@ def _with_own_bytes(graph: Graph, node: Node, weights: Weights) -> tuple[Weights
 
 def _why_float(graph: Graph, node: Node) -> str:
     """Why a product stays in float, "" if it does not."""
+    if node.op == "conv_transpose":
+        return "its inputs cannot be quantised while it runs"
     if kind(graph, node) != "matrix":
         return "its weights are no constants, or not finite"
     weight = graph.constant(node.inputs[1])

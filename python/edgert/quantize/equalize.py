@@ -18,7 +18,7 @@ from edgert.quantize.assign import MATRIX
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.probe import Probe
 from edgert.quantize.short_sums import LARGEST
-from edgert.quantize.weights import float_weights
+from edgert.quantize.weights import as_stored, float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
 # Of the channels' sizes, as factors: 1 would give each channel all levels, at the cost of the
@@ -147,7 +147,8 @@ def _can_shift(node: Node, name: str) -> bool:
         return False
     if name == node.output:
         return activation(node) is UnaryFn.identity
-    return not any(node.attrs.get("pads", ()))
+    # Of a transposed convolution, not all outputs have the same taps.
+    return node.op != "conv_transpose" and not any(node.attrs.get("pads", ()))
 
 
 def _measure(graph: Graph, names: list[str], samples: Iterable[Sample]) -> dict[str, _Statistics]:
@@ -251,6 +252,6 @@ def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, n
 def _replace(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
     constants = [
         graph.add_constant(f"{node.output}.{part}", data.astype(np.float32))
-        for part, data in (("weight", weight), ("bias", bias))
+        for part, data in (("weight", as_stored(node, weight)), ("bias", bias))
     ]
     node.inputs[1:3] = constants

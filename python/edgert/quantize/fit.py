@@ -6,6 +6,7 @@ So a product sees the inputs that it will see on the device, with all errors mad
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 import numpy as np
 
@@ -170,12 +171,17 @@ def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarra
     _, kh, kw, channels = weight_shape
     (sh, sw), (dh, dw) = node.attrs["strides"], node.attrs["dilations"]
     top, left, bottom, right = node.attrs["pads"]
-    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     extent = (kh - 1) * dh + 1, (kw - 1) * dw + 1
+    kinds, turn = 1, 1  # of outputs in a row; the order of the taps
+    if node.op == "conv_transpose":
+        x = _spread(node, x, extent)
+        kinds, turn, sh, sw = sw, -1, 1, 1
+    else:
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(x, extent, axis=(1, 2))
-    windows = windows[:, ::sh, ::sw, :, ::dh, ::dw]  # [B, OH, OW, C, kh, kw]
+    windows = windows[:, ::sh, ::sw, :, ::turn, ::turn][..., ::dh, ::dw]  # [B, OH, OW, C, kh, kw]
     batch, height, width = windows.shape[:3]
-    flat = _thin(np.arange(batch * height * width))
+    flat = _thin(np.arange(batch * height * width), kinds)
     image, pixel = np.divmod(flat, height * width)
     rows = windows[(image, *np.divmod(pixel, width))]
     rows = rows.reshape(len(flat), -1, channels, kh * kw)
@@ -186,6 +192,23 @@ def _products(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return rows @ np.swapaxes(weight, 1, 2).astype(np.float32)
 
 
-def _thin(rows: np.ndarray) -> np.ndarray:
-    """At most MAX_POSITIONS of the rows, evenly spread."""
-    return rows[:: -(-len(rows) // MAX_POSITIONS)]
+def _spread(node: Node, x: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
+    """An image in which an ordinary convolution of stride 1, its taps turned round, sees what a
+    transposed one makes of x: zeros between the pixels and around them.
+    """
+    (sh, sw), (top, left, bottom, right) = node.attrs["strides"], node.attrs["pads"]
+    batch, height, width, channels = x.shape
+    around, added = [e - 1 for e in extent], node.attrs["output_padding"]
+    rows = (height - 1) * sh + 1 + 2 * around[0] + added[0]
+    columns = (width - 1) * sw + 1 + 2 * around[1] + added[1]
+    image = np.zeros((batch, rows, columns, channels), x.dtype)
+    image[:, around[0] :: sh, around[1] :: sw][:, :height, :width] = x
+    return image[:, top : rows - bottom, left : columns - right]
+
+
+def _thin(rows: np.ndarray, kinds: int = 1) -> np.ndarray:
+    """At most MAX_POSITIONS of the rows, evenly spread, and over ``kinds`` that take turns."""
+    step = -(-len(rows) // MAX_POSITIONS)
+    while gcd(step, kinds) > 1:
+        step += 1
+    return rows[::step]

@@ -21,7 +21,7 @@ from edgert.quantize.assign import (
     uniform_affine,
 )
 from edgert.quantize.weights import Weights
-from edgert.schema import BinaryFn, DType, UnaryFn
+from edgert.schema import OPS, BinaryFn, DType, UnaryFn
 
 _POOL = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "ceil_mode": 0}
 
@@ -187,20 +187,25 @@ class Lowering:
         if self.shortens:
             multiplier = short_multiplier(multiplier)
         rows = w.data.astype(np.int64).reshape(len(w.data), -1)
-        bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit)) - x.zero * rows.sum(1)
+        bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit))
+        if node.op != "conv_transpose":
+            bias -= x.zero * rows.sum(1)
         bias = bias.astype(np.int32)
         if self.shortens:
             bias = _short_bias(bias, rows)
         inputs = [self.integer_value(node.inputs[0], x)]
         for part, data in ("weight", w.data), ("bias", bias), ("multiplier", multiplier):
             inputs.append(self.new.add_constant(self.fresh(f"{node.output}.{part}"), data))
-        attrs = {k: v for k, v in node.attrs.items() if k != "activation"}
-        attrs.update(residual_zero=0, residual_scale=0.0, output=output)
+        record = OPS[f"q{node.op}"].attrs.names
+        attrs = {k: v for k, v in node.attrs.items() if k in record}
+        attrs["output"] = output
+        if "residual_zero" in record:
+            attrs.update(residual_zero=0, residual_scale=0.0)
         if len(node.inputs) > 3 and node.inputs[3]:
             residual = self.form(node.inputs[3])
             inputs.append(self.integer_value(node.inputs[3]))
             attrs.update(residual_zero=residual.zero, residual_scale=residual.scale / unit)
-        if node.op == "conv":
+        if "x_zero" in record:
             attrs["x_zero"] = x.zero
         if node.output not in self.assignment.float_results:
             self.emit(node, f"q{node.op}", inputs, attrs)

@@ -20,12 +20,16 @@ def short_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
     ``fit`` is one of ``FITS``. The depth consists of ``rows`` of ``taps`` that kernels read as one,
     of ``channels`` each.
     """
-    depth = np.arange(rows * taps * channels).reshape(rows, taps, channels)
+    return sums_at(fit, np.arange(rows * taps * channels).reshape(rows, taps, channels))
+
+
+def sums_at(fit: str, depth: np.ndarray) -> np.ndarray:
+    """The same for the places ``depth`` [rows, taps, channels]."""
     if fit == "any":
         return depth.reshape(-1, 1)
     if fit == "pairs":
         return _filled_up(depth, 2).reshape(-1, 2)
-    blocks = _filled_up(depth, _BLOCK).reshape(rows, -1)
+    blocks = _filled_up(depth, _BLOCK).reshape(len(depth), -1)
     steps = _filled_up(blocks, 2 * _BLOCK).reshape(-1, 2, 2, 2)
     return steps.swapaxes(1, 2).reshape(-1, 4)
 

@@ -19,7 +19,14 @@ from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
 from edgert.passes.simplify import simplify_data_movement
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
-from edgert.quantize.assign import MATRIX, Assignment, byte_operands, kind
+from edgert.quantize.assign import (
+    MATRIX,
+    Assignment,
+    byte_operands,
+    interpolates,
+    kind,
+    why_float,
+)
 from edgert.quantize.grid import grid_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
@@ -130,7 +137,7 @@ class _Plan:
                 _affine_of(self.graph, node)
                 if node.op == "quantize"
                 else wanted.get(node.output)
-                if self._kinds[node.output] == "mover"
+                if self._kinds[node.output] == "mover" and not interpolates(node)
                 else None
                 for node in readers[name]
             }
@@ -146,7 +153,9 @@ class _Plan:
         if not reason:
             self.assignment.integer.add(node.output)
             self._count(node)
-        elif not is_mover and any(name in self.affine for name in node.inputs):
+        elif (not is_mover or interpolates(node)) and any(
+            name in self.affine for name in node.inputs
+        ):
             self.report.floats[node.output] = reason
 
     def _count(self, node: Node) -> None:
@@ -165,6 +174,8 @@ class _Plan:
         else:
             target = known.pop() if len(known) == 1 and len(values) == len(data) else None
         missing = [name for name in values if name not in self.affine]
+        if interpolates(node) and (missing or wanted != target):
+            return "its result is not quantised as its input is"
         if target is None or any(self._wanted.get(name) != target for name in missing):
             return "not all of it is in bytes of one scale"
         self.affine.update(dict.fromkeys((*missing, node.output), target))
@@ -174,7 +185,7 @@ class _Plan:
         """Gives the result of a node its scale; returns why it cannot compute on bytes."""
         graph, affine = self.graph, ChainMap({}, self.affine)
         if node.op in MATRIX and not self._kinds[node.output]:
-            return "its weights are no constants, not finite, or too many for a sum of 32 bits"
+            return why_float(graph, node)
         if not self._kinds[node.output]:
             return f"there is no {node.op} of this kind on bytes"
         for name in byte_operands(graph, node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import MAX_SCALE
-from edgert.quantize.short_sums import LARGEST, members, short_sums, trim
+from edgert.quantize.short_sums import LARGEST, members, short_sums, sums_at, trim
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
 LARGEST_WIDE = 4095
@@ -117,17 +118,51 @@ def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
     _, *kernel, channels = graph.values[node.inputs[1]].shape
     if node.op == "gemm":
         return short_sums(fit, 1, 1, channels)
+    merged = node.attrs["dilations"][1] == 1
+    if node.op == "conv_transpose":
+        parts = _depths_of_phases(node, channels)
+        return np.concatenate(
+            [sums_at(fit, part if merged else part.reshape(-1, 1, channels)) for part in parts]
+        )
     if channels == 1 and node.attrs["groups"] > 1:
         fit = "any"
-    rows, taps = kernel if node.attrs["dilations"][1] == 1 else (kernel[0] * kernel[1], 1)
+    rows, taps = kernel if merged else (kernel[0] * kernel[1], 1)
     return short_sums(fit, rows, taps, channels)
 
 
+def _depths_of_phases(node: Node, channels: int) -> list[np.ndarray]:
+    """The places [rows, taps, channels] in the depth of a transposed convolution of the weights
+    whose products meet in an output, in the order of what they read, for each kind of outputs.
+    """
+    kernel = node.attrs["kernel"]
+    depth = np.arange(kernel[0] * kernel[1] * channels).reshape(*kernel, channels)
+    phases = [
+        [
+            [tap for tap in reversed(range(size)) if (tap * dilation - phase) % stride == 0]
+            for phase in range(stride)
+        ]
+        for size, stride, dilation in zip(kernel, node.attrs["strides"], node.attrs["dilations"])
+    ]
+    return [depth[np.ix_(rows, columns)] for rows, columns in itertools.product(*phases)]
+
+
 def float_weights(graph: Graph, node: Node) -> tuple[np.ndarray, np.ndarray]:
-    """Weight and bias of a matrix product in float64; zeros if it has no bias."""
+    """Weight and bias of a matrix product in float64, outputs first; zeros if it has no bias."""
     weight = graph.constant(node.inputs[1]).astype(np.float64)
+    if node.op == "conv_transpose":  # [g * kh * kw * (O/g), I/g] to [O, kh, kw, I/g]
+        groups, kernel = node.attrs["groups"], node.attrs["kernel"]
+        split = weight.reshape(groups, *kernel, -1, weight.shape[1])
+        weight = np.moveaxis(split, 3, 1).reshape(-1, *kernel, weight.shape[1])
     bias = graph.constant(node.inputs[2]) if len(node.inputs) > 2 else None
     return weight, np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
+
+
+def as_stored(node: Node, weight: np.ndarray) -> np.ndarray:
+    """A weight as :func:`float_weights` gives it, in the order that the node has."""
+    if node.op != "conv_transpose":
+        return weight
+    split = weight.reshape(node.attrs["groups"], -1, *weight.shape[1:])
+    return np.moveaxis(split, 1, 3).reshape(-1, weight.shape[-1])
 
 
 def fits_file(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
