@@ -14,6 +14,8 @@ from quantized_cases import (
     lookup_cases,
     qaverage_pool_cases,
     qbinary_cases,
+    qlayer_norm_cases,
+    qsoftmax_cases,
     quantize_cases,
     random_bytes,
 )
@@ -345,6 +347,8 @@ CASES = {
     "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
     "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
+    "qsoftmax": lambda rng: starmap(Case, qsoftmax_cases(rng)),
+    "qlayer_norm": lambda rng: starmap(Case, qlayer_norm_cases(rng)),
     "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),
     "dynamic_gemm": lambda rng: starmap(Case, dynamic_gemm_cases(rng)),
 }
