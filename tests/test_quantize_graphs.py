@@ -256,6 +256,14 @@ def test_islands_of_floats() -> None:
     assert found > 30
 
 
+def test_a_residual_that_is_constant() -> None:
+    net = Net()
+    y = net.op("gemm", net.x(2, 9, 24), net.random(40, 24), net.random(40), net.random(2, 9, 40))
+    graph, _, found = quantized(net, net.gemm(y, 5))
+    assert ops(graph) == {"quantize": 1, "qgemm": 2}
+    assert found > 28
+
+
 def test_nothing_to_quantise() -> None:
     """A graph without products stays as it is."""
     net = Net()
