@@ -372,9 +372,33 @@ def words(batch: int, limit: int) -> Net:
     return net
 
 
+def rows(batch: int, limit: int) -> Net:
+    """Normalised rows and softmax of them, short and long ones."""
+    net = Net(batch, limit)
+
+    def normalised(x: str) -> str:
+        channels = net.values[x].shape[-1:]
+        scale = net.add_constant("c", (net.draw(channels, 20, 60) / 2).astype(np.float32))
+        shift = net.add_constant("c", (net.draw(channels, -90, 90) / 8).astype(np.float32))
+        return net.op("qlayer_norm", x, scale, shift, epsilon=2.0**-5, zero=_ZERO)
+
+    i = np.arange(256)
+    powers = ((64 + i % 64) << 16) >> (3 - i // 64)  # some 2^(i / 64)
+    table = net.add_constant("table", powers.astype(np.int32))
+
+    def softmax(x: str, scale: float) -> str:
+        return net.op("qsoftmax", x, table, dtype=DType.uint8, scale=scale, zero=7)
+
+    tokens = normalised(net.gemm(net.x(9, 40), 75))
+    hidden = normalised(net.gemm(tokens, 203, act=HARD_SWISH))
+    short, long = softmax(net.gemm(hidden, 37), 2.0**-11), softmax(net.gemm(hidden, 300), 2.0**-14)
+    net.outputs = [tokens, hidden, short, long, net.gemm(long, 21, floats=True)]
+    return net
+
+
 Builder = Callable[[int], Net]
 MODELS: dict[str, Builder] = {
     f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
-    for build in (mobile, convolutions, movements, upsamplings, one_hot, dynamic, words)
+    for build in (mobile, convolutions, movements, upsamplings, one_hot, dynamic, words, rows)
     for limit in (32, 64, 127)
 }

@@ -90,6 +90,22 @@ def shorts_graph() -> ir.Graph:
 SHORTS = pack(shorts_graph())
 
 
+def rows_graph() -> ir.Graph:
+    """A softmax and a layer normalisation on bytes."""
+    g = ir.Graph()
+    x = g.add_input("x", np.uint8, (5, 33))
+    table = g.add_constant("table", np.arange(1, 257, dtype=np.int32) * 31337)
+    scale = g.add_constant("scale", np.linspace(1, 60, 33, dtype=np.float32))
+    g.outputs = [
+        g.add("qsoftmax", [x, table], {"dtype": schema.DType.uint8, "scale": 0.01, "zero": 3}),
+        g.add("qlayer_norm", [x, scale, scale], {"epsilon": 0.1, "zero": 99}),
+    ]
+    return g
+
+
+ROWS = pack(rows_graph())
+
+
 class ModelFile:
     """The records of a file as arrays that may be changed at will.
 

@@ -19,6 +19,8 @@ from quantized_cases import (
     lookup_cases,
     qaverage_pool_cases,
     qbinary_cases,
+    qlayer_norm_cases,
+    qsoftmax_cases,
     quantize_cases,
     random_bytes,
 )
@@ -354,6 +356,8 @@ CASES = {
     "qconv_transpose": lambda rng: starmap(Case, qconv_transpose_cases(rng)),
     "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
+    "qsoftmax": lambda rng: starmap(Case, qsoftmax_cases(rng)),
+    "qlayer_norm": lambda rng: starmap(Case, qlayer_norm_cases(rng)),
     "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),
     "dynamic_gemm": lambda rng: starmap(Case, dynamic_gemm_cases(rng)),
 }

@@ -108,3 +108,34 @@ def qaverage_pool_cases(
 
 def _averaged(pool: dict[str, Any], x: np.ndarray, output: dict[str, Any]) -> QuantizedCase:
     return {"pool": pool, "x_zero": 19, "x_scale": 0.9, "output": output}, [x], []
+
+
+def exponentials(scale: float) -> np.ndarray:
+    """The table of a softmax of bytes with this scale."""
+    return np.rint(2.0**23 * np.exp(scale * np.arange(-255.0, 1))).astype(np.int32)
+
+
+def qsoftmax_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Rows around the width of vectors and the block of 256, and scales that make results clamp."""
+    tables = [exponentials(0.05), exponentials(1.5), np.full(256, 2**23, np.int32)]
+    for shape in [(1,), (3, 5), (2, 3, 40), (9, 197), (3, 256), (2, 257), (2, 1000), (5, 0)]:
+        for table in tables:
+            for scale, zero in [(1 / 255, 0), (1 / 4000, 131), (0.3, 255), (3e-40, 1)]:
+                attrs = {"dtype": DType.uint8, "scale": scale, "zero": zero}
+                yield attrs, [random_bytes(rng, *shape), table], [1]
+    x = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None], (256, 70)).copy()
+    yield {"dtype": DType.uint8, "scale": 1e-3, "zero": 0}, [x, tables[0]], [1]
+
+
+def qlayer_norm_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Rows around the width of vectors, without variance, and results that no byte has."""
+    for shape in [(1,), (3, 5), (2, 40, 120), (9, 33), (2, 3, 768), (2, 32768), (5, 0)]:
+        scale, shift = (40 * rng.normal(size=(2, shape[-1]))).astype(np.float32)
+        for epsilon, zero in [(0.025, 120), (0.0, 0), (1e30, 255)]:
+            attrs = {"epsilon": epsilon, "zero": zero}
+            for low, high in [(0, 256), (99, 102), (7, 8)]:
+                x = rng.integers(low, high, shape).astype(np.uint8)
+                yield attrs, [x, scale, shift], [1, 2]
+    x = random_bytes(rng, 4, 35)
+    wild = np.resize(np.array([np.nan, np.inf, -np.inf, 3e38, 0], np.float32), 35)
+    yield {"epsilon": 1.0, "zero": 9}, [x, wild, wild[::-1].copy()], []

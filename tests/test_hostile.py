@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mutate import (
     HEADER_BYTES,
+    ROWS,
     SAMPLE,
     ModelFile,
     header_field,
@@ -555,6 +556,19 @@ def test_e13_inputs_and_outputs(attempt) -> None:
             rule = attempt(file.bytes())
             rules = {"", "IO", "DUPLICATE", "ORDER", "WRITER", "NAME"}
             assert rule in rules, (section, records)
+
+
+def test_rows_of_bytes(attempt) -> None:
+    """Softmax and layer normalisation with any numbers in attributes, constants and shapes."""
+    assert attempt(ROWS) == ""
+    rules = set()
+    for number in NUMBERS:
+        for section, step in (Section.attrs, 1), (Section.dims, 1), (Section.data, 15):
+            for place in range(0, ModelFile(ROWS)[section].nbytes // 4, step):
+                file = ModelFile(ROWS)
+                file[section].view(np.uint32)[place] = number % 2**32
+                rules.add(attempt(file.bytes()))
+    assert rules >= {"", "ATTR", "TABLE", "SHAPE"}
 
 
 def test_other_dtypes_and_layouts_for_all_tensors(attempt) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from one_op import expected, one_op_graph, run_op
+from quantized_cases import exponentials
 
 from edgert import FormatError
 from edgert.schema import BinaryFn, DType, UnaryFn
@@ -18,6 +19,9 @@ POOL = {"kernel": [2, 2], "strides": [1, 1], "dilations": [1, 1]}
 AVERAGE = {"pool": POOL, "x_zero": 1, "x_scale": 0.1, "output": BYTES}
 BINARY = {"fn": BinaryFn.add, "a_zero": 1, "a_scale": 0.1, "b_zero": 2, "b_scale": -0.2,
           "output": BYTES}  # fmt: skip
+SOFTMAX = {"dtype": DType.uint8, "scale": 1 / 255, "zero": 0}
+NORM = {"epsilon": 0.01, "zero": 128}
+TABLE = exponentials(0.05)
 BAD_SCALES = [-0.1, np.nan, np.inf, -np.inf, 2.0**41]
 OUTSIDE_U8 = [-1, 256]
 
@@ -37,6 +41,11 @@ REFUSED_ATTRS = [
     *(("qaverage_pool", {**AVERAGE, "x_scale": scale}) for scale in BAD_SCALES),
     *(("qaverage_pool", {**AVERAGE, "x_zero": zero}) for zero in OUTSIDE_U8),
     ("qaverage_pool", {**AVERAGE, "pool": {**POOL, "kernel": [7, 2]}}),
+    *(("qsoftmax", {**SOFTMAX, "scale": scale}) for scale in [0.0, *BAD_SCALES]),
+    *(("qsoftmax", {**SOFTMAX, "zero": zero}) for zero in OUTSIDE_U8),
+    *(("qsoftmax", {**SOFTMAX, "dtype": dtype}) for dtype in (0, DType.int8, DType.float32)),
+    *(("qlayer_norm", {**NORM, "zero": zero}) for zero in OUTSIDE_U8),
+    *(("qlayer_norm", {**NORM, "epsilon": epsilon}) for epsilon in (-1e-9, np.nan, np.inf)),
 ]
 REFUSED_OUTPUTS = [
     *({**BYTES, "scale": scale} for scale in BAD_SCALES),
@@ -65,6 +74,15 @@ REFUSED_INPUTS = [
     ("qaverage_pool", [(F, IMAGE)], AVERAGE),
     ("qaverage_pool", [(np.int8, IMAGE)], AVERAGE),
     ("qaverage_pool", [(U8, IMAGE[1:])], AVERAGE),
+    ("qsoftmax", [(np.int8, IMAGE), (np.int32, (256,))], SOFTMAX),
+    ("qsoftmax", [(U8, ()), (np.int32, (256,))], SOFTMAX),
+    ("qsoftmax", [(U8, IMAGE), (F, (256,))], SOFTMAX),
+    ("qsoftmax", [(U8, IMAGE), (np.int32, (255,))], SOFTMAX),
+    ("qlayer_norm", [(F, IMAGE), (F, (4,)), (F, (4,))], NORM),
+    ("qlayer_norm", [(U8, ()), (F, (1,)), (F, (1,))], NORM),
+    ("qlayer_norm", [(U8, IMAGE), (F, (5,)), (F, (4,))], NORM),
+    ("qlayer_norm", [(U8, IMAGE), (F, (4,)), (F, (1, 4))], NORM),
+    ("qlayer_norm", [(U8, IMAGE), (F, (4,)), (np.int32, (4,))], NORM),
 ]
 WORDS = {"dtype": DType.int16, "scale": 1.0, "zero": 0, "low": -9, "high": 9}
 GEMM = {"residual_zero": 0, "residual_scale": 0.0, "output": WORDS}
@@ -145,7 +163,14 @@ REFUSED_TRANSPOSED = [
         )
     ),
 ]
-INPUTS = {"quantize": [F], "dequantize": [U8], "qbinary": [U8, U8], "qaverage_pool": [U8]}
+INPUTS = {
+    "quantize": [(F, IMAGE)],
+    "dequantize": [(U8, IMAGE)],
+    "qbinary": [(U8, IMAGE), (U8, IMAGE)],
+    "qaverage_pool": [(U8, IMAGE)],
+    "qsoftmax": [(U8, IMAGE), (np.int32, (256,))],
+    "qlayer_norm": [(U8, IMAGE), (F, (4,)), (F, (4,))],
+}
 
 
 def refuse(op: str, inputs: list[np.ndarray], attrs: dict) -> None:
@@ -157,7 +182,7 @@ def refuse(op: str, inputs: list[np.ndarray], attrs: dict) -> None:
 
 @pytest.mark.parametrize(("op", "attrs"), REFUSED_ATTRS)
 def test_refused_attributes(op: str, attrs: dict) -> None:
-    refuse(op, [np.zeros(IMAGE, dtype) for dtype in INPUTS[op]], attrs)
+    refuse(op, [np.zeros(shape, dtype) for dtype, shape in INPUTS[op]], attrs)
 
 
 @pytest.mark.parametrize("output", REFUSED_OUTPUTS)
@@ -209,6 +234,33 @@ def test_refused_depth() -> None:
     assert error.value.rule == "LIMIT"
 
 
+def test_refused_rows() -> None:
+    """Squares whose sum 32 bits could not hold."""
+    inputs = [np.zeros((1, 32769), U8), np.zeros(32769, F), np.zeros(32769, F)]
+    with pytest.raises(
+        FormatError, match="rows of 32769 elements, expected at most 32768"
+    ) as error:
+        one_op_graph("qlayer_norm", inputs, NORM)
+    assert error.value.rule == "LIMIT"
+
+
+@pytest.mark.parametrize(
+    ("place", "entry", "least"), [(0, -1, 0), (0, 2**23 + 1, 0), (255, 0, 1), (255, -(2**31), 1)]
+)
+def test_refused_tables(place: int, entry: int, least: int) -> None:
+    """Whose sums could be zero, negative or beyond 64 bits."""
+    table = TABLE.copy()
+    table[place] = entry
+    with pytest.raises(FormatError, match=f"is {entry}, expected {least} to 8388608") as error:
+        run_op("qsoftmax", [np.zeros((2, 3), U8), table], SOFTMAX, [1])
+    assert error.value.rule == "TABLE"
+
+
+def test_refused_table_that_is_computed() -> None:
+    with pytest.raises(FormatError, match="input 1 must be a constant"):
+        run_op("qsoftmax", [np.zeros((2, 3), U8), TABLE], SOFTMAX)
+
+
 @pytest.mark.parametrize("channels", [1, 5])
 def test_refused_weights(channels: int) -> None:
     weights = np.zeros((channels, 3, 3, 1), np.int16)
@@ -237,29 +289,33 @@ def test_planes_to_pixels_and_back(planes: int) -> None:
         np.testing.assert_array_equal(run_op("transpose", [x.T.copy()], {"perm": [1, 0]}), x)
 
 
-@pytest.mark.parametrize("op", ["quantize", "dequantize", "lookup", "qbinary", "qaverage_pool"])
-def test_more_elements_than_one_thread_takes(op: str) -> None:
+def an_operation(op: str, *shape: int) -> tuple[list[np.ndarray], dict, list[int]]:
+    """Inputs of this shape, attributes and constants."""
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (2, 190, 180, 7)).astype(U8)
-    inputs, attrs = {
-        "quantize": ([rng.normal(0, 9, x.shape).astype(F)], QUANTIZE),
-        "dequantize": ([x], DEQUANTIZE),
-        "lookup": ([x, rng.permutation(256).astype(U8)], {}),
-        "qbinary": ([x, x[:, :1, :1]], BINARY),
-        "qaverage_pool": ([x], {**AVERAGE, "pool": {**POOL, "kernel": [3, 3]}}),
+    x = rng.integers(0, 256, shape).astype(U8)
+    channels = rng.normal(0, 60, (2, shape[-1])).astype(F)
+    return {
+        "quantize": ([rng.normal(0, 9, shape).astype(F)], QUANTIZE, []),
+        "dequantize": ([x], DEQUANTIZE, []),
+        "lookup": ([x, rng.permutation(256).astype(U8)], {}, []),
+        "qbinary": ([x, x[:, :1, :1]], BINARY, []),
+        "qaverage_pool": ([x], AVERAGE, []),
+        "qsoftmax": ([x, TABLE], SOFTMAX, [1]),
+        "qlayer_norm": ([x, *channels], NORM, [1, 2]),
     }[op]
-    found = run_op(op, inputs, attrs)
+
+
+OPERATIONS = [*INPUTS, "lookup"]
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_more_elements_than_one_thread_takes(op: str) -> None:
+    inputs, attrs, constants = an_operation(op, 2, 190, 180, 7)
+    found = run_op(op, inputs, attrs, constants)
     np.testing.assert_array_equal(found, expected(op, inputs, attrs), strict=True)
 
 
-@pytest.mark.parametrize("op", ["quantize", "dequantize", "lookup", "qbinary", "qaverage_pool"])
+@pytest.mark.parametrize("op", OPERATIONS)
 def test_no_elements(op: str) -> None:
-    shape = (0, 6, 5, 4)
-    attrs = {"quantize": QUANTIZE, "dequantize": DEQUANTIZE, "lookup": {}, "qbinary": BINARY,
-             "qaverage_pool": AVERAGE}[op]  # fmt: skip
-    inputs = [np.zeros(shape, F if op == "quantize" else U8)]
-    if op == "lookup":
-        inputs.append(np.zeros(256, U8))
-    if op == "qbinary":
-        inputs.append(np.zeros(4, U8))
-    assert run_op(op, inputs, attrs).size == 0
+    inputs, attrs, constants = an_operation(op, 0, 6, 5, 4)
+    assert run_op(op, inputs, attrs, constants).size == 0

@@ -137,10 +137,17 @@ def qlinear_leaky_relu(m: Model) -> str:
     return m.op("QLinearLeakyRelu", *x, *m.point(0.04, -80, I8), domain=MICROSOFT, alpha=0.2)
 
 
-@operator("softmax")
+@operator("qsoftmax")
 def qlinear_softmax(m: Model) -> str:
     x = [m.x(3, 10, dtype=U8), *m.point(0.05, 130)]
     return m.op("QLinearSoftmax", *x, *m.point(1 / 256, 0), domain=MICROSOFT, axis=-1, opset=13)
+
+
+@operator("qsoftmax")
+def qlinear_softmax_of_signed_bytes(m: Model) -> str:
+    m.result, x = I8, [m.x(3, 400, dtype=I8), *m.point(0.05, -7, I8)]
+    return m.op("QLinearSoftmax", *x, *m.point(1 / 256, -128, I8), domain=MICROSOFT, axis=-1,
+                opset=13)  # fmt: skip
 
 
 @operator("qgemm")

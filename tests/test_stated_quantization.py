@@ -89,7 +89,7 @@ def test_islands_of_floats() -> None:
     m = Model()
     x = m.rounded(m.x(1, 3, 6, 6), 1 / 32, 119)
     y = m.rounded(m.op("Conv", x, m.weight(4, 3, 1, 1)), 1 / 4, 100)
-    y = m.rounded(m.op("Softmax", y, axis=1), 1 / 256, 0)
+    y = m.rounded(m.op("LogSoftmax", y, axis=1), 1 / 16, 255)
     ops, floats = same(m, m.op("Conv", y, m.weight(4, 4, 1, 1)))
     assert ops["qconv"] == 2
     assert ops["softmax"] == 1
@@ -150,6 +150,30 @@ def test_linear_resizing_of_what_is_not_rounded() -> None:
     ops, floats = same(m, m.rounded(resized(m, m.x(1, 18, 6, 5)), 1 / 32, 119))
     assert [op for op in ops if op != "transpose"] == ["resize", "quantize", "dequantize"]
     assert not floats
+
+
+def test_rows_of_bytes() -> None:
+    """Softmax and layer normalisation between conversions, of u8 and i8."""
+    m = Model()
+    x = m.rounded(m.x(4, 8), 1 / 32, 119)
+    y = m.rounded(m.op("Gemm", x, m.weight(40, 8), transB=1), 1 / 4, 100)
+    scale, shift = (m.c(rng.normal(size=40)) for _ in range(2))
+    normal = m.op("LayerNormalization", y, scale, shift, epsilon=1e-3)
+    signed = m.dq(m.q(normal, 1 / 32, -5, I8), 1 / 32, -5, I8)
+    first = m.rounded(m.op("Softmax", y, axis=-1), 1 / 256, 0)
+    second = m.op("Softmax", signed, axis=-1)
+    ops, floats = same(m, first, m.dq(m.q(second, 1 / 256, -128, I8), 1 / 256, -128, I8), normal)
+    assert not {*ops} & {"softmax"}
+    assert ops["qsoftmax"] == 2
+    assert ops["layer_norm"] == 1  # for the output in floats
+    assert floats
+
+
+def test_an_unrounded_softmax_of_bytes_is_computed_in_floats() -> None:
+    m = Model()
+    ops, floats = same(m, m.op("Softmax", m.rounded(m.x(4, 8), 1 / 32, 119), axis=1))
+    assert ops == {"quantize": 1, "dequantize": 1, "softmax": 1}
+    assert list(floats.values()) == ["its result is not quantised"]
 
 
 @pytest.mark.parametrize(
@@ -309,7 +333,7 @@ def quantised(tmp_path: Path) -> Path:
     m = Model()
     x = m.rounded(m.x(4, 8), 0.03, 119)
     x = m.rounded(m.op("Gemm", x, m.weight(9, 8), transB=1), 0.05, 100)
-    x = m.rounded(m.op("Softmax", x), 1 / 256, 0)
+    x = m.rounded(m.op("LogSoftmax", x), 1 / 16, 255)
     y = m.rounded(m.op("Gemm", x, m.weight(3, 9), transB=1), 0.05, 100)
     path = tmp_path / "model.onnx"
     onnx.save(m.proto(y), path)

@@ -80,6 +80,7 @@ RECORD(QConvAttrs, strides, dilations, pads, groups, x_zero, residual_zero, resi
 RECORD(QGemmAttrs, residual_zero, residual_scale, output)
 RECORD(QConvTransposeAttrs, strides, dilations, pads, output_padding, x_zero, output)
 RECORD(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output)
+RECORD(QLayerNormAttrs, epsilon, zero)
 RECORD(QPoolAttrs, pool, x_zero, x_scale, output)
 RECORD(FileHeader, magic, version, endian, file_bytes, sections, header_crc, reserved)
 RECORD(SectionRecord, id, crc, offset, bytes)

@@ -72,6 +72,12 @@ std::vector<KernelInfo> kernel_list() {
   family = "pool_u8";
 #include "kernels/pool_u8/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "softmax_u8";
+#include "kernels/softmax_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
+  family = "layer_norm_u8";
+#include "kernels/layer_norm_u8/kernels.inc"
+#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
   family = "winograd_f32";
 #include "kernels/winograd_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});

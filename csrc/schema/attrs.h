@@ -183,6 +183,11 @@ struct QBinaryAttrs {
   Requantize output;
 };
 
+struct QLayerNormAttrs {
+  float epsilon;  // in squared levels of x
+  int32_t zero;   // of y
+};
+
 struct QPoolAttrs {
   PoolAttrs pool;
   int32_t x_zero;

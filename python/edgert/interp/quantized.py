@@ -74,12 +74,15 @@ def _qconv_transpose(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _finish(convolve_transposed(attrs, centred, w), attrs, inputs)
 
 
-def _quantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    limits = np.iinfo(DType(attrs["dtype"]).name)
-    zero = attrs["zero"]
-    x = inputs[0] / attrs["scale"]
-    clamped = np.minimum(np.fmax(x, _f32(limits.min - zero)), _f32(limits.max - zero))
+def _round(t: np.ndarray, zero: int, dtype: str) -> np.ndarray:
+    """clamp(round(t) + zero) as integers of a type; NaN becomes the least."""
+    limits = np.iinfo(dtype)
+    clamped = np.minimum(np.fmax(t, _f32(limits.min - zero)), _f32(limits.max - zero))
     return (np.rint(clamped).astype(np.int32) + zero).astype(limits.dtype)
+
+
+def _quantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    return _round(inputs[0] / attrs["scale"], attrs["zero"], DType(attrs["dtype"]).name)
 
 
 def _dequantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -105,6 +108,25 @@ def _qaverage_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
         attrs["x_scale"] / counts.astype(np.float32)
     )
     return requantize(t, attrs["output"])
+
+
+def _qsoftmax(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = inputs[0].astype(np.int32)
+    e = inputs[1][255 - x.max(-1, keepdims=True, initial=0) + x]
+    total = e.sum(-1, keepdims=True, dtype=np.int64).astype(np.float32)
+    factor = _f32(1) / attrs["scale"] / total
+    return _round(e.astype(np.float32) * factor, attrs["zero"], "uint8")
+
+
+def _qlayer_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, count = inputs[0].astype(np.int64), inputs[0].shape[-1]
+    total = x.sum(-1, keepdims=True)
+    spread = count * np.square(x).sum(-1, keepdims=True) - total * total
+    variance = spread.astype(np.float64) / (float(count) * count)
+    mean = (total / count).astype(np.float32)
+    factor = (1 / np.sqrt(variance + float(attrs["epsilon"]))).astype(np.float32)
+    t = (x.astype(np.float32) - mean) * factor * inputs[1] + inputs[2]
+    return _round(t, attrs["zero"], "uint8")
 
 
 def dynamic_bytes(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -159,6 +181,8 @@ OPERATORS: dict[str, Operator] = {
     "qconv_transpose": _qconv_transpose,
     "qbinary": _qbinary,
     "qaverage_pool": _qaverage_pool,
+    "qsoftmax": _qsoftmax,
+    "qlayer_norm": _qlayer_norm,
     "dynamic_conv": _dynamic_conv,
     "dynamic_gemm": _dynamic_gemm,
 }

@@ -16,8 +16,10 @@ from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
 MAX_DEPTH = 49_000
 MAX_WINDOW = 65_535  # elements of int16 whose sum has 32 bits
 MAX_STRIDES = 1024  # the product of those of a transposed convolution
+MAX_ROW = 32_768  # bytes whose squares have a sum of 32 bits
 MATRIX = "conv", "conv_transpose", "gemm"
 _MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
+_ROWS = "softmax", "layer_norm"
 _SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
 
 
@@ -48,6 +50,12 @@ def _kind(graph: Graph, node: Node) -> str:
             graph.constant(name) is None or _finite(graph, name) for name in node.inputs
         )
         return "elementwise" if sums or scalar_operand(graph, node) is not None else ""
+    if op == "softmax":
+        is_row = node.attrs["axis"] == len(shapes[0]) - 1
+        return "elementwise" if is_row and not node.attrs["log"] else ""
+    if op == "layer_norm":
+        fits = shapes[0][-1] <= MAX_ROW and node.attrs["epsilon"] <= 1
+        return "elementwise" if fits and _finite(graph, *node.inputs[1:]) else ""
     if op == "reduce":
         is_mean = node.attrs["fn"] == ReduceFn.mean and node.attrs["axes"] == 0b0110
         return "elementwise" if is_mean and len(shapes[0]) == 4 else ""
@@ -152,7 +160,9 @@ def assign(
     3. Elementwise nodes are only if an input is made by a node on bytes: rounding once after them
        is more exact than twice. Moving bytes is cheaper than moving floats, so movers need not
        wait, unless a float node reads them too.
-    4. What int16 reads is int16, through sums and movers; what needs a table of all values is
+    4. Softmax and layer normalisation only are if bytes hold their input anyway: what they make of
+       its rounding is more than what they save.
+    5. What int16 reads is int16, through sums and movers; what needs a table of all values is
        computed in float there, and so are transposed convolutions.
     """
     floats = set(keep_float)
@@ -162,7 +172,7 @@ def assign(
         if node.op == "conv_transpose" and node.output in wide_layers
     )
     while True:
-        result = _assign(graph, floats)
+        result = _assign_with_rows(graph, floats)
         result.wide_layers = result.integer.intersection(wide_layers)
         result.wide = _wide_values(graph, result)
         narrow = {
@@ -195,15 +205,27 @@ def _wide_values(graph: Graph, result: Assignment) -> set[str]:
 
 
 def _only_on_bytes(graph: Graph, node: Node) -> bool:
-    """Whether a node needs a table of all values, or might overflow sums of int16."""
+    """Whether a node has no form on int16, or might overflow its sums."""
     if node.op == "binary":
         return scalar_operand(graph, node) is not None and node.attrs["fn"] not in _SUMS
     if node.op == "reduce":
         _, height, width, _ = graph.values[node.inputs[0]].shape
         return height * width > MAX_WINDOW
-    return node.op == "unary" or (
+    return node.op in ("unary", "softmax", "layer_norm") or (
         node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW
     )
+
+
+def _assign_with_rows(graph: Graph, keep_float: Collection[str]) -> Assignment:
+    """Adds the rows whose input is kept as bytes without them, until there are no more."""
+    left = {node.output: node.inputs[0] for node in graph.nodes if node.op in _ROWS}
+    while True:
+        result = _assign(graph, {*keep_float, *left})
+        held = [output for output, x in left.items() if x in result.group]
+        if not held:
+            return result
+        for output in held:
+            del left[output]
 
 
 def _assign(graph: Graph, keep_float: Collection[str]) -> Assignment:

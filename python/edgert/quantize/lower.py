@@ -23,6 +23,7 @@ from edgert.quantize.assign import (
 from edgert.quantize.weights import Weights
 from edgert.schema import OPS, BinaryFn, DType, UnaryFn
 
+_EXPONENTIAL_ONE = 2.0**23  # what the table of a softmax has for exp(0)
 _POOL = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "ceil_mode": 0}
 
 
@@ -295,6 +296,25 @@ class Lowering:
             "x_zero": x.zero, "residual_zero": 0, "residual_scale": 0.0, "output": output,
         }  # fmt: skip
         self.emit(node, "qconv", [self.integer_value(node.inputs[0], x), *inputs], attrs)
+
+    def softmax(self, node: Node) -> None:
+        x, y = (self.affine[name] for name in (node.inputs[0], node.output))
+        terms = np.exp(x.scale * np.arange(-255.0, 1))
+        table = np.rint(_EXPONENTIAL_ONE * terms).astype(np.int32)
+        inputs = [self.integer_value(node.inputs[0], x),
+                  self.new.add_constant(self.fresh(f"{node.output}.table"), table)]  # fmt: skip
+        attrs = {"dtype": DType.uint8, "scale": y.scale, "zero": y.zero}
+        self.emit(node, "qsoftmax", inputs, attrs)
+
+    def layer_norm(self, node: Node) -> None:
+        """Scale and shift are in levels of the result, epsilon in squared levels of the input."""
+        x, y = (self.affine[name] for name in (node.inputs[0], node.output))
+        inputs = [self.integer_value(node.inputs[0], x)]
+        for name in node.inputs[1:]:
+            levels = (self.old.constant(name).astype(np.float64) / y.scale).astype(np.float32)
+            inputs.append(self.new.add_constant(self.fresh(f"{node.output}.c"), levels))
+        attrs = {"epsilon": node.attrs["epsilon"] / x.scale**2, "zero": y.zero}
+        self.emit(node, "qlayer_norm", inputs, attrs)
 
     def average_pool(self, node: Node) -> None:
         self.emit(node, "qaverage_pool", *self.pool(node, node.attrs))

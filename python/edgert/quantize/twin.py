@@ -25,14 +25,17 @@ class Twin:
 
     def exact(self, name: str) -> list[np.ndarray]:
         """A value of the graph in float32."""
-        return self._exact[name]
+        constant = self.graph.constant(name)
+        return self._exact[name] if constant is None else [constant] * self.count
 
     def found(self, node: Node, i: int) -> list[np.ndarray]:
         """What the quantised form of an integer node reads as input ``i``, in float32."""
         form = self.lowering.operand(node, i)
         new = self.lowering.integer_value(node.inputs[i], form)
         self.run_found()
-        return [form.dequantize(array) for array in self._found[new]]
+        constant = self.lowering.new.constant(new)
+        arrays = self._found[new] if constant is None else [constant] * self.count
+        return [form.dequantize(array) for array in arrays]
 
     def run_exact(self, node: Node) -> None:
         """Computes a node of the graph."""
