@@ -8,7 +8,7 @@ which have a scale per output anyway, and of biases: the network computes the sa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,9 +21,12 @@ from edgert.quantize.short_sums import LARGEST
 from edgert.quantize.weights import float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
-# Of the channels' sizes, as factors: 1 would give each channel all levels, at the cost of the
-# weights that multiply it afterwards; beyond one half the whole loses more than the cost tells.
+# Of the channels' sizes, as factors: 1 gives each channel all levels, at the cost of the weights
+# that multiply it afterwards, if these are not of that channel alone. The second ones leave no room
+# for values larger than any that were seen, so they want many positions.
 _EXPONENTS = 0.0, 0.25, 0.5
+_FULL_EXPONENTS = 0.75, 1.0
+_MANY = 10_000
 _SMALLEST = 1 / 16  # factor of a channel, the largest being 1
 _MARGIN = 1.25  # between the largest value seen and a bound that must not be reached
 _WEIGHT_ERROR = 0.5  # what error compensation leaves of the error of rounding weights
@@ -32,8 +35,9 @@ _HOMOGENEOUS = UnaryFn.identity, UnaryFn.relu, UnaryFn.leaky_relu
 
 @dataclass
 class _Statistics:
-    """Of a value, per channel: extremes, mean and variance."""
+    """Of a value, per channel: extremes, mean and variance over ``count`` positions."""
 
+    count: int
     low: np.ndarray
     high: np.ndarray
     mean: np.ndarray
@@ -41,14 +45,21 @@ class _Statistics:
 
     def shifted(self) -> _Statistics:
         """Those of the value without its mean."""
-        return _Statistics(
-            self.low - self.mean, self.high - self.mean, np.zeros_like(self.mean), self.variance
+        return replace(
+            self,
+            low=self.low - self.mean,
+            high=self.high - self.mean,
+            mean=np.zeros_like(self.mean),
         )
 
 
 @dataclass
-class _Group:
-    """Values whose channels have one factor, and the nodes that make and read them."""
+class Group:
+    """Values whose channels have one factor, and the nodes that make and read them.
+
+    ``can_shift``: all of these are sums of products, so that any linear map of the values that is
+    undone where they are read, and any constant, leaves the network as it is.
+    """
 
     values: list[str] = field(default_factory=list)
     makers: list[Node] = field(default_factory=list)
@@ -62,7 +73,7 @@ def equalize(graph: Graph, samples: Iterable[Sample], fixed: Iterable[str] = ())
     The values in ``fixed`` stay as they are. The clip of a ReLU6 becomes one at six times the
     factor; it lies above what was seen.
     """
-    groups = _find_groups(graph, fixed)
+    groups = find_groups(graph, fixed)
     statistics = _measure(graph, [name for group in groups for name in group.values], samples)
     changed: list[str] = []
     for group in groups:
@@ -77,7 +88,7 @@ def equalize(graph: Graph, samples: Iterable[Sample], fixed: Iterable[str] = ())
     return changed
 
 
-def _find_groups(graph: Graph, kept: Iterable[str]) -> list[_Group]:
+def find_groups(graph: Graph, kept: Iterable[str]) -> list[Group]:
     """The sets of values that could be scaled together."""
     parent = {name: name for name in graph.values}
     fixed = {*graph.inputs, *graph.outputs, *kept}
@@ -96,12 +107,12 @@ def _find_groups(graph: Graph, kept: Iterable[str]) -> list[_Group]:
         for name in joined[1:]:
             parent[find(name)] = find(joined[0])
     blocked = {find(name) for name in fixed}
-    groups: dict[str, _Group] = {}
+    groups: dict[str, Group] = {}
     for node in graph.nodes:
         for name in (node.output, node.inputs[0]):
             if find(name) in blocked:
                 continue
-            group = groups.setdefault(find(name), _Group())
+            group = groups.setdefault(find(name), Group())
             if name not in group.values:
                 group.values.append(name)
             if node.op in MATRIX:
@@ -166,11 +177,11 @@ def _measure(graph: Graph, names: list[str], samples: Iterable[Sample]) -> dict[
     for name in low:
         mean = total[name] / count[name]
         variance = np.maximum(squares[name] / count[name] - np.square(mean), 0)
-        found[name] = _Statistics(low[name], high[name], mean, variance)
+        found[name] = _Statistics(count[name], low[name], high[name], mean, variance)
     return found
 
 
-def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray | None:
+def _choose(graph: Graph, group: Group, statistics: dict[str, _Statistics]) -> np.ndarray | None:
     """The factors of least expected error, or None for values that are zero or not finite."""
     sizes = []
     for name in group.values:
@@ -183,7 +194,8 @@ def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> 
     relative = np.maximum(largest / largest.max(), _SMALLEST)
     bounds = _clip_bounds(group, statistics)
     costs = {}
-    for exponent in _EXPONENTS:
+    many = all(statistics[name].count >= _MANY for name in group.values)
+    for exponent in (*_EXPONENTS, *(_FULL_EXPONENTS if many else ())):
         factors = np.maximum(relative**exponent, bounds)
         costs[exponent] = _cost(graph, group, statistics, factors)
     best = min(costs, key=costs.get)
@@ -191,7 +203,7 @@ def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> 
     return factors
 
 
-def _clip_bounds(group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray:
+def _clip_bounds(group: Group, statistics: dict[str, _Statistics]) -> np.ndarray:
     """The least factors for which no clip at a bound would be felt."""
     least = np.array(0.0)
     for node in group.makers:
@@ -201,7 +213,7 @@ def _clip_bounds(group: _Group, statistics: dict[str, _Statistics]) -> np.ndarra
     return np.minimum(least, 1.0)
 
 
-def _cost(graph, group: _Group, statistics, factors: np.ndarray) -> float:
+def _cost(graph, group: Group, statistics, factors: np.ndarray) -> float:
     """The sum over the readers of noise over signal, activations and weights rounded."""
     total = 0.0
     for node in group.readers:
@@ -229,7 +241,7 @@ def _columns(graph: Graph, node: Node, weight: np.ndarray) -> tuple[np.ndarray, 
     return columns, np.arange(groups * channels).reshape(groups, channels)
 
 
-def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, np.ndarray]) -> None:
+def _apply(graph: Graph, group: Group, factors: np.ndarray, shifts: dict[str, np.ndarray]) -> None:
     for node in group.makers:
         weight, bias = float_weights(graph, node)
         if shifts:
@@ -237,7 +249,7 @@ def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, n
             if len(node.inputs) > 3 and node.inputs[3]:
                 bias = bias + shifts[node.inputs[3]]
         rows = factors.reshape(-1, *[1] * (weight.ndim - 1))
-        _replace(graph, node, weight / rows, bias / factors)
+        replace_weights(graph, node, weight / rows, bias / factors)
     for node in group.readers:
         weight, bias = float_weights(graph, node)
         columns, channel = _columns(graph, node, weight)
@@ -245,10 +257,11 @@ def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, n
             shift = shifts[node.inputs[0]][channel]
             bias = bias + (columns * shift[:, None, None]).sum((2, 3)).reshape(-1)
         scaled = columns * factors[channel][:, None, None]
-        _replace(graph, node, scaled.reshape(weight.shape), bias)
+        replace_weights(graph, node, scaled.reshape(weight.shape), bias)
 
 
-def _replace(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
+def replace_weights(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Gives a matrix product other constants."""
     constants = [
         graph.add_constant(f"{node.output}.{part}", data.astype(np.float32))
         for part, data in (("weight", weight), ("bias", bias))
