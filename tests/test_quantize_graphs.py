@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -11,8 +12,10 @@ from pass_nets import CONV, POOL, TO_IMAGE, Net
 from edgert import interp, ir
 from edgert.errors import InputError
 from edgert.quantize import Options, Recipe, Target, quantize
+from edgert.quantize.layers import MIXED, SCALES, compare_layers
 from edgert.quantize.probe import Probe
 from edgert.quantize.quality import sqnr
+from edgert.quantize.rotate import rotate
 from edgert.schema import BinaryFn, PadMode, ResizeMode, UnaryFn
 
 PLAIN = Recipe(Options("minmax", ()))
@@ -531,6 +534,68 @@ def test_equalisation_restores_channels_of_different_size() -> None:
         _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
         steps[name] = done.quality.sqnr
     assert steps["equalize",] > steps[()] + 5
+
+
+def bottleneck_net() -> tuple[Net, str]:
+    """Channels of one size that are nearly the same, the next layers reading their differences."""
+    net = Net()
+    x = net.x(1, 16, 16, 32)
+    shared, own = net.rng.normal(size=(2, 16, 1, 1, 32))
+    weight = net.c(shared.mean(0) * 8 + 0.2 * own)
+    y = net.op("conv", x, weight, net.random(16), **CONV)
+    differences = net.rng.normal(size=(24, 1, 1, 16))
+    differences -= differences.mean(-1, keepdims=True)
+    relu = activation(UnaryFn.relu)
+    z = net.op("conv", y, net.c(differences), net.random(24), **CONV, **relu)
+    narrow = net.op("conv", z, net.random(16, 1, 1, 24), net.random(16), y, **CONV)
+    net.outputs = [net.conv(z, 4), net.conv(narrow, 4)]
+    return net, y
+
+
+def test_mixed_channels_compute_the_same() -> None:
+    """All values of a residual stream are mixed, unless one is fixed."""
+    net, y = bottleneck_net()
+    samples = samples_of(net)
+    expected = interp.run(net, samples[0])
+    assert rotate(net, samples, [y]) == []
+    before = net.constant(net.nodes[0].inputs[1])
+    mixed = rotate(net, samples)
+    assert y in mixed
+    assert len(mixed) == 2
+    assert np.abs(net.constant(net.nodes[0].inputs[1]) - before).max() > 0.1
+    for name, array in interp.run(net, samples[0]).items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-3)
+
+
+def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table by layer undoes the mix."""
+    recipe = Recipe(Options("minmax", ("equalize",)))
+    net, y = bottleneck_net()
+    original, _ = bottleneck_net()
+    samples = samples_of(net)
+    graph, done = quantize(net, samples, recipe)
+    assert json.loads(graph.metadata[SCALES])[y][0] == MIXED
+    (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
+    assert layer.sqnr > 35
+    monkeypatch.setattr("edgert.quantize.rotate", lambda *_: [])
+    _, plain = quantize(bottleneck_net()[0], samples, recipe)
+    assert done.quality.sqnr > plain.quality.sqnr + 3
+
+
+def test_gains_keep_the_variance_of_noisy_values() -> None:
+    """Least squares would make values smaller by a fifth that follow such coarse inputs."""
+    net = Net()
+    x = net.x(1, 32, 32, 16)
+    y = net.op("conv", x, net.random(8, 1, 1, 16), **CONV, **activation(UnaryFn.hard_swish))
+    net.outputs = [net.conv(y, 4)]
+    samples = samples_of(net)
+    with Probe(net, [y]) as probe:
+        exact = probe.run(samples[0])[y]
+    graph, _ = quantize(net, samples, Recipe(Options(steps=("correct",)), (), {x: (-312.0, 312.0)}))
+    scale, zero = json.loads(graph.metadata[SCALES])[y]
+    with Probe(graph, [y]) as probe:
+        found = scale * (probe.run(samples[0])[y].astype(float) - zero)
+    assert found.std() == pytest.approx(exact.std(), rel=0.07)
 
 
 def deep_net() -> Net:

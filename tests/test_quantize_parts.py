@@ -11,11 +11,12 @@ from edgert.ir import Graph
 from edgert.quantize.affine import Affine
 from edgert.quantize.compensate import compensate
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import MAX_POSITIONS, patches
+from edgert.quantize.fit import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.histogram import HALF, Histogram
 from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.rotate import best_mix
 from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (
     LARGEST_WIDE,
@@ -383,6 +384,61 @@ def test_compensation_of_dead_inputs() -> None:
     scale = np.full((1, 4), np.abs(weight).max() / 127)
     found = compensate(weight, scale, np.zeros((1, 70, 70)), np.arange(70)[:, None])
     assert np.array_equal(found, np.rint(weight / scale[:, :, None]))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 16, 33])
+def test_the_best_mix_of_channels(channels: int) -> None:
+    """No mix makes the sum of products of the diagonals less than (sum of roots)^2 / n."""
+    rng = np.random.default_rng(channels)
+    spread = np.logspace(0, -1.5, channels)
+    covariance, gains = (
+        (a * spread) @ a.T for a in rng.normal(size=(2, channels, channels))
+    )  # fmt: skip
+
+    def cost(mix: np.ndarray) -> float:
+        inverse = np.linalg.inv(mix)
+        return float(
+            np.diag(mix @ covariance @ mix.T) @ np.diag(inverse.T @ gains @ inverse)
+        )  # fmt: skip
+
+    mix = best_mix(covariance, gains)
+    roots = np.sqrt(np.linalg.eigvals(covariance @ gains).real.clip(0))
+    assert cost(mix) == pytest.approx(roots.sum() ** 2 / channels, rel=0.02)
+    assert cost(mix) <= cost(np.eye(channels)) * 1.001
+    sizes = np.diag(mix @ covariance @ mix.T)
+    np.testing.assert_allclose(sizes, sizes.mean(), rtol=0.01)
+    assert sizes.sum() == pytest.approx(np.trace(covariance), rel=0.01)
+
+
+def test_means_of_few_samples_are_mistrusted() -> None:
+    """Noise is taken for noise, a mean that all samples have is kept."""
+    rng = np.random.default_rng(1)
+    noise, mean = rng.normal(size=(8, 1, 1000)), rng.normal(size=(1, 1000))
+    assert np.square(shrunk(noise)).mean() < 0.1 * np.square(noise.mean(0)).mean()
+    np.testing.assert_allclose(shrunk(mean + 0.01 * noise), mean, atol=0.02)
+    np.testing.assert_allclose(shrunk(mean + np.zeros((3, 1, 1))), mean)
+    np.testing.assert_array_equal(shrunk(mean[None]), mean)
+    np.testing.assert_array_equal(shrunk(np.zeros((8, 1, 4))), np.zeros((1, 4)))
+
+
+def test_only_errors_that_are_explained_change_weights() -> None:
+    """A linear error of the inputs is found; what is noise, or differs by sample, is not."""
+    rng = np.random.default_rng(2)
+    true = rng.normal(size=(2, 5, 6))
+    x, noise = rng.normal(size=(2, 2, 100, 6)), rng.normal(size=(2, 2, 100, 5))
+
+    def parts(*factors: float, noise_factor: float = 0.0) -> list:
+        found = []
+        for x_half, noise_half, factor in zip(x, noise, factors, strict=True):
+            error = factor * x_half @ np.swapaxes(true, 1, 2) + noise_factor * noise_half
+            turned = np.swapaxes(x_half, 1, 2), np.swapaxes(error, 1, 2)
+            found.append((turned[0] @ x_half, turned[1] @ x_half))
+        return found
+
+    np.testing.assert_allclose(explained(parts(1, 1)), true, atol=0.02)
+    np.testing.assert_allclose(explained(parts(1, 1, noise_factor=0.1)), true, atol=0.1)
+    np.testing.assert_array_equal(explained(parts(1, -1)), 0)
+    assert np.abs(explained(parts(0, 0, noise_factor=1))).max() < 0.1
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -31,6 +31,7 @@ from edgert.quantize.options import ACTIVATIONS, STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.rotate import rotate
 from edgert.quantize.weights import Weights, fits_file
 
 STAGES = ("calibrate", "quantize", "judge")
@@ -89,7 +90,9 @@ def quantize(
         raise InputError("there are no calibration samples", "CALIBRATION")
     expected = run_graph(graph, held)
     equalized: list[str] = []
+    mixed: list[str] = []
     if "equalize" in recipe.options.steps:
+        mixed = rotate(graph, held, recipe.tensors)
         equalized = equalize(graph, held, recipe.tensors)
     options = recipe.options
     wide = {*recipe.wide_layers}
@@ -134,7 +137,7 @@ def quantize(
     run_pipeline(quantized, [align_channels])
     chosen = assign(graph, reasons, wide)
     forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}
-    quantized.metadata[SCALES] = scale_text(quantized, forms, equalized)
+    quantized.metadata[SCALES] = scale_text(quantized, forms, equalized, mixed)
     quality = compare(expected, run_graph(quantized, held))
     products = {node.output: node for node in graph.nodes if node.op in MATRIX}
     layers = list(products)

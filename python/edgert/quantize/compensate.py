@@ -26,7 +26,7 @@ def compensate(
     ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``short_sums``.
     """
     exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
-    moments = _damped(moments)
+    moments = damped(moments, _DAMPING)
     others = partners(sums, weight.shape[-1])
     data = _round_in_turn(exact, moments, others)
     _descend(data, exact, moments, others)
@@ -97,10 +97,11 @@ def _share(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarra
     return share
 
 
-def _damped(moments: np.ndarray) -> np.ndarray:
+def damped(moments: np.ndarray, share: float) -> np.ndarray:
+    """The moments plus a share of their mean for each weight, so that they have an inverse."""
     depth = moments.shape[-1]
     mean = np.einsum("gii->g", moments) / depth
-    damping = np.where(mean > 0, _DAMPING * mean, 1.0)
+    damping = np.where(mean > 0, share * mean, 1.0)
     return moments + damping[:, None, None] * np.eye(depth)
 
 

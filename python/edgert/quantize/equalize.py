@@ -22,7 +22,8 @@ from edgert.quantize.weights import as_stored, float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
 # Of the channels' sizes, as factors: 1 would give each channel all levels, at the cost of the
-# weights that multiply it afterwards; beyond one half the whole loses more than the cost tells.
+# weights that multiply it afterwards, and leave no channel room for values larger than any that
+# were seen: beyond one half, unseen samples lose up to 3 dB.
 _EXPONENTS = 0.0, 0.25, 0.5
 _SMALLEST = 1 / 16  # factor of a channel, the largest being 1
 _MARGIN = 1.25  # between the largest value seen and a bound that must not be reached
@@ -47,8 +48,12 @@ class _Statistics:
 
 
 @dataclass
-class _Group:
-    """Values whose channels have one factor, and the nodes that make and read them."""
+class Group:
+    """Values whose channels have one factor, and the nodes that make and read them.
+
+    ``can_shift``: all of these are sums of products, so that any linear map of the values that is
+    undone where they are read, and any constant, leaves the network as it is.
+    """
 
     values: list[str] = field(default_factory=list)
     makers: list[Node] = field(default_factory=list)
@@ -62,7 +67,7 @@ def equalize(graph: Graph, samples: Iterable[Sample], fixed: Iterable[str] = ())
     The values in ``fixed`` stay as they are. The clip of a ReLU6 becomes one at six times the
     factor; it lies above what was seen.
     """
-    groups = _find_groups(graph, fixed)
+    groups = find_groups(graph, fixed)
     statistics = _measure(graph, [name for group in groups for name in group.values], samples)
     changed: list[str] = []
     for group in groups:
@@ -77,7 +82,7 @@ def equalize(graph: Graph, samples: Iterable[Sample], fixed: Iterable[str] = ())
     return changed
 
 
-def _find_groups(graph: Graph, kept: Iterable[str]) -> list[_Group]:
+def find_groups(graph: Graph, kept: Iterable[str]) -> list[Group]:
     """The sets of values that could be scaled together."""
     parent = {name: name for name in graph.values}
     fixed = {*graph.inputs, *graph.outputs, *kept}
@@ -96,12 +101,12 @@ def _find_groups(graph: Graph, kept: Iterable[str]) -> list[_Group]:
         for name in joined[1:]:
             parent[find(name)] = find(joined[0])
     blocked = {find(name) for name in fixed}
-    groups: dict[str, _Group] = {}
+    groups: dict[str, Group] = {}
     for node in graph.nodes:
         for name in (node.output, node.inputs[0]):
             if find(name) in blocked:
                 continue
-            group = groups.setdefault(find(name), _Group())
+            group = groups.setdefault(find(name), Group())
             if name not in group.values:
                 group.values.append(name)
             if node.op in MATRIX:
@@ -171,7 +176,7 @@ def _measure(graph: Graph, names: list[str], samples: Iterable[Sample]) -> dict[
     return found
 
 
-def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray | None:
+def _choose(graph: Graph, group: Group, statistics: dict[str, _Statistics]) -> np.ndarray | None:
     """The factors of least expected error, or None for values that are zero or not finite."""
     sizes = []
     for name in group.values:
@@ -192,7 +197,7 @@ def _choose(graph: Graph, group: _Group, statistics: dict[str, _Statistics]) -> 
     return factors
 
 
-def _clip_bounds(group: _Group, statistics: dict[str, _Statistics]) -> np.ndarray:
+def _clip_bounds(group: Group, statistics: dict[str, _Statistics]) -> np.ndarray:
     """The least factors for which no clip at a bound would be felt."""
     least = np.array(0.0)
     for node in group.makers:
@@ -202,7 +207,7 @@ def _clip_bounds(group: _Group, statistics: dict[str, _Statistics]) -> np.ndarra
     return np.minimum(least, 1.0)
 
 
-def _cost(graph, group: _Group, statistics, factors: np.ndarray) -> float:
+def _cost(graph, group: Group, statistics, factors: np.ndarray) -> float:
     """The sum over the readers of noise over signal, activations and weights rounded."""
     total = 0.0
     for node in group.readers:
@@ -230,7 +235,7 @@ def _columns(graph: Graph, node: Node, weight: np.ndarray) -> tuple[np.ndarray, 
     return columns, np.arange(groups * channels).reshape(groups, channels)
 
 
-def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, np.ndarray]) -> None:
+def _apply(graph: Graph, group: Group, factors: np.ndarray, shifts: dict[str, np.ndarray]) -> None:
     for node in group.makers:
         weight, bias = float_weights(graph, node)
         if shifts:
@@ -238,7 +243,7 @@ def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, n
             if len(node.inputs) > 3 and node.inputs[3]:
                 bias = bias + shifts[node.inputs[3]]
         rows = factors.reshape(-1, *[1] * (weight.ndim - 1))
-        _replace(graph, node, weight / rows, bias / factors)
+        replace_weights(graph, node, weight / rows, bias / factors)
     for node in group.readers:
         weight, bias = float_weights(graph, node)
         columns, channel = _columns(graph, node, weight)
@@ -246,10 +251,11 @@ def _apply(graph: Graph, group: _Group, factors: np.ndarray, shifts: dict[str, n
             shift = shifts[node.inputs[0]][channel]
             bias = bias + (columns * shift[:, None, None]).sum((2, 3)).reshape(-1)
         scaled = columns * factors[channel][:, None, None]
-        _replace(graph, node, scaled.reshape(weight.shape), bias)
+        replace_weights(graph, node, scaled.reshape(weight.shape), bias)
 
 
-def _replace(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
+def replace_weights(graph: Graph, node: Node, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Gives a matrix product other constants."""
     constants = [
         graph.add_constant(f"{node.output}.{part}", data.astype(np.float32))
         for part, data in (("weight", as_stored(node, weight)), ("bias", bias))

@@ -5,7 +5,7 @@ So a product sees the inputs that it will see on the device, with all errors mad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import gcd
 
 import numpy as np
@@ -14,7 +14,7 @@ from edgert.ir import Graph, Node
 from edgert.quantize.affine import Affine
 from edgert.quantize.assign import MATRIX, Assignment
 from edgert.quantize.calibrate import Sample
-from edgert.quantize.compensate import compensate
+from edgert.quantize.compensate import compensate, damped
 from edgert.quantize.lower import Lowering
 from edgert.quantize.options import Options
 from edgert.quantize.twin import Twin
@@ -28,7 +28,9 @@ from edgert.quantize.weights import (
 
 MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
 _PRIOR = 32  # positions that the gain of all outputs counts for in that of one
-_GAINS = 0.5, 1.05  # what gains are kept within
+_GAINS = 0.5, 1.25  # what gains are kept within
+_LEAST_POSITIONS = 4  # per weight of an output, for the errors to be explained by the inputs
+_DAMPING = 0.001  # of the mean second moment of the inputs
 
 
 class Rounding:
@@ -75,7 +77,8 @@ def fit_weights(
     for node in graph.nodes:
         if node.op in MATRIX and node.output in assignment.integer:
             kind = kind_of(node.output in assignment.wide_layers, options)
-            weights[node.output] = _Fit(graph, node, twin).run(plain[node.output], kind, options)
+            fit = _Fit(graph, node, twin, node.output in assignment.float_results)
+            weights[node.output] = fit.run(plain[node.output], kind, options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -88,11 +91,11 @@ class _Fit:
 
     ``rows`` are its inputs as they will be, [groups, positions, depth], of each sample; ``exact``
     is what the sums must be for the exact result, [groups, positions, outputs], without the bias:
-    it makes up for errors of the inputs and of the residual.
+    it makes up for errors of the inputs and of the residual. ``is_last``: the result is a float.
     """
 
-    def __init__(self, graph: Graph, node: Node, twin: Twin) -> None:
-        self.graph, self.node = graph, node
+    def __init__(self, graph: Graph, node: Node, twin: Twin, is_last: bool) -> None:
+        self.graph, self.node, self.is_last = graph, node, is_last
         weight, bias = float_weights(graph, node)
         self.shape = weight.shape
         groups = node.attrs.get("groups", 1)
@@ -118,7 +121,12 @@ class _Fit:
         data = plain.data.reshape(self.weight.shape)
         if "compensate" in options.steps and not kind.is_wide:
             sums = sums_of(self.graph, self.node, kind.fit)
-            data = compensate(self.weight, scale, self.covariance(), sums)
+            parts = [self.moments(half) for half in (slice(0, None, 2), slice(1, None, 2))]
+            count = sum(rows.shape[1] for rows in self.rows)
+            weight = self.weight
+            if len(self.rows) > 1 and count >= _LEAST_POSITIONS * weight.shape[-1]:
+                weight = weight + explained(parts)
+            data = compensate(weight, scale, sum(own for own, _ in parts) / count, sums)
         bias = self.bias
         if "correct" in options.steps:
             gain, bias = self.correction(data * scale[:, :, None])
@@ -127,34 +135,76 @@ class _Fit:
             data.astype(plain.data.dtype).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
         )
 
-    def covariance(self) -> np.ndarray:
-        """Of the inputs: errors of the mean are the bias's business."""
-        count = sum(rows.shape[1] for rows in self.rows)
-        mean = sum(rows.sum(1, dtype=np.float64) for rows in self.rows) / count
-        total = 0.0
-        for rows in self.rows:
-            centred = rows - mean[:, None].astype(np.float32)
-            total += np.stack([c.T @ c for c in centred])
-        return total.astype(np.float64) / count
+    def moments(self, part: slice) -> tuple[np.ndarray | float, np.ndarray | float]:
+        """Second moments of some samples' inputs with themselves, [groups, depth, depth], and of
+        what would be lost with exact weights with the inputs, [groups, outputs, depth].
+
+        All without the means: errors of these are the bias's business. 0 if there are no samples.
+        """
+        inputs = self.rows[part]
+        errors = [
+            exact - _products(x, self.weight)
+            for x, exact in zip(inputs, self.exact[part], strict=True)
+        ]
+        own = lost = 0.0
+        for x, error in zip(_centred(inputs), _centred(errors), strict=True):
+            own = own + (np.swapaxes(x, 1, 2) @ x).astype(np.float64)
+            lost = lost + (np.swapaxes(error, 1, 2) @ x).astype(np.float64)
+        return own, lost
 
     def correction(self, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The gain and the bias of each output that bring it closest to the exact one.
+        """The gain and the bias of each output.
 
-        The least squares of a line through the results. The more an output is made of errors, the
-        smaller is its gain; where there are few positions, that of all outputs counts.
+        The gain of a last layer is that of least error: the more an output is made of errors, the
+        smaller it is. Where layers follow, it keeps the variance: activations of what varies less
+        would have other means. Where there are few positions, that of all outputs counts.
         """
         found = np.concatenate([_products(rows, rounded) for rows in self.rows], 1)
         found, exact = found.astype(np.float64), np.concatenate(self.exact, 1).astype(np.float64)
-        found_mean, exact_mean = found.mean(1), exact.mean(1)
-        off = found - found_mean[:, None]
+        off, wanted = (v - v.mean(1)[:, None] for v in (found, exact))
         variance = np.square(off).mean(1)
-        shared = (off * (exact - exact_mean[:, None])).mean(1)
+        shared = (off * wanted if self.is_last else np.square(wanted)).mean(1)
         gain = np.ones_like(variance)
         if variance.any():
             prior = _PRIOR / found.shape[1] * variance.mean()
             common = shared.sum() / variance.sum()
-            gain = np.clip((shared + prior * common) / (variance + prior), *_GAINS)
-        return gain, self.bias + exact_mean - gain * found_mean
+            gain = (shared + prior * common) / (variance + prior)
+            gain = np.clip(gain if self.is_last else np.sqrt(gain), *_GAINS)
+        means = np.stack([rows.mean(1, dtype=np.float64) for rows in self.rows])
+        exact_means = np.stack([exact.mean(1, dtype=np.float64) for exact in self.exact])
+        lost = exact_means - np.einsum("sgi,goi->sgo", means, self.weight)
+        left = np.einsum("gi,goi->go", means.mean(0), self.weight - gain[:, :, None] * rounded)
+        return gain, self.bias + left + shrunk(lost)
+
+
+def explained(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """What to add to the weights, by the ``moments`` of two halves of the samples, to make up for
+    what linear regression on the inputs explains of the errors before the layer.
+
+    As much of it as holds for the samples of one half if it is learnt from those of the other.
+    """
+    learnt = [_regression(*part) for part in parts]
+    told = sum((a * lost).sum() for a, (_, lost) in zip(learnt, parts[::-1], strict=True))
+    size = sum(((a @ own) * a).sum() for a, (own, _) in zip(learnt, parts[::-1], strict=True))
+    share = float(np.clip(told / size, 0, 1)) if size > 0 else 0.0
+    return share * _regression(*map(sum, zip(*parts, strict=True)))
+
+
+def _regression(own: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    return np.swapaxes(np.linalg.solve(damped(own, _DAMPING), np.swapaxes(lost, 1, 2)), 1, 2)
+
+
+def shrunk(means: np.ndarray) -> np.ndarray:
+    """The mean of ``means`` of samples, their first axis, less what chance may have made.
+
+    Few samples have errors that others do not have. All means give up the share which the spread
+    between the samples explains (James and Stein).
+    """
+    count, mean = len(means), means.mean(0)
+    if count == 1 or not mean.any():
+        return mean
+    chance = means.var(0, ddof=1) / count
+    return mean * max(1 - chance.sum() / np.square(mean).sum(), 0)
 
 
 def kind_of(wide: bool, options: Options) -> WeightKind:
@@ -190,6 +240,14 @@ def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarra
 
 def _products(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return rows @ np.swapaxes(weight, 1, 2).astype(np.float32)
+
+
+def _centred(parts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Parts [groups, positions, values] without the mean over the positions of all."""
+    count = sum(part.shape[1] for part in parts)
+    mean = sum(part.sum(1, dtype=np.float64) for part in parts) / max(count, 1)
+    for part in parts:
+        yield part - mean[:, None].astype(np.float32)
 
 
 def _spread(node: Node, x: np.ndarray, extent: tuple[int, int]) -> np.ndarray:

@@ -15,8 +15,10 @@ from edgert.quantize.probe import Probe
 from edgert.quantize.quality import sqnr
 
 # Metadata: [scale, zero point] of the result of each node that writes u8 or i16, in their order.
-# The scale is null if the channels were equalised, or if it is not known.
+# The scale is null if the channels were equalised, or if it is not known, and ``MIXED`` if they
+# were mixed, too.
 SCALES = "edgert.scales"
+MIXED = "mixed"
 _LEAST_ROWS = 8  # per channel, for a line to be laid through them
 
 
@@ -25,7 +27,7 @@ class Layer:
     """How a tensor differs from the original's.
 
     ``sqnr`` in dB and the ``cosine`` of the angle between them; None for a tensor whose channels
-    were equalised, if there are too few elements to tell by which factors. ``used`` is the part of
+    were equalised or mixed, if there are too few elements to tell how. ``used`` is the part of
     all levels between the least and the largest integer, ``saturated`` the part of the elements
     that are at an end of them which is not zero; both None for floats.
     """
@@ -40,15 +42,20 @@ class Layer:
 
 
 def scale_text(
-    quantized: Graph, affine: Mapping[str, Affine], equalized: Collection[str] = ()
+    quantized: Graph,
+    affine: Mapping[str, Affine],
+    equalized: Collection[str] = (),
+    mixed: Collection[str] = (),
 ) -> str:
     """The scales and zero points of a quantised graph's results, for ``SCALES``."""
 
+    def scale(name: str) -> float | str | None:
+        if name in mixed:
+            return MIXED
+        return None if name in equalized else float(str(np.float32(affine[name].scale)))
+
     def row(name: str) -> list:
-        if name not in affine:
-            return [None, 0]
-        scale = None if name in equalized else float(str(np.float32(affine[name].scale)))
-        return [scale, affine[name].zero]
+        return [scale(name), affine[name].zero] if name in affine else [None, 0]
 
     rows = [row(node.output) for node in _integer_nodes(quantized)]
     return json.dumps(rows, separators=(",", ":"))
@@ -89,7 +96,10 @@ def _layer(name: str, op: str, exact: np.ndarray, found: np.ndarray, scale: list
         step, zero = scale or (None, 0)
         at_end = (found == limits.max) | ((found == limits.min) & (zero > limits.min))
         saturated = float(at_end.mean())
-        values = Affine(step, zero).dequantize(found) if step else _fitted(exact, found)
+        if step == MIXED:
+            values, step = _unmixed(exact, found), None
+        else:
+            values = Affine(step, zero).dequantize(found) if step else _fitted(exact, found)
         if step and exact.dtype == np.uint8:  # the original was quantised, with the same scale
             exact = Affine(step, zero).dequantize(exact)
     dtype = found.dtype.name
@@ -108,6 +118,17 @@ def _fitted(exact: np.ndarray, found: np.ndarray) -> np.ndarray | None:
     variance = np.square(off).mean(0)
     slope = (off * y).mean(0) / np.where(variance > 0, variance, 1)
     return (y.mean(0) + slope * off).astype(np.float32).reshape(exact.shape)
+
+
+def _unmixed(exact: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """The integers under the best linear map of the channels, and offset of each."""
+    x = found.reshape(-1, found.shape[-1]).astype(np.float64)
+    y = exact.reshape(x.shape).astype(np.float64)
+    if len(x) < _LEAST_ROWS * x.shape[1]:
+        return None
+    off, mean = x - x.mean(0), y.mean(0)
+    slopes, *_ = np.linalg.lstsq(off, y - mean)
+    return (mean + off @ slopes).astype(np.float32).reshape(exact.shape)
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
