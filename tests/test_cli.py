@@ -97,6 +97,7 @@ def test_image_options_without_images(
         ["compare", source, model, "--data", tmp_path / "x.npy", "--mean", "0.5"],
     ):
         assert "are for images" in fails(capsys, *words)
+    assert "no file for the input" in fails(capsys, "run", model, "--mean", "0.5")
 
 
 def test_a_failed_check_is_exit_code_1(

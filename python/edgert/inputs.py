@@ -49,7 +49,7 @@ def read_inputs(
     names. Raises InputError if a name is unknown, given twice or missing, ModelIOError if a file
     cannot be read, UnsupportedError if Pillow is needed and absent.
     """
-    if image is not None and all(spec.endswith(ARRAY_SUFFIXES) for spec in specs):
+    if image is not None and specs and all(spec.endswith(ARRAY_SUFFIXES) for spec in specs):
         refuse_image_options(", ".join(specs))
     arrays: dict[str, np.ndarray] = {}
     for spec in specs:

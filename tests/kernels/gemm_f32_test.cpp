@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "harness.h"
+#include "matrix_case.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -12,6 +13,7 @@ namespace {
 using test::Guard;
 using test::GuardedArray;
 using test::Random;
+using test::span;
 
 struct Row {
   GemmF32Kernel kernel;
@@ -73,9 +75,6 @@ struct Problem {
       }
   }
 
-  static size_t span(size_t rows, size_t columns, size_t stride) {
-    return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
-  }
   bool has(Flag flag) const { return flags & flag; }
   size_t depth() const { return segments * k; }
   // The segments lie in another order than in the panels, and rows overlap.

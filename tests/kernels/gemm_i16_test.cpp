@@ -6,6 +6,7 @@
 #include "accumulator_case.h"
 #include "core/memory.h"
 #include "harness.h"
+#include "matrix_case.h"
 
 namespace edgert {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using test::Guard;
 using test::GuardedArray;
 using test::Random;
+using test::span;
 
 std::vector<GemmI16Kernel> rows() {
   std::vector<GemmI16Kernel> list;
@@ -70,9 +72,6 @@ struct Problem {
                                                                 : -largest);
   }
 
-  static size_t span(size_t rows, size_t columns, size_t stride) {
-    return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
-  }
   bool has(Flag flag) const { return flags & flag; }
   int16_t* panels() { return reinterpret_cast<int16_t*>(b.data()); }
   int16_t& weight(size_t s, size_t p, size_t j) {
@@ -130,21 +129,10 @@ struct Problem {
     g.c_stride = c_stride;
     g.out = end().record(bias.data(), multiplier.data(), residual.data());
     kernel.run(g);
-    for (size_t i = 0; i < m; ++i)
-      for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j) {
-        const T found = c[i * c_stride + j];
-        if (j < n) {
-          const T wanted = static_cast<T>(expected(i, j));
-          if (found == wanted) continue;
-          CHECK(false,
-                "%s m=%zu n=%zu k=%zu flags=%d chunk=%zu narrow=%d at %zu, %zu: %g, expected %g",
-                kernel.name, m, n, k, flags, chunk, narrow, i, j, static_cast<double>(found),
-                static_cast<double>(wanted));
-          return;
-        }
-        CHECK(std::memcmp(&found, "\xff\xff\xff\xff", sizeof found) == 0,
-              "%s wrote between the rows", kernel.name);
-      }
+    test::check_matrix(c, n, c_stride,
+                       format("%s m=%zu n=%zu k=%zu flags=%d chunk=%zu narrow=%d", kernel.name, m,
+                              n, k, flags, chunk, narrow),
+                       [&](size_t i, size_t j) { return expected(i, j); });
   }
 
   size_t m, n, k;

@@ -5,6 +5,7 @@
 #include "accumulator_case.h"
 #include "core/memory.h"
 #include "harness.h"
+#include "matrix_case.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -13,6 +14,7 @@ namespace {
 using test::Guard;
 using test::GuardedArray;
 using test::Random;
+using test::span;
 
 std::vector<GemmI8Kernel> rows() {
   std::vector<GemmI8Kernel> list;
@@ -95,9 +97,6 @@ struct Problem {
     return static_cast<int32_t>(sum);
   }
 
-  static size_t span(size_t rows, size_t columns, size_t stride) {
-    return rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns;
-  }
   // Rows of a run, some of m.
   static size_t run_of(size_t m) {
     for (size_t parts : {2, 3, 5, 7})
@@ -162,19 +161,9 @@ struct Problem {
       g.dynamic = &dynamic_output;
     }
     kernel.run(g);
-    for (size_t i = 0; i < m; ++i)
-      for (size_t j = 0; j < c_stride && i * c_stride + j < c.size(); ++j) {
-        const T found = c[i * c_stride + j];
-        if (j < n) {
-          const T wanted = static_cast<T>(expected(i, j));
-          if (found == wanted) continue;
-          CHECK(false, "%s m=%zu n=%zu k=%zu flags=%d at %zu, %zu: %g, expected %g", kernel.name, m,
-                n, k, flags, i, j, static_cast<double>(found), static_cast<double>(wanted));
-          return;
-        }
-        CHECK(std::memcmp(&found, "\xff\xff\xff\xff", sizeof found) == 0,
-              "%s wrote between the rows", kernel.name);
-      }
+    test::check_matrix(c, n, c_stride,
+                       format("%s m=%zu n=%zu k=%zu flags=%d", kernel.name, m, n, k, flags),
+                       [&](size_t i, size_t j) { return expected(i, j); });
   }
 
   size_t m, n, k;
