@@ -79,6 +79,7 @@ def test_cpp_includes_point_left(path: Path) -> None:
                 "kernel.h",
                 "accumulator.h",
                 "pool_image.h",
+                "resize_axis.h",
                 "winograd.h",
             }
             assert target[1] in own, f"family {path.parent.name} must not include {name}"
