@@ -563,10 +563,11 @@ def test_rows_of_bytes(attempt) -> None:
     assert attempt(ROWS) == ""
     rules = set()
     for number in NUMBERS:
-        for section, step in (Section.attrs, 1), (Section.dims, 1), (Section.data, 15):
-            for place in range(0, ModelFile(ROWS)[section].nbytes // 4, step):
+        word = np.array([number % 2**32], np.uint32).view(np.uint8)
+        for section, step in (Section.attrs, 4), (Section.dims, 4), (Section.data, 60):
+            for place in range(0, ModelFile(ROWS)[section].nbytes - 3, step):
                 file = ModelFile(ROWS)
-                file[section].view(np.uint32)[place] = number % 2**32
+                file[section].view(np.uint8)[place : place + 4] = word
                 rules.add(attempt(file.bytes()))
     assert rules >= {"", "ATTR", "TABLE", "SHAPE"}
 
