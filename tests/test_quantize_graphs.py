@@ -2,64 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-
 import numpy as np
 import pytest
 from pass_nets import CONV, POOL, TO_IMAGE, Net
+from quantized_nets import (
+    PLAIN,
+    WIDE,
+    WIDE_NARROW_WEIGHTS,
+    activation,
+    node_of,
+    ops,
+    quantized,
+    samples_of,
+)
 
 from edgert import interp, ir
-from edgert.errors import InputError
-from edgert.quantize import Options, Recipe, Target, quantize
-from edgert.quantize.layers import MIXED, SCALES, compare_layers
-from edgert.quantize.probe import Probe
-from edgert.quantize.quality import sqnr
-from edgert.quantize.rotate import rotate
+from edgert.quantize import Options, Recipe, quantize
 from edgert.schema import BinaryFn, PadMode, ResizeMode, UnaryFn
-
-PLAIN = Recipe(Options("minmax", ()))
-WIDE = Recipe(Options(activations="int16", weights="int16"))
-WIDE_NARROW_WEIGHTS = Recipe(Options(activations="int16", weights="int8"))
-
-
-def activation(fn: UnaryFn, alpha: float = 0, beta: float = 0) -> dict:
-    return {"activation": {"fn": fn, "alpha": alpha, "beta": beta}}
-
-
-def samples_of(net: Net, count: int = 4) -> list[dict]:
-    rng = np.random.default_rng(11)
-    return [
-        {n: rng.normal(size=net.values[n].shape).astype(np.float32) for n in net.inputs}
-        for _ in range(count)
-    ]
-
-
-def quantized(net: Net, *outputs: str, recipe: Recipe = Recipe(), **target):  # noqa: B008
-    """The quantised graph and the report; the runtime gives the interpreter's results on it."""
-    net.outputs = list(outputs)
-    samples = samples_of(net)
-    expected = interp.run(net, samples[0])
-    graph, done = quantize(net, samples, recipe, Target(**target))
-    ir.verify(graph)
-    assert graph.outputs == net.outputs
-    found = interp.run(graph, samples[0])
-    with Probe(graph, graph.outputs) as probe:
-        for name, array in probe.run(samples[0]).items():
-            np.testing.assert_allclose(array, found[name], rtol=1e-4, atol=1e-5)
-    for name in outputs:
-        assert found[name].dtype == expected[name].dtype
-    return graph, done, min(sqnr(expected[name], found[name]) for name in outputs)
-
-
-def ops(graph: ir.Graph) -> Counter:
-    return Counter(node.op for node in graph.nodes)
-
-
-def node_of(graph: ir.Graph, op: str) -> ir.Node:
-    (node,) = (n for n in graph.nodes if n.op == op)
-    return node
-
 
 # --- numbers worked out by hand
 
@@ -347,105 +306,6 @@ def test_a_residual_that_is_constant() -> None:
     assert found > 28
 
 
-# --- normalised rows
-
-
-def layer_norm(net: Net, x: str, epsilon: float = 1e-5) -> str:
-    channels = net.values[x].shape[-1]
-    return net.op("layer_norm", x, net.random(channels), net.random(channels), epsilon=epsilon)
-
-
-@pytest.mark.parametrize("epsilon", [0.0, 1e-5, 0.7])
-def test_layer_norm_between_bytes(epsilon: float) -> None:
-    """A sum that is the residual of the next one, as in transformers."""
-    net = Net()
-    x = net.gemm(net.x(2, 9, 24), 40)
-    y = net.gemm(layer_norm(net, x, epsilon), 40)
-    y = net.op("gemm", y, net.random(40, 40), net.random(40), x)
-    graph, _, found = quantized(net, net.gemm(y, 5))
-    assert [n.op for n in graph.nodes] == [
-        "quantize", "qgemm", "qlayer_norm", "qgemm", "qgemm", "qgemm"
-    ]  # fmt: skip
-    assert found > 28
-
-
-def test_softmax_between_bytes() -> None:
-    net = Net()
-    x = net.gemm(net.x(2, 9, 24), 40)
-    y = net.gemm(net.op("softmax", x, axis=2, log=0), 5)
-    graph, _, found = quantized(net, y, net.gemm(x, 3))
-    assert [n.op for n in graph.nodes] == ["quantize", "qgemm", "qsoftmax", "qgemm", "qgemm"]
-    assert found > 28
-
-
-@pytest.mark.parametrize("attrs", [{"axis": 1, "log": 0}, {"axis": 2, "log": 1}])
-def test_softmax_of_another_kind(attrs: dict) -> None:
-    """Over an axis in the middle, or its logarithm."""
-    net = Net()
-    x = net.gemm(net.x(2, 9, 24), 40)
-    graph, _, _ = quantized(net, net.gemm(net.op("softmax", x, **attrs), 5), net.gemm(x, 3))
-    assert ops(graph)["softmax"] == 1
-    assert ops(graph)["qsoftmax"] == 0
-
-
-def test_a_product_that_rows_alone_read_is_not_rounded() -> None:
-    """It writes floats, which cost less than its rounding would."""
-    net = Net()
-    y = net.op("softmax", net.gemm(net.x(2, 9, 24), 40), axis=2, log=0)
-    graph, _, _ = quantized(net, net.gemm(layer_norm(net, net.gemm(y, 40)), 5))
-    assert [n.op for n in graph.nodes] == [
-        "quantize", "qgemm", "softmax", "quantize", "qgemm", "layer_norm", "quantize", "qgemm"
-    ]  # fmt: skip
-
-
-def test_rows_in_front_of_floats_stay_float() -> None:
-    """A probability or a normalised value that no product on bytes reads is not rounded."""
-    net = Net()
-    x = net.gemm(net.x(3, 24), 40)
-    outputs = net.op("softmax", x, axis=1, log=0), layer_norm(net, x)
-    graph, _, _ = quantized(net, *outputs, net.gemm(x, 5))
-    assert ops(graph) == {"quantize": 1, "qgemm": 2, "dequantize": 1, "softmax": 1, "layer_norm": 1}
-
-
-def test_attention_stays_float() -> None:
-    """A product of two activations is computed in floats, and so is the softmax in front of it."""
-    net = Net()
-    x = net.x(2, 9, 24)
-    keys, values = net.transpose(net.gemm(x, 16), 0, 2, 1), net.gemm(x, 16)
-    scores = net.op("softmax", net.op("matmul", net.gemm(x, 16), keys), axis=2, log=0)
-    graph, _, _ = quantized(net, net.gemm(net.op("matmul", scores, values), 5))
-    assert ops(graph)["softmax"] == 1
-    assert ops(graph)["qsoftmax"] == 0
-
-
-def test_rows_between_int16_stay_float() -> None:
-    """They have no form on int16."""
-    net = Net()
-    x = net.gemm(net.x(2, 9, 24), 40)
-    softmax = net.op("softmax", x, axis=2, log=0)
-    net.outputs = [net.gemm(softmax, 5), net.gemm(layer_norm(net, x), 5)]
-    graph, done = quantize(net, samples_of(net), WIDE)
-    assert {"softmax", "layer_norm"} < set(ops(graph))
-    assert done.quality.sqnr > 50
-
-
-def test_longer_rows_than_sums_allow() -> None:
-    net = Net()
-    x = net.conv(net.x(1, 60, 60, 3), 10)
-    y = layer_norm(net, net.reshape(x, 1, 36000))
-    graph, _, _ = quantized(net, net.conv(net.reshape(y, 1, 60, 60, 10), 2), net.conv(x, 2))
-    assert ops(graph)["layer_norm"] == 1
-
-
-def test_the_gate_keeps_normalised_rows_too() -> None:
-    """With its product in float, a layer norm in front of it is, too."""
-    net = Net()
-    x = net.gemm(net.x(2, 9, 24), 40)
-    last = net.gemm(layer_norm(net, x), 5)
-    graph, _, _ = quantized(net, last, net.gemm(x, 5), recipe=Recipe(float_layers=(last,)))
-    assert [n.op for n in graph.nodes][2:] == ["dequantize", "layer_norm", "gemm", "qgemm"]
-
-
 def test_nothing_to_quantise() -> None:
     """A graph without products stays as it is."""
     net = Net()
@@ -512,167 +372,6 @@ def test_constant_activations() -> None:
     same = net.op("gemm", zero, net.random(8, 8), net.c(np.full(8, -3.7)))
     _, _, found = quantized(net, net.gemm(same, 3))
     assert found > 35
-
-
-# --- equalisation, the gate and recipes
-
-
-def test_equalisation_restores_channels_of_different_size() -> None:
-    """Channels of a thousandth are lost without it."""
-    net = Net()
-    sizes = np.logspace(0, -3, 16)
-    x = net.x(1, 8, 8, 8)
-    first = net.c(net.rng.normal(size=(16, 1, 1, 8)) * sizes[:, None, None, None])
-    y = net.op("conv", x, first, net.random(16), **CONV, **activation(UnaryFn.relu))
-    second = net.c(net.rng.normal(size=(16, 3, 3, 1)) / sizes[:, None, None, None])
-    y = net.op("conv", y, second, **{**CONV, "groups": 16})
-    net.outputs = [net.gemm(y, 4)]
-    steps = {}
-    for name in ((), ("equalize",)):
-        copy = Net()
-        copy.values, copy.inputs, copy.outputs = dict(net.values), net.inputs, net.outputs
-        copy.nodes = [ir.Node(n.op, list(n.inputs), n.output, n.attrs, n.name) for n in net.nodes]
-        _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
-        steps[name] = done.quality.sqnr
-    assert steps["equalize",] > steps[()] + 5
-
-
-def bottleneck_net() -> tuple[Net, str]:
-    """Channels of one size that are nearly the same, the next layers reading their differences."""
-    net = Net()
-    x = net.x(1, 16, 16, 32)
-    shared, own = net.rng.normal(size=(2, 16, 1, 1, 32))
-    weight = net.c(shared.mean(0) * 8 + 0.2 * own)
-    y = net.op("conv", x, weight, net.random(16), **CONV)
-    differences = net.rng.normal(size=(24, 1, 1, 16))
-    differences -= differences.mean(-1, keepdims=True)
-    relu = activation(UnaryFn.relu)
-    z = net.op("conv", y, net.c(differences), net.random(24), **CONV, **relu)
-    narrow = net.op("conv", z, net.random(16, 1, 1, 24), net.random(16), y, **CONV)
-    net.outputs = [net.conv(z, 4), net.conv(narrow, 4)]
-    return net, y
-
-
-def test_mixed_channels_compute_the_same() -> None:
-    """All values of a residual stream are mixed, unless one is fixed."""
-    net, y = bottleneck_net()
-    samples = samples_of(net)
-    expected = interp.run(net, samples[0])
-    assert rotate(net, samples, [y]) == []
-    before = net.constant(net.nodes[0].inputs[1])
-    mixed = rotate(net, samples)
-    assert y in mixed
-    assert len(mixed) == 2
-    assert np.abs(net.constant(net.nodes[0].inputs[1]) - before).max() > 0.1
-    for name, array in interp.run(net, samples[0]).items():
-        np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-3)
-
-
-def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table by layer undoes the mix."""
-    recipe = Recipe(Options("minmax", ("equalize",)))
-    net, y = bottleneck_net()
-    original, _ = bottleneck_net()
-    samples = samples_of(net)
-    graph, done = quantize(net, samples, recipe)
-    assert json.loads(graph.metadata[SCALES])[y][0] == MIXED
-    (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
-    assert layer.sqnr > 35
-    monkeypatch.setattr("edgert.quantize.rotate", lambda *_: [])
-    _, plain = quantize(bottleneck_net()[0], samples, recipe)
-    assert done.quality.sqnr > plain.quality.sqnr + 3
-
-
-def test_gains_keep_the_variance_of_noisy_values() -> None:
-    """Least squares would make values smaller by a fifth that follow such coarse inputs."""
-    net = Net()
-    x = net.x(1, 32, 32, 16)
-    y = net.op("conv", x, net.random(8, 1, 1, 16), **CONV, **activation(UnaryFn.hard_swish))
-    net.outputs = [net.conv(y, 4)]
-    samples = samples_of(net)
-    with Probe(net, [y]) as probe:
-        exact = probe.run(samples[0])[y]
-    graph, _ = quantize(net, samples, Recipe(Options(steps=("correct",)), (), {x: (-312.0, 312.0)}))
-    scale, zero = json.loads(graph.metadata[SCALES])[y]
-    with Probe(graph, [y]) as probe:
-        found = scale * (probe.run(samples[0])[y].astype(float) - zero)
-    assert found.std() == pytest.approx(exact.std(), rel=0.07)
-
-
-def deep_net() -> Net:
-    net = Net()
-    y = net.x(1, 8, 8, 8)
-    for i in range(4):
-        y = net.conv(y, 8, 3 if i % 2 else 1, pads=[i % 2] * 4, **activation(UnaryFn.hard_swish))
-    net.outputs = [net.gemm(net.mean(y, 1, 2, keep=0), 6)]
-    return net
-
-
-def test_gate_keeps_layers_until_the_target_holds() -> None:
-    """Some layers but not all; the recipe leads to the same graph without the search."""
-    samples = samples_of(deep_net(), 8)
-    _, free = quantize(deep_net(), samples)
-    target = Target(sqnr=free.quality.sqnr + 3)
-    graph, done = quantize(deep_net(), samples, target=target)
-    assert done.quality.sqnr >= target.sqnr
-    assert 0 < len(done.wide_layers) < done.layers
-    assert done.float_layers == ()
-    again, repeated = quantize(deep_net(), samples, done.recipe)
-    assert repeated.quality == done.quality
-    assert [n.op for n in again.nodes] == [n.op for n in graph.nodes]
-
-
-def test_gate_beyond_int16() -> None:
-    """Where int16 is not enough, the costliest layers are float."""
-    samples = samples_of(deep_net(), 8)
-    _, wide = quantize(deep_net(), samples, WIDE)
-    for recipe in (Recipe(), WIDE):
-        target = Target(sqnr=wide.quality.sqnr + 1)
-        _, done = quantize(deep_net(), samples, recipe, target)
-        assert done.quality.sqnr >= target.sqnr
-        assert done.float_layers
-        assert len(done.wide_layers) == done.layers - len(done.float_layers)
-        assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
-        _, repeated = quantize(deep_net(), samples, done.recipe)
-        assert repeated.quality == done.quality
-
-
-def test_gate_at_the_limit() -> None:
-    """A target that only floats can meet leaves a network of floats."""
-    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=150))
-    assert len(done.float_layers) == done.layers == 5
-    assert "quantize" not in ops(graph)
-
-
-def test_recipe_states_a_range() -> None:
-    """The range of a tensor comes from the recipe, and the tensor is not equalised."""
-    net = deep_net()
-    name = net.nodes[0].output
-    graph, _ = quantize(net, samples_of(net), Recipe(tensors={name: (-1.0, 1.55)}))
-    output = next(n for n in graph.nodes if n.op == "qconv").attrs["output"]
-    assert output["zero"] == 100
-    assert output["scale"] == pytest.approx(100)
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        Recipe(float_layers=("nobody",)),
-        Recipe(wide_layers=("nobody",)),
-        Recipe(tensors={"nobody": (-1, 1)}),
-    ],
-)
-def test_recipe_of_another_model(recipe: Recipe) -> None:
-    net = deep_net()
-    with pytest.raises(InputError, match="nobody"):
-        quantize(net, samples_of(net), recipe)
-
-
-def test_same_data_same_bytes() -> None:
-    """Nothing is random."""
-    graphs = [quantize(deep_net(), samples_of(deep_net()))[0] for _ in range(2)]
-    for a, b in zip(*(g.values.values() for g in graphs)):
-        assert a.data is None or np.array_equal(a.data, b.data)
 
 
 # --- tensors that only differ in what their bytes stand for

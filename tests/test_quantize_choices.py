@@ -1,0 +1,176 @@
+"""What the quantiser chooses: scales and mixes of channels, layers in float, recipes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from pass_nets import CONV, Net
+from quantized_nets import WIDE, activation, ops, samples_of
+
+from edgert import interp, ir
+from edgert.errors import InputError
+from edgert.quantize import Options, Recipe, Target, quantize
+from edgert.quantize.layers import MIXED, SCALES, compare_layers
+from edgert.quantize.probe import Probe
+from edgert.quantize.rotate import rotate
+from edgert.schema import UnaryFn
+
+
+def test_equalisation_restores_channels_of_different_size() -> None:
+    """Channels of a thousandth are lost without it."""
+    net = Net()
+    sizes = np.logspace(0, -3, 16)
+    x = net.x(1, 8, 8, 8)
+    first = net.c(net.rng.normal(size=(16, 1, 1, 8)) * sizes[:, None, None, None])
+    y = net.op("conv", x, first, net.random(16), **CONV, **activation(UnaryFn.relu))
+    second = net.c(net.rng.normal(size=(16, 3, 3, 1)) / sizes[:, None, None, None])
+    y = net.op("conv", y, second, **{**CONV, "groups": 16})
+    net.outputs = [net.gemm(y, 4)]
+    steps = {}
+    for name in ((), ("equalize",)):
+        copy = Net()
+        copy.values, copy.inputs, copy.outputs = dict(net.values), net.inputs, net.outputs
+        copy.nodes = [ir.Node(n.op, list(n.inputs), n.output, n.attrs, n.name) for n in net.nodes]
+        _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
+        steps[name] = done.quality.sqnr
+    assert steps["equalize",] > steps[()] + 5
+
+
+def bottleneck_net() -> tuple[Net, str]:
+    """Channels of one size that are nearly the same, the next layers reading their differences."""
+    net = Net()
+    x = net.x(1, 16, 16, 32)
+    shared, own = net.rng.normal(size=(2, 16, 1, 1, 32))
+    weight = net.c(shared.mean(0) * 8 + 0.2 * own)
+    y = net.op("conv", x, weight, net.random(16), **CONV)
+    differences = net.rng.normal(size=(24, 1, 1, 16))
+    differences -= differences.mean(-1, keepdims=True)
+    relu = activation(UnaryFn.relu)
+    z = net.op("conv", y, net.c(differences), net.random(24), **CONV, **relu)
+    narrow = net.op("conv", z, net.random(16, 1, 1, 24), net.random(16), y, **CONV)
+    net.outputs = [net.conv(z, 4), net.conv(narrow, 4)]
+    return net, y
+
+
+def test_mixed_channels_compute_the_same() -> None:
+    """All values of a residual stream are mixed, unless one is fixed."""
+    net, y = bottleneck_net()
+    samples = samples_of(net)
+    expected = interp.run(net, samples[0])
+    assert rotate(net, samples, [y]) == []
+    before = net.constant(net.nodes[0].inputs[1])
+    mixed = rotate(net, samples)
+    assert y in mixed
+    assert len(mixed) == 2
+    assert np.abs(net.constant(net.nodes[0].inputs[1]) - before).max() > 0.1
+    for name, array in interp.run(net, samples[0]).items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-3)
+
+
+def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table by layer undoes the mix."""
+    recipe = Recipe(Options("minmax", ("equalize",)))
+    net, y = bottleneck_net()
+    original, _ = bottleneck_net()
+    samples = samples_of(net)
+    graph, done = quantize(net, samples, recipe)
+    assert json.loads(graph.metadata[SCALES])[y][0] == MIXED
+    (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
+    assert layer.sqnr > 35
+    monkeypatch.setattr("edgert.quantize.rotate", lambda *_: [])
+    _, plain = quantize(bottleneck_net()[0], samples, recipe)
+    assert done.quality.sqnr > plain.quality.sqnr + 3
+
+
+def test_gains_keep_the_variance_of_noisy_values() -> None:
+    """Least squares would make values smaller by a fifth that follow such coarse inputs."""
+    net = Net()
+    x = net.x(1, 32, 32, 16)
+    y = net.op("conv", x, net.random(8, 1, 1, 16), **CONV, **activation(UnaryFn.hard_swish))
+    net.outputs = [net.conv(y, 4)]
+    samples = samples_of(net)
+    with Probe(net, [y]) as probe:
+        exact = probe.run(samples[0])[y]
+    graph, _ = quantize(net, samples, Recipe(Options(steps=("correct",)), (), {x: (-312.0, 312.0)}))
+    scale, zero = json.loads(graph.metadata[SCALES])[y]
+    with Probe(graph, [y]) as probe:
+        found = scale * (probe.run(samples[0])[y].astype(float) - zero)
+    assert found.std() == pytest.approx(exact.std(), rel=0.07)
+
+
+def deep_net() -> Net:
+    net = Net()
+    y = net.x(1, 8, 8, 8)
+    for i in range(4):
+        y = net.conv(y, 8, 3 if i % 2 else 1, pads=[i % 2] * 4, **activation(UnaryFn.hard_swish))
+    net.outputs = [net.gemm(net.mean(y, 1, 2, keep=0), 6)]
+    return net
+
+
+def test_gate_keeps_layers_until_the_target_holds() -> None:
+    """Some layers but not all; the recipe leads to the same graph without the search."""
+    samples = samples_of(deep_net(), 8)
+    _, free = quantize(deep_net(), samples)
+    target = Target(sqnr=free.quality.sqnr + 3)
+    graph, done = quantize(deep_net(), samples, target=target)
+    assert done.quality.sqnr >= target.sqnr
+    assert 0 < len(done.wide_layers) < done.layers
+    assert done.float_layers == ()
+    again, repeated = quantize(deep_net(), samples, done.recipe)
+    assert repeated.quality == done.quality
+    assert [n.op for n in again.nodes] == [n.op for n in graph.nodes]
+
+
+def test_gate_beyond_int16() -> None:
+    """Where int16 is not enough, the costliest layers are float."""
+    samples = samples_of(deep_net(), 8)
+    _, wide = quantize(deep_net(), samples, WIDE)
+    for recipe in (Recipe(), WIDE):
+        target = Target(sqnr=wide.quality.sqnr + 1)
+        _, done = quantize(deep_net(), samples, recipe, target)
+        assert done.quality.sqnr >= target.sqnr
+        assert done.float_layers
+        assert len(done.wide_layers) == done.layers - len(done.float_layers)
+        assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
+        _, repeated = quantize(deep_net(), samples, done.recipe)
+        assert repeated.quality == done.quality
+
+
+def test_gate_at_the_limit() -> None:
+    """A target that only floats can meet leaves a network of floats."""
+    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=150))
+    assert len(done.float_layers) == done.layers == 5
+    assert "quantize" not in ops(graph)
+
+
+def test_recipe_states_a_range() -> None:
+    """The range of a tensor comes from the recipe, and the tensor is not equalised."""
+    net = deep_net()
+    name = net.nodes[0].output
+    graph, _ = quantize(net, samples_of(net), Recipe(tensors={name: (-1.0, 1.55)}))
+    output = next(n for n in graph.nodes if n.op == "qconv").attrs["output"]
+    assert output["zero"] == 100
+    assert output["scale"] == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(float_layers=("nobody",)),
+        Recipe(wide_layers=("nobody",)),
+        Recipe(tensors={"nobody": (-1, 1)}),
+    ],
+)
+def test_recipe_of_another_model(recipe: Recipe) -> None:
+    net = deep_net()
+    with pytest.raises(InputError, match="nobody"):
+        quantize(net, samples_of(net), recipe)
+
+
+def test_same_data_same_bytes() -> None:
+    """Nothing is random."""
+    graphs = [quantize(deep_net(), samples_of(deep_net()))[0] for _ in range(2)]
+    for a, b in zip(*(g.values.values() for g in graphs)):
+        assert a.data is None or np.array_equal(a.data, b.data)
