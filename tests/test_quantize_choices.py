@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from pass_nets import CONV, Net
@@ -12,7 +10,7 @@ from quantized_nets import WIDE, activation, ops, samples_of
 from edgert import interp, ir
 from edgert.errors import InputError
 from edgert.quantize import Options, Recipe, Target, quantize
-from edgert.quantize.layers import MIXED, SCALES, compare_layers
+from edgert.quantize.layers import MIXED, compare_layers, scales_of
 from edgert.quantize.probe import Probe
 from edgert.quantize.rotate import rotate
 from edgert.schema import UnaryFn
@@ -76,7 +74,7 @@ def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPa
     original, _ = bottleneck_net()
     samples = samples_of(net)
     graph, done = quantize(net, samples, recipe)
-    assert json.loads(graph.metadata[SCALES])[y][0] == MIXED
+    assert scales_of(graph)[y][0] == MIXED
     (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
     assert layer.sqnr > 35
     monkeypatch.setattr("edgert.quantize.rotate", lambda *_: [])
@@ -94,7 +92,7 @@ def test_gains_keep_the_variance_of_noisy_values() -> None:
     with Probe(net, [y]) as probe:
         exact = probe.run(samples[0])[y]
     graph, _ = quantize(net, samples, Recipe(Options(steps=("correct",)), (), {x: (-312.0, 312.0)}))
-    scale, zero = json.loads(graph.metadata[SCALES])[y]
+    scale, zero = scales_of(graph)[y]
     with Probe(graph, [y]) as probe:
         found = scale * (probe.run(samples[0])[y].astype(float) - zero)
     assert found.std() == pytest.approx(exact.std(), rel=0.07)

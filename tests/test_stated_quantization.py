@@ -26,7 +26,7 @@ import edgert
 from edgert.cli import main
 from edgert.errors import InputError
 from edgert.quantize.grid import MAX_LEVEL, grid_steps
-from edgert.quantize.layers import SCALES
+from edgert.quantize.layers import scales_of
 
 
 def same(m: Model, *outputs: str, tolerance: int = 0) -> tuple[Counter, dict[str, str]]:
@@ -293,9 +293,7 @@ def test_the_file_knows_the_scales() -> None:
     y = m.op("Gemm", m.rounded(m.x(4, 8), 0.5, 7), m.weight(3, 8), transB=1)
     q = m.q(y, 0.25, 100)
     graph, _ = lowered(m.proto(m.dq(q, 0.25, 100)))
-    written = [n.output for n in graph.nodes if graph.values[n.output].dtype == np.uint8]
-    scales = dict(zip(written, json.loads(graph.metadata[SCALES])))
-    assert scales[q] == [0.25, 100]
+    assert scales_of(graph)[q] == [0.25, 100]
 
 
 # --- the steps of numbers

@@ -61,6 +61,12 @@ def scale_text(
     return json.dumps(rows, separators=(",", ":"))
 
 
+def scales_of(quantized: Graph) -> dict[str, list]:
+    """What ``SCALES`` of a quantised graph says, by tensor."""
+    rows = json.loads(quantized.metadata.get(SCALES, "[]"))
+    return {node.output: row for node, row in zip(_integer_nodes(quantized), rows)}
+
+
 def _integer_nodes(graph: Graph) -> Iterator[Node]:
     """The nodes whose results stand for reals by a scale."""
     return (n for n in graph.nodes if graph.values[n.output].dtype in (np.uint8, np.int16))
@@ -71,8 +77,7 @@ def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample])
     exact_names = {node.output for node in original.nodes}
     nodes = [node for node in quantized.nodes if node.output in exact_names]
     names = [node.output for node in nodes]
-    rows = json.loads(quantized.metadata.get(SCALES, "[]"))
-    scales = {node.output: row for node, row in zip(_integer_nodes(quantized), rows)}
+    scales = scales_of(quantized)
     exact: dict[str, list[np.ndarray]] = {name: [] for name in names}
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     with Probe(original, names) as first, Probe(quantized, names) as second:
