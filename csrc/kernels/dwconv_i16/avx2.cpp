@@ -40,22 +40,15 @@ struct Block {
   const DwconvI16& g;
   size_t c;
   int n;
-  I32 bias[2];
-  F32 multiplier[2];
+  OutputVectors<2> outputs;
   bool direct;  // the results go from registers to whole vectors of i16
 
   Block(const DwconvI16& g, size_t c)
       : g(g),
         c(c),
         n(g.channels - c < kBlock ? static_cast<int>(g.channels - c) : kBlock),
-        direct(n == kBlock && is_linear_i16(g.out)) {
-    for (int v = 0; v < 2; ++v) {
-      const int left = n - v * F32::kLanes;
-      const int lanes = left < 0 ? 0 : left < F32::kLanes ? left : F32::kLanes;
-      bias[v] = load_first(g.out.bias + c + v * F32::kLanes, lanes);
-      multiplier[v] = load_first(g.out.multiplier + c + v * F32::kLanes, lanes);
-    }
-  }
+        outputs(g.out, c, n),
+        direct(n == kBlock && is_linear_i16(g.out)) {}
 
   Pairs weights(size_t i, size_t j) const {  // column j of the filter's rows i and i + 1
     const int16_t* const w = g.w + (i * g.kernel[1] + j) * g.w_stride + c;
@@ -124,9 +117,9 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
                            {_mm256_permute2x128_si256(acc[o].low, acc[o].high, 0x31)}};
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
-      const I32 sum = halves[v] + block.bias[v];
+      const I32 sum = halves[v] + block.outputs.bias[v];
       if (block.direct)
-        end.store(sum, block.multiplier[v], at + o * pixel + v * F32::kLanes);
+        end.store(sum, block.outputs.multiplier[v], at + o * pixel + v * F32::kLanes);
       else
         to_f32(sum).store(sums + o * kBlock + v * F32::kLanes);
     }

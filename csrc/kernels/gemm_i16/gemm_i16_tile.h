@@ -33,21 +33,14 @@ struct Panel {
   static constexpr int kVectors = kWideOutputs / F32::kLanes;
   const int16_t* b;
   int columns;  // that exist
-  I32 bias[kVectors];
-  F32 multiplier[kVectors];
+  OutputVectors<kVectors> outputs;
   bool direct;  // the results go from registers to whole rows of i16
 
   Panel(const GemmI16& g, size_t j)
       : b(g.b + j / kWideOutputs * g.b_panel_stride),
         columns(g.n - j < kWideOutputs ? static_cast<int>(g.n - j) : kWideOutputs),
-        direct(g.narrow && columns == kWideOutputs && is_linear_i16(g.out)) {
-    for (int v = 0; v < kVectors; ++v) {
-      const int left = columns - v * F32::kLanes;
-      const int n = left < 0 ? 0 : left < F32::kLanes ? left : F32::kLanes;
-      bias[v] = load_first(g.out.bias + j + v * F32::kLanes, n);
-      multiplier[v] = load_first(g.out.multiplier + j + v * F32::kLanes, n);
-    }
-  }
+        outputs(g.out, j, columns),
+        direct(g.narrow && columns == kWideOutputs && is_linear_i16(g.out)) {}
 };
 
 // One tile of kRows rows from row i on, of the panel at column j.
@@ -63,7 +56,7 @@ inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) acc[r][v] = panel.bias[v];
+    for (int r = 0; r < kRows; ++r) acc[r][v] = panel.outputs.bias[v];
   int32_t sums[kSums];
   double totals[kSums];
   const auto store = [&]() __attribute__((always_inline)) {
@@ -128,7 +121,7 @@ inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v)
-        end.store(acc[r][v], panel.multiplier[v], at + r * g.c_stride + v * kLanes);
+        end.store(acc[r][v], panel.outputs.multiplier[v], at + r * g.c_stride + v * kLanes);
     return;
   }
   store();

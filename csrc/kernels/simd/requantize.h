@@ -89,6 +89,23 @@ class LinearI16 {
   int16_t* y_;
 };
 
+// Bias and multipliers of the outputs from j on that kVectors vectors hold; `columns` of them
+// exist.
+template <int kVectors>
+struct OutputVectors {
+  I32 bias[kVectors];
+  F32 multiplier[kVectors];
+
+  OutputVectors(const AccumulatorOutput& out, size_t j, int columns) {
+    for (int v = 0; v < kVectors; ++v) {
+      const int first = v * F32::kLanes, left = columns - first;
+      const int n = left < 0 ? 0 : left < F32::kLanes ? left : F32::kLanes;
+      bias[v] = load_first(out.bias + j + first, n);
+      multiplier[v] = load_first(out.multiplier + j + first, n);
+    }
+  }
+};
+
 inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
 inline F32 load_sums(const float* p) { return F32::load(p); }
 
