@@ -1,5 +1,4 @@
-// Speed of the convolution kernels on the layers of common networks: fp32, or with --i8 the
-// depthwise ones of bytes.
+// Speed of the convolution kernels on the layers of common networks: fp32, or bytes with --i8.
 //
 // usage: edgert_kernel_bench [--i8] [--isa NAME] [--threads N] [--only TEXT] [--json]
 //
@@ -8,7 +7,6 @@
 // machine change its speed. Inputs and outputs are in the cache, as in a network; weights as well.
 // The multiply-adds are those of the definition, of which Winograd's method needs 4 in 9.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,7 +19,9 @@
 #include "core/threads.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_i8/dwconv_i8.h"
+#include "peak.h"
 #include "runtime/conv_winograd.h"
+#include "runtime/conv_winograd_i8.h"
 #include "runtime/depthwise.h"
 #include "schema/enums.h"
 
@@ -84,39 +84,6 @@ constexpr Layer kLayers[] = {
     {"depthwise", 7, 960, 0, 5, 1},
 };
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-#if defined(__x86_64__)
-// Twelve chains of multiply-adds on registers (x: ymm or zmm), all zero: no operand is a denormal.
-#define FMA_LOOP(x)                                                                      \
-  ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14,15\n vxorps %%xmm\\i,%%xmm\\i,%%xmm\\i\n .endr\n" \
-  "1: .irp i,0,1,2,3,4,5,6,7,8,9,10,11\n vfmadd231ps %%" x "14,%%" x "15,%%" x           \
-  "\\i\n .endr\n"                                                                        \
-  "dec %0\n jnz 1b\n vzeroupper"
-#define CLOBBERED                                                                          \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
-      "xmm11", "xmm14", "xmm15"
-// Seconds for 12 * `loops` multiply-adds of a whole vector.
-double fma_seconds(Isa isa, long loops) {
-  const double start = now();
-  if (isa == Isa::avx512)
-    __asm__ volatile(FMA_LOOP("zmm") : "+r"(loops)::CLOBBERED);
-  else
-    __asm__ volatile(FMA_LOOP("ymm") : "+r"(loops)::CLOBBERED);
-  return now() - start;
-}
-// GMAC/s of the multiply-add units, or 0 where there is no loop for the level.
-double peak(Isa isa) {
-  if (isa != Isa::avx2 && isa != Isa::avx512) return 0;
-  constexpr long kLoops = 20000;  // some 50 us
-  return 12e-9 * kLoops * (isa == Isa::avx512 ? 16 : 8) / fma_seconds(isa, kLoops);
-}
-#else
-double peak(Isa) { return 0; }
-#endif
-
 struct Floats {
   explicit Floats(size_t count) : memory(count * sizeof(float)) {
     for (size_t i = 0; i < count; ++i) data()[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
@@ -131,15 +98,15 @@ struct Result {
 };
 
 template <typename Run>
-void measure(Isa isa, int threads, Run run, Result* result) {
+void measure(const PeakLoop& loop, int threads, Run run, Result* result) {
   run();
   result->seconds = 1e9;
   result->share = 0;
   const double start = now();
   for (int round = 0; round < 7 || (round < 200 && now() - start < 0.1); ++round) {
-    const double before = peak(isa), begin = now();
+    const double before = peak(loop), begin = now();
     run();
-    const double seconds = now() - begin, after = peak(isa);
+    const double seconds = now() - begin, after = peak(loop);
     result->seconds = std::min(result->seconds, seconds);
     if (before == 0) continue;
     // Rounds in which the machine's speed changed tell nothing.
@@ -165,12 +132,12 @@ ConvGeometry geometry(const Layer& layer) {
 
 // Calls run(task, thread) for all tasks of a depthwise convolution.
 template <typename Run>
-void measure_depthwise(Isa isa, const ConvGeometry& g, size_t channel_step, int threads, Run run,
-                       Result* result) {
+void measure_depthwise(const PeakLoop& loop, const ConvGeometry& g, size_t channel_step,
+                       int threads, Run run, Result* result) {
   const DepthwiseTasks tasks(g, channel_step, threads);
   ThreadPool pool(threads);
   measure(
-      isa, threads,
+      loop, threads,
       [&] {
         pool.parallel_for(tasks.count(),
                           [&](size_t index, int thread) { run(tasks.task(index), thread); });
@@ -178,10 +145,10 @@ void measure_depthwise(Isa isa, const ConvGeometry& g, size_t channel_step, int 
       result);
 }
 
-Result run_depthwise_i8(const Layer& layer, Isa isa, int threads) {
+Result run_depthwise_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
   const ConvGeometry g = geometry(layer);
   const size_t taps = layer.kernel * layer.kernel;
-  const DwconvI8Kernel& kernel = select_dwconv_i8(cpu_isa().capped(isa));
+  const DwconvI8Kernel& kernel = select_dwconv_i8(set);
   Result result;
   result.kernel = kernel.name;
   result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs * taps);
@@ -196,7 +163,7 @@ Result run_depthwise_i8(const Layer& layer, Isa isa, int threads) {
   const size_t scratch_bytes = round_up(dwconv_i8_scratch_bytes(kernel, base), kAlignment);
   Buffer scratch(scratch_bytes * static_cast<size_t>(threads));
   measure_depthwise(
-      isa, g, static_cast<size_t>(kernel.block), threads,
+      loop, g, static_cast<size_t>(kernel.block), threads,
       [&](const DepthwiseTasks::Task& task, int thread) {
         DwconvI8 d = base;
         d.channels = task.channels;
@@ -214,8 +181,48 @@ Result run_depthwise_i8(const Layer& layer, Isa isa, int threads) {
   return result;
 }
 
-Result run_layer(const Layer& layer, Isa isa, int threads) {
-  const IsaSet set = cpu_isa().capped(isa);
+// By Winograd's method where it applies, as qconv does.
+Result run_gemm_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
+  const ConvGeometry g = geometry(layer);
+  const size_t taps = layer.kernel * layer.kernel, depth = taps * layer.channels;
+  Result result;
+  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs) * depth;
+  Buffer x(g.height * g.width * g.channels), y(g.out_height * g.out_width * g.outputs);
+  Buffer w(g.outputs * depth), bias(g.outputs * sizeof(int32_t));
+  // Weights of 1 keep every rule.
+  for (Buffer* buffer : {&x, &w, &bias}) std::memset(buffer->data(), 1, buffer->bytes());
+  Floats multiplier(g.outputs);
+  Tensor weights;
+  weights.type.dtype = DType::i8;
+  weights.type.shape = {4,
+                        {static_cast<int32_t>(g.outputs), static_cast<int32_t>(layer.kernel),
+                         static_cast<int32_t>(layer.kernel), static_cast<int32_t>(g.channels)}};
+  weights.data = w.data();
+  ConvOperandsI8 operands = {reinterpret_cast<const uint8_t*>(x.data()), 0, y.data(), {}};
+  operands.out.bias = reinterpret_cast<const int32_t*>(bias.data());
+  operands.out.multiplier = multiplier.data();
+  operands.out.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};
+  operands.out.small = true;
+  ThreadPool pool(threads);
+  const auto run = [&](const auto& conv) {
+    result.kernel = conv.kernel();
+    Buffer scratch(conv.scratch_bytes());
+    measure(loop, threads, [&] { conv.run(operands, scratch.data(), pool); }, &result);
+  };
+  const ConvGemmI8 gemm(g, weights, set, threads);
+  if (ConvWinogradI8::suits(g, set))
+    run(ConvWinogradI8(g, gemm.panels().data(), set, threads));
+  else
+    run(gemm);
+  return result;
+}
+
+Result run_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
+  return layer.outputs == 0 ? run_depthwise_i8(layer, loop, set, threads)
+                            : run_gemm_i8(layer, loop, set, threads);
+}
+
+Result run_f32(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
   const bool depthwise = layer.outputs == 0;
   const ConvGeometry g = geometry(layer);
   const size_t depth = layer.kernel * layer.kernel * (depthwise ? 1 : layer.channels);
@@ -232,7 +239,7 @@ Result run_layer(const Layer& layer, Isa isa, int threads) {
     set_geometry(g, &base);
     base.activation = relu;
     measure_depthwise(
-        isa, g, kPanelWidth, threads,
+        loop, g, kPanelWidth, threads,
         [&](const DepthwiseTasks::Task& task, int) {
           DwconvF32 d = base;
           d.channels = task.channels;
@@ -251,7 +258,7 @@ Result run_layer(const Layer& layer, Isa isa, int threads) {
     Floats matrices(conv.weight_elements());
     Buffer scratch(conv.scratch_bytes());
     measure(
-        isa, threads,
+        loop, threads,
         [&] {
           conv.run({x.data(), matrices.data(), bias.data(), nullptr, y.data(), relu},
                    scratch.data(), pool);
@@ -262,7 +269,7 @@ Result run_layer(const Layer& layer, Isa isa, int threads) {
     result.kernel = conv.kernel();
     Buffer scratch(conv.scratch_bytes());
     measure(
-        isa, threads,
+        loop, threads,
         [&] {
           conv.run({x.data(), w.data(), bias.data(), nullptr, y.data(), relu}, scratch.data(),
                    pool);
@@ -297,15 +304,16 @@ int run(int argc, char** argv) {
   for (Isa isa : isa_list(cpu_isa())) {
     // Levels without rows of their own would repeat those of the level below.
     const IsaSet set = cpu_isa().capped(isa);
-    if (isa != (i8 ? select_dwconv_i8(set).isa : select_gemm_f32(set).isa)) continue;
+    if (isa != (i8 ? select_gemm_i8(set, WeightFit::kQuads).isa : select_gemm_f32(set).isa))
+      continue;
     if (!level.empty() && level != isa_name(isa)) continue;
+    const PeakLoop loop = peak_loop(isa, i8);
     for (const Layer& layer : kLayers) {
-      if (i8 && layer.outputs != 0) continue;
       const std::string name =
           format("%s %zux%zux%zu->%zu %zux%zu/%zu", layer.kind, layer.size, layer.size,
                  layer.channels, layer.outputs, layer.kernel, layer.kernel, layer.stride);
       if (name.find(only) == std::string::npos) continue;
-      const Result r = i8 ? run_depthwise_i8(layer, isa, threads) : run_layer(layer, isa, threads);
+      const Result r = (i8 ? run_i8 : run_f32)(layer, loop, set, threads);
       const double rate = r.macs * 1e-9 / r.seconds;
       if (json)
         std::printf(

@@ -120,40 +120,38 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
   const ConvGeometry& g = tasks_.geometry();
   const size_t channel = tasks_.channel(task), out = tasks_.output(task);
   const size_t element = output_bytes(operands.out.output);
-  const size_t nr = kernel_->nr;
   // Rows of pixels without gaps between them in the output are one call of the kernel.
   const size_t together = g.out_row == task.columns * g.out_pixel ? task.rows : 1;
-  for (size_t j = 0; j < task.outputs; j += nr)
-    for (size_t r = 0; r < task.rows; r += together) {
-      const size_t at = out + r * g.out_row + j;
-      GemmI8 gemm;
-      gemm.m = together * task.columns;
-      gemm.n = std::min(nr, task.outputs - j);
-      gemm.k = tasks_.segment_length();
-      gemm.segments = tasks_.offsets().size();
-      gemm.a = reinterpret_cast<const uint8_t*>(input) + r * tasks_.row_step();
-      gemm.run = task.columns;
-      gemm.a_run_stride = tasks_.row_step();
-      gemm.a_stride = tasks_.pixel_step();
-      gemm.a_offsets = tasks_.offsets().data();
-      gemm.b = panels_.data() + task.group * panels_.group_stride() +
-               (task.first_output + j) / kPanelOutputs * panels_.panel_stride() +
-               (task.first_output + j) % kPanelOutputs * kPanelDepth;
-      gemm.b_panel_stride = panels_.panel_stride();
-      gemm.c = static_cast<std::byte*>(operands.y) + at * element;
-      gemm.c_stride = g.out_pixel;
-      gemm.out = part_of(operands.out, channel + j, at);
-      DynamicOutput dynamic;
-      gemm.dynamic = nullptr;
-      if (operands.dynamic != nullptr) {
-        dynamic = *operands.dynamic;
-        dynamic.scales += at / g.outputs * dynamic.scale_step;
-        if (dynamic.bias) dynamic.bias += channel + j;
-        if (dynamic.residual) dynamic.residual += at;
-        gemm.dynamic = &dynamic;
-      }
-      kernel_->run(gemm);
+  for (size_t r = 0; r < task.rows; r += together) {
+    const size_t at = out + r * g.out_row;
+    GemmI8 gemm;
+    gemm.m = together * task.columns;
+    gemm.n = task.outputs;
+    gemm.k = tasks_.segment_length();
+    gemm.segments = tasks_.offsets().size();
+    gemm.a = reinterpret_cast<const uint8_t*>(input) + r * tasks_.row_step();
+    gemm.run = task.columns;
+    gemm.a_run_stride = tasks_.row_step();
+    gemm.a_stride = tasks_.pixel_step();
+    gemm.a_offsets = tasks_.offsets().data();
+    gemm.b = panels_.data() + task.group * panels_.group_stride() +
+             task.first_output / kPanelOutputs * panels_.panel_stride() +
+             task.first_output % kPanelOutputs * kPanelDepth;
+    gemm.b_panel_stride = panels_.panel_stride();
+    gemm.c = static_cast<std::byte*>(operands.y) + at * element;
+    gemm.c_stride = g.out_pixel;
+    gemm.out = part_of(operands.out, channel, at);
+    DynamicOutput dynamic;
+    gemm.dynamic = nullptr;
+    if (operands.dynamic != nullptr) {
+      dynamic = *operands.dynamic;
+      dynamic.scales += at / g.outputs * dynamic.scale_step;
+      if (dynamic.bias) dynamic.bias += channel;
+      if (dynamic.residual) dynamic.residual += at;
+      gemm.dynamic = &dynamic;
     }
+    kernel_->run(gemm);
+  }
 }
 
 Step bind_gemm_i8(const BindContext& context, const ConvGeometry& geometry, uint8_t x_zero,

@@ -8,8 +8,8 @@ namespace edgert {
 namespace {
 
 inline bool can_roll(const DwconvI8& g) {
-  return g.out.small && is_plain(g.out) && g.kernel[0] == 3 && g.kernel[1] == 3 &&
-         g.dilations[1] == 1 && g.strides[1] <= 2;
+  return is_plain(g.out) && g.kernel[0] == 3 && g.kernel[1] == 3 && g.dilations[1] == 1 &&
+         g.strides[1] <= 2;
 }
 
 // A row of outputs. kWhole: the block has all its channels.

@@ -17,7 +17,7 @@ class Strips {
         g_(block.g),
         plan_(g_, V::kChannels, V::kGroupRows),
         tap_(plan_.groups * kBytes),
-        plain_(g_.out.small && is_plain(g_.out)),
+        plain_(is_plain(g_.out)),
         narrow_(g_.out.output) {
     block.in_order(g_.out.bias, scratch<int32_t>(0));
     block.in_order(g_.out.multiplier, scratch<float>(plan_.multipliers));

@@ -7,8 +7,12 @@
 // cycles from the first cache, and four products of 16 cycles. So the products are the bottleneck,
 // and still are if half of the operands come from the second cache at 48 bytes per cycle or more.
 // Therefore the columns are the outer loop: two panels of up to 1000 of the depth stay in the first
-// cache, while the rows, which the caller keeps in the second, pass by. (From published figures of
-// these instructions; nobody has measured this on such a CPU yet.)
+// cache, while the rows, which the caller keeps in the second, pass by.
+//
+// To make bytes of so many sums takes 250 cycles, as long as the products of a depth of 256, on
+// units of their own. But the CPU does not look that far ahead: the two must alternate in the
+// program, a few instructions each. To change the shapes of tiles takes 165 cycles, so that all
+// tiles of a call have the same.
 
 namespace edgert {
 namespace {
@@ -43,30 +47,29 @@ struct Steps {
   }
 };
 
-// The rows in pairs of tiles. A tile does not reach beyond its run; those of a run have nearly the
-// same height.
+// The rows in tiles of one height. A tile does not reach beyond its run: the last one of a run
+// begins in the one before it if need be.
 class RowTiles {
  public:
-  explicit RowTiles(const GemmI8& g)
-      : g_(g),
-        of_run_((g.run + kTileRows - 1) / kTileRows),
-        rows_(g.run / of_run_),
-        higher_(g.run % of_run_),
-        run_(g.a) {}
+  explicit RowTiles(const GemmI8& g) : g_(g), run_(g.a) {
+    const size_t tiles = (g.run + kTileRows - 1) / kTileRows;
+    height_ = (g.run + tiles - 1) / tiles;
+  }
 
   struct Tile {
     const uint8_t* a;
-    int rows;
+    int fresh;  // rows, the last ones, that no tile had before
   };
-  // The next tile, of no rows if there is none.
+  int height() const { return static_cast<int>(height_); }
+  // The next tile, without a fresh row if there is none.
   Tile next() {
-    if (i_ == g_.m) return {g_.a, 0};
-    const size_t rows = rows_ + (tile_ < higher_);
-    const Tile tile = {run_ + done_ * g_.a_stride, static_cast<int>(rows)};
-    i_ += rows;
-    done_ += rows;
-    if (++tile_ == of_run_) {
-      tile_ = done_ = 0;
+    if (i_ == g_.m) return {run_, 0};
+    const size_t rest = g_.run - done_, fresh = rest < height_ ? rest : height_;
+    i_ += fresh;
+    done_ += fresh;
+    const Tile tile = {run_ + (done_ - height_) * g_.a_stride, static_cast<int>(fresh)};
+    if (done_ == g_.run) {
+      done_ = 0;
       run_ += g_.a_run_stride;
     }
     return tile;
@@ -74,115 +77,192 @@ class RowTiles {
 
  private:
   const GemmI8& g_;
-  const size_t of_run_, rows_, higher_;  // the first `higher_` tiles of a run have a row more
+  size_t height_;
   const uint8_t* run_;
-  size_t i_ = 0, tile_ = 0, done_ = 0;  // the next row; tiles and rows of the run before it
+  size_t i_ = 0, done_ = 0;  // rows that tiles had: of all, of the run
 };
 
-// Adds all products of two tiles of rows, or one, and two panels, or one, to the sums.
-void add_products(const GemmI8& g, const Steps steps, const RowTiles::Tile& first,
-                  const RowTiles::Tile& second, const int8_t* b, bool two_panels) {
-  const bool two_tiles = second.rows > 0;
+// Two tiles of sums above each other, the first rows of the second perhaps on the last of the
+// first.
+constexpr int kSumStride = kColumns;
+using Sums = int32_t[2 * kTileRows][kSumStride];
+
+// What becomes of the sums of some rows and all columns of a block, step by step.
+template <int kPanels, bool kResidual>
+class LinearEnd {
+ public:
+  LinearEnd(const GemmI8& g, size_t j, int columns)
+      : linear_(g.out),
+        vectors_(g.out, j, columns),
+        last_(columns - (kPanels - 1) * kPanelOutputs),
+        stride_(g.c_stride),
+        y_(static_cast<uint8_t*>(g.c) + j),
+        residual_(kResidual ? g.out.residual + j : nullptr) {}
+
+  void begin(const int32_t* sums, int rows) {
+    sums_ = sums;
+    left_ = rows;
+  }
+  // A few rows: some 60 cycles of work.
+  __attribute__((noinline)) void step() {
+    if (left_ == 0) return;
+    const LinearU8 linear = linear_;
+    F32 multiplier[kPanels];
+    for (int v = 0; v < kPanels; ++v) multiplier[v] = vectors_.multiplier[v];
+    const int32_t* sums = sums_;
+    uint8_t* y = y_;
+    const uint8_t* residual = residual_;
+    const auto store = [&](auto count) {
+      constexpr int kRows = decltype(count)::value;
+      store_linear<kResidual, kRows>(
+          linear, multiplier, last_, y, residual, stride_,
+          [&](int r, int v) { return I32::load(sums + r * kSumStride + v * kPanelOutputs); });
+      sums += kRows * kSumStride;
+      y += kRows * stride_;
+      if (kResidual) residual += kRows * stride_;
+    };
+    constexpr int kTogether = 4 / kPanels;  // rows whose bytes are one vector
+    const int rows = left_ < 4 * kTogether ? left_ : 4 * kTogether;
+    int r = 0;
+    for (; r + kTogether <= rows; r += kTogether) store(std::integral_constant<int, kTogether>());
+    for (; r < rows; ++r) store(std::integral_constant<int, 1>());
+    sums_ = sums;
+    y_ = y;
+    residual_ = residual;
+    left_ -= rows;
+  }
+  void rest() {
+    while (left_ > 0) step();
+  }
+
+ private:
+  const LinearU8 linear_;
+  const OutputVectors<kPanels> vectors_;
+  const int last_;
+  const size_t stride_;
+  uint8_t* y_;
+  const uint8_t* residual_;
+  const int32_t* sums_ = nullptr;
+  int left_ = 0;
+};
+
+// The same for everything else, all at once.
+class OtherEnd {
+ public:
+  OtherEnd(const GemmI8& g, size_t j, int columns) : g_(g), j_(j), columns_(columns) {}
+
+  void begin(const int32_t* sums, int rows) {
+    sums_ = sums;
+    rows_ = rows;
+  }
+  void step() {}
+  void rest() {
+    finish_sums(g_, i_, j_, sums_, rows_, kSumStride, columns_);
+    i_ += rows_;
+    rows_ = 0;
+  }
+
+ private:
+  const GemmI8& g_;
+  const size_t j_;
+  const int columns_;
+  const int32_t* sums_ = nullptr;
+  size_t i_ = 0;
+  int rows_ = 0;
+};
+
+// Adds all products of two tiles of rows, or one, to the sums, and calls between() after each step.
+template <int kPanels, typename Between>
+__attribute__((always_inline)) inline void add_products(const GemmI8& g, const Steps& steps,
+                                                        const RowTiles::Tile& first,
+                                                        const RowTiles::Tile& second, int height,
+                                                        const int8_t* b, Between between) {
+  const bool two_tiles = second.fresh > 0;
   const size_t a_stride = g.a_stride, b_panel_stride = g.b_panel_stride;
   const auto step = [&](const uint8_t* x, const uint8_t* y, size_t stride, const int8_t* w) {
     load_tile<weight_tile(0)>(w, kTileBytes);
     load_tile<input_tile(0)>(x, stride);
     dot_tiles<sum_tile(0, 0), input_tile(0), weight_tile(0)>();
-    if (two_panels) {
+    if (kPanels == 2) {
       load_tile<weight_tile(1)>(w + b_panel_stride, kTileBytes);
       dot_tiles<sum_tile(0, 1), input_tile(0), weight_tile(1)>();
     }
     if (two_tiles) {
       load_tile<input_tile(1)>(y, stride);
       dot_tiles<sum_tile(1, 0), input_tile(1), weight_tile(0)>();
-      if (two_panels) dot_tiles<sum_tile(1, 1), input_tile(1), weight_tile(1)>();
+      if (kPanels == 2) dot_tiles<sum_tile(1, 1), input_tile(1), weight_tile(1)>();
     }
+    between();
   };
   const size_t segment_bytes = (g.k + kPanelDepth - 1) / kPanelDepth * kTileBytes;  // of a panel
-  alignas(kTileBytes) uint8_t rests[2][kTileRows][kTileBytes];
   for (size_t s = 0; s < g.segments; ++s, b += segment_bytes) {
     const uint8_t* const x = first.a + g.a_offsets[s];
     const uint8_t* const y = second.a + g.a_offsets[s];
     for (size_t p = 0; p < steps.end; p += steps.depth)
       step(x + p, y + p, a_stride, b + p * kPanelOutputs);
     if (steps.fresh == 0) continue;
-    const auto copy = [&](const uint8_t* from, int rows, uint8_t (*to)[kTileBytes]) {
-      for (int r = 0; r < rows; ++r)
+    alignas(kTileBytes) uint8_t rests[2][kTileRows][kTileBytes];
+    const auto copy = [&](const uint8_t* from, uint8_t (*to)[kTileBytes]) {
+      for (int r = 0; r < height; ++r)
         _mm512_store_si512(to[r],
                            _mm512_maskz_loadu_epi8(steps.fresh, from + r * a_stride + steps.rest));
     };
-    copy(x, first.rows, rests[0]);
-    copy(y, second.rows, rests[1]);
+    copy(x, rests[0]);
+    if (two_tiles) copy(y, rests[1]);
     step(rests[0][0], rests[1][0], kTileBytes, b + steps.rest * kPanelOutputs);
   }
 }
 
-// What the pair of tiles of sums is stored to.
-constexpr int kSumStride = 2 * kPanelOutputs;
-using Sums = int32_t[2 * kTileRows][kSumStride];
-
-template <int kPanels>
-void store_rows(const GemmI8& g, size_t i, size_t j, const Sums& sums, int rows, int columns) {
-  const ColumnBlock<kPanels> block(g, j, columns);
-  const Bytes4::Range range(g.out.output.zero, g.out.output.low, g.out.output.high);
-  constexpr int kTogether = 4 / kPanels;  // whose bytes are one vector
-  int r = 0;
-  const auto total = [&](int q, int v) { return I32::load(sums[r + q] + v * kPanelOutputs); };
-  for (; r + kTogether <= rows; r += kTogether)
-    store_plain<kTogether>(g, i + r, j, block, range, total);
-  for (; r < rows; ++r) store_plain<1>(g, i + r, j, block, range, total);
-}
-
 // All rows of the columns from j on.
+template <int kPanels, class End>
 void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
   const int8_t* const b = g.b + j / kPanelOutputs * g.b_panel_stride;
-  const bool two_panels = columns > kPanelOutputs, plain = g.out.small && is_plain(g.out);
-  alignas(kTileBytes) int32_t bias[2][kPanelOutputs];
-  load_first(g.out.bias + j, two_panels ? kPanelOutputs : columns).store(bias[0]);
-  if (two_panels)
-    load_first(g.out.bias + j + kPanelOutputs, columns - kPanelOutputs).store(bias[1]);
+  const OutputVectors<kPanels> vectors(g.out, j, columns);
+  alignas(kTileBytes) int32_t bias[kPanels][kPanelOutputs];
+  for (int v = 0; v < kPanels; ++v) vectors.bias[v].store(bias[v]);
 
-  TileShapes shapes;
-  for (int v = 0; v < 2; ++v) shapes.set(weight_tile(v), steps.depth / kPanelDepth, kTileBytes);
+  // The products of a pair of tiles are under way while the sums before them become outputs.
+  alignas(kTileBytes) Sums sums[2];
+  int turn = 0;
+  End end(g, j, columns);
   RowTiles row_tiles(g);
-  for (size_t i = 0; i < g.m;) {
-    const RowTiles::Tile first = row_tiles.next(), second = row_tiles.next();
-    const bool two_tiles = second.rows > 0;
-    if (shapes.rows[input_tile(0)] != first.rows ||
-        (two_tiles && shapes.rows[input_tile(1)] != second.rows)) {
-      for (int r = 0; r < 2; ++r) {
-        const int rows = r == 1 && two_tiles ? second.rows : first.rows;
-        shapes.set(input_tile(r), rows, steps.depth);
-        for (int v = 0; v < 2; ++v) shapes.set(sum_tile(r, v), rows, kTileBytes);
-      }
-      configure_tiles(shapes);
-    }
-
+  const int height = row_tiles.height();
+  for (RowTiles::Tile first = row_tiles.next(); first.fresh > 0; first = row_tiles.next()) {
+    const RowTiles::Tile second = row_tiles.next();
+    const bool two_tiles = second.fresh > 0;
     // The sums begin with the bias, the same for all rows.
     load_tile<sum_tile(0, 0)>(bias[0], 0);
-    load_tile<sum_tile(1, 0)>(bias[0], 0);
-    if (two_panels) {
-      load_tile<sum_tile(0, 1)>(bias[1], 0);
-      load_tile<sum_tile(1, 1)>(bias[1], 0);
+    if (kPanels == 2) load_tile<sum_tile(0, 1)>(bias[kPanels - 1], 0);
+    if (two_tiles) {
+      load_tile<sum_tile(1, 0)>(bias[0], 0);
+      if (kPanels == 2) load_tile<sum_tile(1, 1)>(bias[kPanels - 1], 0);
     }
-    add_products(g, steps, first, second, b, two_panels);
-    alignas(kTileBytes) Sums sums;
-    store_tile<sum_tile(0, 0)>(sums[0], sizeof sums[0]);
-    store_tile<sum_tile(1, 0)>(sums[first.rows], sizeof sums[0]);
-    if (two_panels) {
-      store_tile<sum_tile(0, 1)>(sums[0] + kPanelOutputs, sizeof sums[0]);
-      store_tile<sum_tile(1, 1)>(sums[first.rows] + kPanelOutputs, sizeof sums[0]);
+    end.step();
+    add_products<kPanels>(g, steps, first, second, height, b, [&] { end.step(); });
+    Sums& to = sums[turn];
+    store_tile<sum_tile(0, 0)>(to[0], sizeof to[0]);
+    if (kPanels == 2) store_tile<sum_tile(0, 1)>(to[0] + kPanelOutputs, sizeof to[0]);
+    end.step();
+    if (two_tiles) {
+      // Its rows that are not fresh are the last ones of the first tile.
+      int32_t* const below = to[second.fresh];
+      store_tile<sum_tile(1, 0)>(below, sizeof to[0]);
+      if (kPanels == 2) store_tile<sum_tile(1, 1)>(below + kPanelOutputs, sizeof to[0]);
     }
-
-    const int rows = first.rows + second.rows;
-    if (!plain)
-      finish_sums(g, i, j, sums[0], rows, kSumStride, columns);
-    else if (two_panels)
-      store_rows<2>(g, i, j, sums, rows, columns);
-    else
-      store_rows<1>(g, i, j, sums, rows, columns);
-    i += rows;
+    end.rest();
+    end.begin(to[height - first.fresh], first.fresh + second.fresh);
+    turn ^= 1;
   }
+  end.rest();
+}
+
+using ColumnBlockFn = void (*)(const GemmI8&, const Steps&, size_t, int);
+
+template <int kPanels>
+ColumnBlockFn column_block_for(const AccumulatorOutput& out) {
+  if (!is_linear_u8(out)) return column_block<kPanels, OtherEnd>;
+  return out.residual ? column_block<kPanels, LinearEnd<kPanels, true>>
+                      : column_block<kPanels, LinearEnd<kPanels, false>>;
 }
 
 }  // namespace
@@ -190,9 +270,18 @@ void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
 void gemm_i8_amx_int8_32x32(const GemmI8& g) {
   if (g.m == 0) return;
   const Steps steps(g.k);
+  const int height = RowTiles(g).height();
+  TileShapes shapes;
+  for (int v = 0; v < 2; ++v) shapes.set(weight_tile(v), steps.depth / kPanelDepth, kTileBytes);
+  for (int r = 0; r < 2; ++r) {
+    shapes.set(input_tile(r), height, steps.depth);
+    for (int v = 0; v < 2; ++v) shapes.set(sum_tile(r, v), height, kTileBytes);
+  }
+  configure_tiles(shapes);
+  const ColumnBlockFn two = column_block_for<2>(g.out), one = column_block_for<1>(g.out);
   for (size_t j = 0; j < g.n; j += kColumns) {
-    const size_t columns = g.n - j < kColumns ? g.n - j : kColumns;
-    column_block(g, steps, j, static_cast<int>(columns));
+    const int columns = static_cast<int>(g.n - j < kColumns ? g.n - j : kColumns);
+    (columns > kPanelOutputs ? two : one)(g, steps, j, columns);
   }
   release_tiles();
 }

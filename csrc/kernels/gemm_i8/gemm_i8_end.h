@@ -65,40 +65,6 @@ struct ColumnBlock {
   }
 };
 
-// The outputs of kRows rows whose sums, the bias among them, are total(row, vector). Precondition:
-// is_plain(g.out) and g.out.small.
-template <int kRows, int kVectors, typename Total>
-inline __attribute__((always_inline)) void store_plain(const GemmI8& g, size_t i, size_t j,
-                                                       const ColumnBlock<kVectors>& block,
-                                                       const Bytes4::Range& range, Total total) {
-  constexpr int kLanes = F32::kLanes, kCount = kRows * kVectors;
-  const int last = block.last;
-  uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
-#pragma GCC unroll 16
-  for (int first = 0; first < kCount; first += 4) {
-    I32 y[4];
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      const int at = first + q < kCount ? first + q : first;
-      y[q] = to_i32(to_f32(total(at / kVectors, at % kVectors)) * block.multiplier[at % kVectors]);
-    }
-    const Bytes4 bytes(y, range);
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      if (first + q >= kCount) break;
-      const int r = (first + q) / kVectors, v = (first + q) % kVectors;
-      uint8_t* const to = c + r * g.c_stride + v * kLanes;
-      if (kVectors == 2 && last == kLanes) {
-        if (v == 0) bytes.store_half(q / 2, to);
-      } else if (v < kVectors - 1 || last == kLanes) {
-        bytes.store_quarter(q, to);
-      } else {
-        bytes.store_quarter(q, to, last);
-      }
-    }
-  }
-}
-
 // The outputs of `rows` rows of sums, as finish() has them, whatever becomes of them.
 inline void finish_sums(const GemmI8& g, size_t i, size_t j, const int32_t* sums, int rows,
                         int stride, int columns) {

@@ -106,10 +106,11 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* 
     }
   }
 
-  if (g.out.small && is_plain(g.out)) {
-    const Bytes4::Range range(g.out.output.zero, g.out.output.low, g.out.output.high);
+  if (is_plain(g.out)) {
     const auto total = [&acc](int r, int v) { return Dot::total(acc[r][v]); };
-    return store_plain<kRows>(g, i, j, block, range, total);
+    uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
+    return store_linear<false, kRows>(LinearU8(g.out), block.multiplier, block.last, c, nullptr,
+                                      g.c_stride, total);
   }
   int32_t sums[kRows * kVectors * kLanes];
 #pragma GCC unroll 4

@@ -3,6 +3,8 @@
 // operation is rounded on its own, so that all instruction sets give the same bits.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/accumulator.h"
 #include "kernels/simd/activation.h"
 
@@ -54,11 +56,16 @@ class Requantizer {
   I32 zero_;
 };
 
-// Whether the output is u8, without activation and residual.
+// Whether the output is u8 without activation, and small enough, a residual's part with it, to be
+// an integer before it is clamped.
+inline bool is_linear_u8(const AccumulatorOutput& out) {
+  return out.small && out.output.dtype == static_cast<int32_t>(DType::u8) &&
+         Requantizer(out.output).linear() &&
+         (out.residual == nullptr || (!out.wide_residual && out.residual_scale <= 0x1p21f));
+}
+// The same without a residual.
 inline bool is_plain(const AccumulatorOutput& out) {
-  return out.output.dtype == static_cast<int32_t>(DType::u8) && out.output.scale == 1.0f &&
-         out.output.activation.fn == static_cast<int32_t>(UnaryFn::identity) &&
-         out.residual == nullptr;
+  return is_linear_u8(out) && out.residual == nullptr;
 }
 
 // Whether LinearI16 can write the output: i16 without activation, and a residual only if it is i16.
@@ -106,6 +113,83 @@ struct OutputVectors {
   }
 };
 
+// What the outputs of a kernel share for which is_linear_u8() holds.
+struct LinearU8 {
+  Bytes4::Range range;
+  I32 residual_zero;
+  F32 residual_scale;
+
+  explicit LinearU8(const AccumulatorOutput& out)
+      : range(out.output.zero, out.output.low, out.output.high),
+        residual_zero(I32::broadcast(out.residual_zero)),
+        residual_scale(constant(out.residual_scale)) {}
+};
+
+// Stores such outputs: kRows rows, `stride` elements apart, whose sums, the bias among them, are
+// total(row, vector). `last` columns exist in the last of kVectors vectors; `residual` is where
+// that of the first output lies, if there is one.
+template <bool kResidual, int kRows, int kVectors, typename Total>
+inline __attribute__((always_inline)) void store_linear(const LinearU8& linear,
+                                                        const F32 (&multiplier)[kVectors], int last,
+                                                        uint8_t* y, const uint8_t* residual,
+                                                        size_t stride, Total total) {
+  constexpr int kLanes = F32::kLanes, kCount = kRows * kVectors;
+#pragma GCC unroll 16
+  for (int first = 0; first < kCount; first += 4) {
+    I32 q[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const int at = first + i < kCount ? first + i : first, r = at / kVectors, v = at % kVectors;
+      F32 t = to_f32(total(r, v)) * multiplier[v];
+      if constexpr (kResidual) {
+        const uint8_t* const from = residual + r * stride + v * kLanes;
+        const I32 other = load_u8_first(from, v < kVectors - 1 ? kLanes : last);
+        t = t + to_f32(other - linear.residual_zero) * linear.residual_scale;
+      }
+      q[i] = to_i32(t);
+    }
+    const Bytes4 bytes(q, linear.range);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      if (first + i >= kCount) break;
+      const int r = (first + i) / kVectors, v = (first + i) % kVectors;
+      uint8_t* const to = y + r * stride + v * kLanes;
+      if (kVectors == 2 && last == kLanes) {
+        if (v == 0) bytes.store_half(i / 2, to);
+      } else if (v < kVectors - 1 || last == kLanes) {
+        bytes.store_quarter(i, to);
+      } else {
+        bytes.store_quarter(i, to, last);
+      }
+    }
+  }
+}
+
+// finish() for such outputs in kVectors vectors, the last of them partly filled at least.
+template <bool kResidual, int kVectors>
+__attribute__((noinline, noclone)) void finish_linear(const AccumulatorOutput& out, size_t j,
+                                                      const int32_t* sums, int rows, int stride,
+                                                      int columns, uint8_t* y, size_t at,
+                                                      size_t y_stride) {
+  constexpr int kTogether = 4 / kVectors;  // rows whose bytes are one vector
+  const LinearU8 linear(out);
+  const int last = columns - (kVectors - 1) * F32::kLanes;
+  const OutputVectors<kVectors> vectors(out, j, columns);
+  y += at;
+  const uint8_t* residual = kResidual ? out.residual + at : nullptr;
+  const auto store = [&](auto count) {
+    store_linear<kResidual, decltype(count)::value>(
+        linear, vectors.multiplier, last, y, residual, y_stride,
+        [&](int r, int v) { return I32::load(sums + r * stride + v * F32::kLanes); });
+    sums += decltype(count)::value * stride;
+    y += decltype(count)::value * y_stride;
+    if (kResidual) residual += decltype(count)::value * y_stride;
+  };
+  int left = rows;
+  for (; left >= kTogether; left -= kTogether) store(std::integral_constant<int, kTogether>());
+  for (; left > 0; --left) store(std::integral_constant<int, 1>());
+}
+
 inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
 inline F32 load_sums(const float* p) { return F32::load(p); }
 
@@ -141,10 +225,21 @@ __attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, 
 
 inline void finish(const AccumulatorOutput& out, size_t j, const int32_t* sums, int rows,
                    int stride, int columns, void* y, size_t at, size_t y_stride) {
-  if (out.output.dtype == static_cast<int32_t>(DType::u8))  // mostly: a copy that asks no more
-    finish_as(out, j, sums, rows, stride, columns, static_cast<uint8_t*>(y), at, y_stride);
-  else
+  uint8_t* const bytes = static_cast<uint8_t*>(y);
+  if (is_linear_u8(out)) {
+    constexpr int kLanes = F32::kLanes;
+    for (int v = 0; v < columns; v += 2 * kLanes) {
+      const int n = columns - v < 2 * kLanes ? columns - v : 2 * kLanes;
+      const auto part = n > kLanes ? out.residual ? finish_linear<true, 2> : finish_linear<false, 2>
+                        : out.residual ? finish_linear<true, 1>
+                                       : finish_linear<false, 1>;
+      part(out, j + v, sums + v, rows, stride, n, bytes, at + v, y_stride);
+    }
+  } else if (out.output.dtype == static_cast<int32_t>(DType::u8)) {
+    finish_as(out, j, sums, rows, stride, columns, bytes, at, y_stride);  // asks no more
+  } else {
     finish_as(out, j, sums, rows, stride, columns, y, at, y_stride);
+  }
 }
 inline void finish(const AccumulatorOutput& out, size_t j, const float* sums, int rows, int stride,
                    int columns, void* y, size_t at, size_t y_stride) {

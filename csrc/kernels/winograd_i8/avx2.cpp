@@ -152,25 +152,6 @@ void products(const WinogradProductsI8& g) {
   }
 }
 
-// `pixels` pixels from element `at` of the output on.
-void finish_pixels(const WinogradOutputI8& g, const int32_t* sums, size_t pixels, size_t at) {
-  if (!g.out.small || !is_plain(g.out) || g.channels < kWinogradOutputs)
-    return finish(g.out, 0, sums, static_cast<int>(pixels), kWinogradOutputs,
-                  static_cast<int>(g.channels), g.y, at, g.pixel_stride);
-  const Bytes4::Range range(g.out.output.zero, g.out.output.low, g.out.output.high);
-  const F32 multiplier[] = {F32::load(g.out.multiplier), F32::load(g.out.multiplier + F32::kLanes)};
-  uint8_t* const y = static_cast<uint8_t*>(g.y) + at;
-  for (size_t p = 0; p < pixels; p += 2) {
-    I32 z[4];
-    for (int q = 0; q < 4; ++q)
-      z[q] = to_i32(to_f32(I32::load(sums + p * kWinogradOutputs + q * F32::kLanes)) *
-                    multiplier[q % 2]);
-    const Bytes4 bytes(z, range);
-    bytes.store_half(0, y + p * g.pixel_stride);
-    if (p + 1 < pixels) bytes.store_half(1, y + (p + 1) * g.pixel_stride);
-  }
-}
-
 void output(const WinogradOutputI8& g) {
   constexpr size_t kTiles = 8;  // at a time
   const int n = static_cast<int>(g.channels);
@@ -195,7 +176,8 @@ void output(const WinogradOutputI8& g) {
     const size_t pixels =
         g.width - x0 < kWinogradTile * tiles ? g.width - x0 : kWinogradTile * tiles;
     for (size_t i = 0; i < kWinogradTile && y0 + i < g.height; ++i)
-      finish_pixels(g, sums[i], pixels, ((y0 + i) * g.width + x0) * g.pixel_stride);
+      finish(g.out, 0, sums[i], static_cast<int>(pixels), kWinogradOutputs, n, g.y,
+             ((y0 + i) * g.width + x0) * g.pixel_stride, g.pixel_stride);
   }
 }
 
