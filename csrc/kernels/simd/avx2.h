@@ -164,10 +164,12 @@ class Bytes4 {
  public:
   struct Range {
     __m256i zero, low, high;
+    bool whole;  // saturation alone does it
     Range(int32_t zero, int32_t low, int32_t high)
         : zero(_mm256_set1_epi16(static_cast<int16_t>(zero))),
           low(_mm256_set1_epi8(static_cast<char>(low))),
-          high(_mm256_set1_epi8(static_cast<char>(high))) {}
+          high(_mm256_set1_epi8(static_cast<char>(high))),
+          whole(zero == 0 && low == 0 && high == 255) {}
   };
   Bytes4(const I32 (&a)[4], const Range& range) {
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -175,9 +177,10 @@ class Bytes4 {
   }
   // The bytes in the order of widen_u8(): four lanes of each vector in turn.
   static I32 shuffled(const I32 (&a)[4], const Range& range) {
-    const __m256i x = _mm256_adds_epi16(_mm256_packs_epi32(a[0].v, a[1].v), range.zero);
-    const __m256i y = _mm256_adds_epi16(_mm256_packs_epi32(a[2].v, a[3].v), range.zero);
-    const __m256i bytes = _mm256_packus_epi16(x, y);
+    const __m256i x = _mm256_packs_epi32(a[0].v, a[1].v), y = _mm256_packs_epi32(a[2].v, a[3].v);
+    if (range.whole) return {_mm256_packus_epi16(x, y)};
+    const __m256i bytes =
+        _mm256_packus_epi16(_mm256_adds_epi16(x, range.zero), _mm256_adds_epi16(y, range.zero));
     return {_mm256_min_epu8(_mm256_max_epu8(bytes, range.low), range.high)};
   }
   I32 bytes() const { return {v_}; }

@@ -138,10 +138,12 @@ class Bytes4 {
  public:
   struct Range {
     __m512i zero, low, high;
+    bool whole;  // saturation alone does it
     Range(int32_t zero, int32_t low, int32_t high)
         : zero(_mm512_set1_epi16(static_cast<int16_t>(zero))),
           low(_mm512_set1_epi8(static_cast<char>(low))),
-          high(_mm512_set1_epi8(static_cast<char>(high))) {}
+          high(_mm512_set1_epi8(static_cast<char>(high))),
+          whole(zero == 0 && low == 0 && high == 255) {}
   };
   Bytes4(const I32 (&a)[4], const Range& range) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -149,9 +151,10 @@ class Bytes4 {
   }
   // The bytes in the order of widen_u8(): four lanes of each vector in turn.
   static I32 shuffled(const I32 (&a)[4], const Range& range) {
-    const __m512i x = _mm512_adds_epi16(_mm512_packs_epi32(a[0].v, a[1].v), range.zero);
-    const __m512i y = _mm512_adds_epi16(_mm512_packs_epi32(a[2].v, a[3].v), range.zero);
-    const __m512i bytes = _mm512_packus_epi16(x, y);
+    const __m512i x = _mm512_packs_epi32(a[0].v, a[1].v), y = _mm512_packs_epi32(a[2].v, a[3].v);
+    if (range.whole) return {_mm512_packus_epi16(x, y)};
+    const __m512i bytes =
+        _mm512_packus_epi16(_mm512_adds_epi16(x, range.zero), _mm512_adds_epi16(y, range.zero));
     return {_mm512_min_epu8(_mm512_max_epu8(bytes, range.low), range.high)};
   }
   I32 bytes() const { return {v_}; }
