@@ -20,7 +20,7 @@ void pack_panels(const int8_t* w, size_t outputs, size_t taps, size_t channels, 
 }
 
 ConvTile tile_of(const GemmI8Kernel& kernel) {
-  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), 1, kPanelDepth};
+  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), 1, kPanelDepth, true};
 }
 
 const GemmI8Kernel& choose(const PanelsI8& panels, const ConvGeometry& geometry, IsaSet isa) {
@@ -130,7 +130,7 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
     gemm.k = tasks_.segment_length();
     gemm.segments = tasks_.offsets().size();
     gemm.a = reinterpret_cast<const uint8_t*>(input) + r * tasks_.row_step();
-    gemm.run = task.columns;
+    gemm.run = tasks_.row_step() == task.columns * tasks_.pixel_step() ? gemm.m : task.columns;
     gemm.a_run_stride = tasks_.row_step();
     gemm.a_stride = tasks_.pixel_step();
     gemm.a_offsets = tasks_.offsets().data();

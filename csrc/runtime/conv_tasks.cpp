@@ -54,7 +54,19 @@ ConvTasks::ConvTasks(const ConvGeometry& geometry, const ConvTile& tile, int thr
   // Taps that the panels fill up cannot be read as one segment where they lie.
   copied_ = padded || (taps > 1 && tap_length != group_channels_) ||
             (conflict(g_.channels) && group_outputs_ >= 64);
+  // Where rows of pixels are short, tiles would be, too.
+  constexpr size_t kLeastOutputs = 128;  // or the copy costs what it saves
+  patches_ = tile_.patches && copied_ && taps > 1 && tap_length == group_channels_ &&
+             tap_length % 8 == 0 && group_outputs_ >= kLeastOutputs &&
+             20 * g_.out_width < 17 * round_up(g_.out_width, tile_.rows);
   choose_blocks(threads);
+  if (patches_) {
+    pixel_stride_ = spread_stride(depth_, tile_.element_bytes);
+    row_stride_ = pixel_stride_ * g_.out_width;
+    segment_length_ = depth_;
+    offsets_ = {0};
+    return;
+  }
   if (copied_) {
     pixel_stride_ = tap_length;
     if (conflict(pixel_stride_)) pixel_stride_ += kAlignment / tile_.element_bytes;
@@ -87,7 +99,8 @@ void ConvTasks::choose_blocks(int threads) {
   const size_t units = std::max<size_t>(1, flat_ ? ceil_div(g_.out_width, mr) : g_.out_height);
   const size_t unit_pixels = flat_ ? mr : g_.out_width;
   const size_t unit_bytes =
-      bytes * group_channels_ * (flat_ ? mr * g_.strides[1] : g_.width * g_.strides[0]);
+      patches_ ? bytes * depth_ * g_.out_width
+               : bytes * group_channels_ * (flat_ ? mr * g_.strides[1] : g_.width * g_.strides[0]);
   size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
   size_t output_blocks = 1;
 
@@ -117,6 +130,7 @@ void ConvTasks::choose_blocks(int threads) {
 
 size_t ConvTasks::window_bytes() const {
   if (!copied_) return 0;
+  if (patches_) return round_up(block_rows_ * row_stride_ * tile_.element_bytes, kAlignment);
   return round_up(reach(0, block_rows_) * row_stride_ * tile_.element_bytes, kAlignment);
 }
 
@@ -141,7 +155,7 @@ ConvTasks::Task ConvTasks::task(size_t index) const {
 const std::byte* ConvTasks::input(const Task& task, const std::byte* x, uint8_t pad,
                                   std::byte* window) const {
   if (copied_) {
-    copy_window(task, x, pad, window);
+    patches_ ? copy_patches(task, x, pad, window) : copy_window(task, x, pad, window);
     return window;
   }
   const size_t row = task.image * g_.height + g_.skip[0] + task.row * g_.strides[0];
@@ -183,6 +197,35 @@ void ConvTasks::copy_window(const Task& task, const std::byte* x, uint8_t pad,
     }
     std::memset(to + right * pixel_bytes, pad, (width - right) * pixel_bytes);
   }
+}
+
+// Copies what each pixel of a block of outputs sees, tap after tap.
+void ConvTasks::copy_patches(const Task& task, const std::byte* x, uint8_t pad,
+                             std::byte* window) const {
+  const size_t bytes = tile_.element_bytes, tap_bytes = group_channels_ * bytes;
+  for (size_t r = 0; r < task.rows; ++r)
+    for (size_t c = 0; c < task.columns; ++c) {
+      std::byte* to = window + (r * row_stride_ + c * pixel_stride_) * bytes;
+      for (size_t i = 0; i < g_.kernel[0]; ++i)
+        for (size_t j = 0; j < g_.kernel[1]; ++j, to += tap_bytes) {
+          const size_t taps[] = {i, j}, pixel[] = {task.row + r, task.column + c};
+          size_t at[2];  // of the padded image, then of the image
+          bool inside = true;
+          for (int axis : {0, 1}) {
+            at[axis] = pixel[axis] * g_.strides[axis] + taps[axis] * g_.dilations[axis] +
+                       g_.skip[axis] - g_.pads[axis];
+            inside = inside && at[axis] < (axis == 0 ? g_.height : g_.width);
+          }
+          if (inside)
+            std::memcpy(to,
+                        x + (((task.image * g_.height + at[0]) * g_.width + at[1]) * g_.channels +
+                             task.group * group_channels_) *
+                                bytes,
+                        tap_bytes);
+          else
+            std::memset(to, pad, tap_bytes);
+        }
+    }
 }
 
 }  // namespace edgert

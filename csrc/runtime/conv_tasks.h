@@ -32,6 +32,7 @@ struct ConvTile {
   size_t rows, columns;   // held in registers
   size_t element_bytes;   // of the input and the weights
   size_t depth_multiple;  // to which panels fill up the input channels of each tap
+  bool patches = false;   // the kernel is worth a copy of all that each pixel of the output sees
 };
 
 class ConvTasks {
@@ -65,8 +66,8 @@ class ConvTasks {
   size_t group_channels() const { return group_channels_; }
   size_t group_outputs() const { return group_outputs_; }
   // Elements between what neighbouring pixels, and rows of pixels, of the output see.
-  size_t pixel_step() const { return g_.strides[1] * pixel_stride_; }
-  size_t row_step() const { return g_.strides[0] * row_stride_; }
+  size_t pixel_step() const { return (patches_ ? 1 : g_.strides[1]) * pixel_stride_; }
+  size_t row_step() const { return (patches_ ? 1 : g_.strides[0]) * row_stride_; }
   // The taps of a pixel are segments of `segment_length` elements at these distances.
   const std::vector<size_t>& offsets() const { return offsets_; }
   size_t segment_length() const { return segment_length_; }
@@ -77,11 +78,13 @@ class ConvTasks {
   void choose_blocks(int threads);
   size_t reach(int axis, size_t out) const;  // input rows or columns under `out` outputs
   void copy_window(const Task& task, const std::byte* x, uint8_t pad, std::byte* window) const;
+  void copy_patches(const Task& task, const std::byte* x, uint8_t pad, std::byte* window) const;
 
   ConvGeometry g_;
   ConvTile tile_;
-  bool flat_;    // one row of pixels that may be cut anywhere
-  bool copied_;  // tasks work on a padded copy of their part of the input
+  bool flat_;     // one row of pixels that may be cut anywhere
+  bool copied_;   // tasks work on a padded copy of their part of the input
+  bool patches_;  // the copy has all taps of each pixel of the output in a row
   size_t group_channels_, group_outputs_, depth_;
   size_t pixel_stride_, row_stride_;  // elements, in the copy if copied_
   size_t segment_length_;

@@ -267,7 +267,7 @@ ColumnBlockFn column_block_for(const AccumulatorOutput& out) {
 
 }  // namespace
 
-void gemm_i8_amx_int8_32x32(const GemmI8& g) {
+void gemm_i8_amx_int8_16x32(const GemmI8& g) {
   if (g.m == 0) return;
   const Steps steps(g.k);
   const int height = RowTiles(g).height();
