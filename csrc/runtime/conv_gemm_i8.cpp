@@ -19,8 +19,9 @@ void pack_panels(const int8_t* w, size_t outputs, size_t taps, size_t channels, 
             w[(o * taps + t) * channels + c];
 }
 
+// Tasks begin with whole panels.
 ConvTile tile_of(const GemmI8Kernel& kernel) {
-  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), 1, kPanelDepth, true};
+  return {static_cast<size_t>(kernel.mr), round_up(kernel.nr, kPanelOutputs), 1, kPanelDepth, true};
 }
 
 const GemmI8Kernel& choose(const PanelsI8& panels, const ConvGeometry& geometry, IsaSet isa) {
@@ -135,8 +136,7 @@ void ConvGemmI8::run_task(const ConvOperandsI8& operands, size_t index, std::byt
     gemm.a_stride = tasks_.pixel_step();
     gemm.a_offsets = tasks_.offsets().data();
     gemm.b = panels_.data() + task.group * panels_.group_stride() +
-             task.first_output / kPanelOutputs * panels_.panel_stride() +
-             task.first_output % kPanelOutputs * kPanelDepth;
+             task.first_output / kPanelOutputs * panels_.panel_stride();
     gemm.b_panel_stride = panels_.panel_stride();
     gemm.c = static_cast<std::byte*>(operands.y) + at * element;
     gemm.c_stride = g.out_pixel;

@@ -174,7 +174,8 @@ void ConvTasks::copy_window(const Task& task, const std::byte* x, uint8_t pad,
   const size_t image_end = g_.pads[1] + g_.width - g_.skip[1];
   const size_t right = std::max(left, std::min(width, image_end > x0 ? image_end - x0 : 0));
   const size_t pixel_bytes = pixel_stride_ * bytes, channel_bytes = group_channels_ * bytes;
-  const bool whole = pixel_stride_ == g_.channels;  // a row of pixels is one piece of memory
+  // Whether a row of pixels is one piece of memory.
+  const bool whole = pixel_stride_ == g_.channels && group_channels_ == g_.channels;
   for (size_t r = 0; r < reach(0, task.rows); ++r) {
     std::byte* const to = window + r * row_stride_ * bytes;
     const size_t y = task.row * g_.strides[0] + r;

@@ -11,7 +11,8 @@ namespace edgert::test {
 
 struct AccumulatorCase {
   bool residual, hard_swish, to_float;
-  bool wide = false;  // of products of i16: residual and output are i16 too
+  bool wide = false;   // of products of i16: residual and output are i16 too
+  bool whole = false;  // all bytes are in the range of the output, and its zero point is 0
 
   AccumulatorOutput record(const int32_t* bias, const float* multiplier,
                            const void* residuals) const {
@@ -30,7 +31,7 @@ struct AccumulatorCase {
     if (wide)
       out.output.low = -20000, out.output.high = 32767;
     else
-      out.output.zero = 100, out.output.low = 3, out.output.high = 250;
+      out.output.zero = zero(), out.output.low = low(), out.output.high = high();
     return out;
   }
 
@@ -48,8 +49,15 @@ struct AccumulatorCase {
     }
     if (to_float) return t;
     if (wide) return std::nearbyintf(std::min(std::max(t, -20000.0f), 32767.0f));
-    return std::nearbyintf(std::min(std::max(t, 3.0f - 100.0f), 250.0f - 100.0f)) + 100.0f;
+    const float least = static_cast<float>(low() - zero()),
+                most = static_cast<float>(high() - zero());
+    return std::nearbyintf(std::min(std::max(t, least), most)) + static_cast<float>(zero());
   }
+
+ private:
+  int zero() const { return whole ? 0 : 100; }
+  int low() const { return whole ? 0 : 3; }
+  int high() const { return whole ? 255 : 250; }
 };
 
 }  // namespace edgert::test

@@ -50,6 +50,53 @@ inline ConvGeometry random_3x3(Random& random) {
   return g;
 }
 
+// Any; with gaps, what it writes lies between other pixels, and it may leave out what lies above
+// and to the left.
+inline ConvGeometry random_geometry(Random& random, bool gaps) {
+  ConvGeometry g;
+  g.batch = random.integer(0, 2);
+  g.groups = random.integer(0, 3) == 0 ? random.integer(2, 3) : 1;
+  g.channels = g.groups * random.integer(1, random.integer(0, 4) == 0 ? 80 : 9);
+  g.outputs = g.groups * random.integer(1, random.integer(0, 4) == 0 ? 80 : 20);
+  size_t* in[2] = {&g.height, &g.width};
+  size_t* out[2] = {&g.out_height, &g.out_width};
+  for (int i : {0, 1}) {
+    g.kernel[i] = random.integer(1, 4);
+    g.strides[i] = random.integer(1, 3);
+    g.dilations[i] = random.integer(1, 2);
+    g.pads[i] = random.integer(0, 3);
+    const size_t reach = (g.kernel[i] - 1) * g.dilations[i] + 1, after = random.integer(0, 3);
+    do *in[i] = random.integer(1, 20);
+    while (*in[i] + g.pads[i] + after < reach);
+    *out[i] = (*in[i] + g.pads[i] + after - reach) / g.strides[i] + 1;
+    if (gaps && random.integer(0, 1)) {
+      g.pads[i] = 0;
+      g.skip[i] = random.integer(0, static_cast<int>(*in[i]));
+    }
+  }
+  if (gaps) {
+    g.out_pixel = g.outputs * random.integer(1, 3);
+    g.out_row = g.out_pixel * (g.out_width + random.integer(0, 1) * random.integer(0, 30));
+    g.out_image = g.out_row * (g.out_height + random.integer(0, 1) * 3);
+  }
+  return g;
+}
+
+// Where the outputs lie, pixel after pixel, and behind them where the last image ends.
+inline std::vector<size_t> places(const ConvGeometry& g) {
+  const bool even = g.out_pixel == 0;
+  const size_t pixel = even ? g.outputs : g.out_pixel;
+  const size_t row = even ? g.out_width * pixel : g.out_row;
+  const size_t image = even ? g.out_height * row : g.out_image;
+  std::vector<size_t> list;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t y = 0; y < g.out_height; ++y)
+      for (size_t x = 0; x < g.out_width; ++x)
+        for (size_t o = 0; o < g.outputs; ++o) list.push_back(b * image + y * row + x * pixel + o);
+  list.push_back(list.empty() ? 0 : list.back() + 1);
+  return list;
+}
+
 // relu(bias + residual + the convolution) with the weights in rows; `residual` may be null.
 inline std::vector<double> convolve(const ConvGeometry& g, const float* x, const float* w,
                                     const float* bias, const float* residual) {

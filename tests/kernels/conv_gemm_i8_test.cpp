@@ -1,0 +1,107 @@
+// Convolutions of bytes of random geometry against the definition, on every level and for several
+// numbers of threads.
+#include "runtime/conv_gemm_i8.h"
+
+#include "accumulator_case.h"
+#include "conv_reference.h"
+#include "core/memory.h"
+
+namespace edgert {
+namespace {
+
+using test::GuardedArray;
+using test::Random;
+
+std::vector<int64_t> sums_of(const ConvGeometry& g, const uint8_t* x, const int8_t* w, int x_zero) {
+  const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
+  std::vector<int64_t> sums;
+  for (size_t b = 0; b < g.batch; ++b)
+    for (size_t oy = 0; oy < g.out_height; ++oy)
+      for (size_t ox = 0; ox < g.out_width; ++ox)
+        for (size_t o = 0; o < g.outputs; ++o) {
+          const int8_t* weight = w + o * g.kernel[0] * g.kernel[1] * group_channels;
+          int64_t sum = 0;
+          for (size_t i = 0; i < g.kernel[0]; ++i)
+            for (size_t j = 0; j < g.kernel[1]; ++j) {
+              const size_t py = oy * g.strides[0] + i * g.dilations[0] + g.skip[0] - g.pads[0];
+              const size_t px = ox * g.strides[1] + j * g.dilations[1] + g.skip[1] - g.pads[1];
+              const bool inside = py < g.height && px < g.width;  // no negative number is
+              const uint8_t* pixel = x + ((b * g.height + py) * g.width + px) * g.channels +
+                                     o / group_outputs * group_channels;
+              for (size_t c = 0; c < group_channels; ++c)
+                sum += (inside ? int{pixel[c]} : x_zero) * *weight++;
+            }
+          sums.push_back(sum);
+        }
+  return sums;
+}
+
+// Weights up to `w_most` in size.
+void check(const ConvGeometry& g, Random& random, int w_most) {
+  const size_t group_channels = g.channels / g.groups;
+  const size_t results = g.batch * g.out_height * g.out_width * g.outputs;
+  GuardedArray<uint8_t> x(g.batch * g.height * g.width * g.channels), residual(results);
+  GuardedArray<int32_t> bias(g.outputs);
+  GuardedArray<float> multiplier(g.outputs);
+  std::vector<int8_t> w(g.outputs * g.kernel[0] * g.kernel[1] * group_channels);
+  for (uint8_t& e : x) e = static_cast<uint8_t>(random.integer(0, 255));
+  for (int8_t& e : w) e = static_cast<int8_t>(random.integer(-w_most, w_most));
+  for (uint8_t& e : residual) e = static_cast<uint8_t>(random.integer(0, 255));
+  for (int32_t& e : bias) e = random.integer(-100000, 100000);
+  for (float& e : multiplier) e = random.uniform(1e-5f, 2e-4f);
+  const uint8_t x_zero = static_cast<uint8_t>(random.integer(0, 255));
+  const std::vector<int64_t> sums = sums_of(g, x.data(), w.data(), x_zero);
+  test::AccumulatorCase end = {random.integer(0, 1) == 1, false, false};
+  end.whole = random.integer(0, 1) == 1;
+
+  Tensor rows;
+  rows.type = {DType::i8, {}};
+  rows.type.shape.rank = 4;
+  const size_t dims[] = {g.outputs, g.kernel[0], g.kernel[1], group_channels};
+  for (int i = 0; i < 4; ++i) rows.type.shape.dims[i] = static_cast<int32_t>(dims[i]);
+  rows.data = reinterpret_cast<const std::byte*>(w.data());
+
+  const std::vector<size_t> place = test::places(g);
+  std::vector<bool> gap(place.back(), true);
+  for (size_t e = 0; e < results; ++e) gap[place[e]] = false;
+  for (Isa isa : isa_list(cpu_isa()))
+    for (int threads : {1, 3}) {
+      const ConvGemmI8 conv(g, rows, cpu_isa().capped(isa), threads);
+      GuardedArray<uint8_t> y(place.back());
+      for (uint8_t& e : y) e = 77;
+      for (size_t e = 0; e < results; ++e) y[place[e]] = residual[e];  // in place
+      Buffer scratch(conv.scratch_bytes());
+      ThreadPool pool(threads);
+      AccumulatorOutput out = end.record(bias.data(), multiplier.data(), y.data());
+      out.small = true;
+      conv.run({x.data(), x_zero, y.data(), out}, scratch.data(), pool);
+      bool equal = true;
+      for (size_t e = 0; e < results; ++e) {
+        const size_t o = e % g.outputs;
+        equal &= y[place[e]] == end.expected(sums[e] + bias[o], multiplier[o], &residual[e]);
+      }
+      for (size_t i = 0; i < y.size(); ++i) equal &= !gap[i] || y[i] == 77;
+      CHECK(equal, "%s %d threads %s", conv.kernel(), threads, test::describe(g).c_str());
+    }
+}
+
+TEST(conv_gemm_i8_random_geometry) {
+  Random random(21);
+  for (int round = 0; round < 300; ++round)
+    check(test::random_geometry(random, round % 3 == 2), random, round % 2 ? 127 : 30);
+}
+
+// Few pixels in a row and many outputs: all that a pixel sees is copied.
+TEST(conv_gemm_i8_patches) {
+  Random random(22);
+  for (int round = 0; round < 60; ++round) {
+    ConvGeometry g = test::random_geometry(random, false);
+    g.groups = random.integer(1, 2);
+    g.channels = g.groups * 8 * random.integer(1, 12);
+    g.outputs = g.groups * (128 + random.integer(0, 20));
+    check(g, random, round % 2 ? 127 : 30);
+  }
+}
+
+}  // namespace
+}  // namespace edgert
