@@ -10,6 +10,7 @@
 
 #include <utility>
 
+#include "core/memory.h"
 #include "kernels/gemm_i8/gemm_i8_end.h"
 
 namespace edgert {
@@ -41,10 +42,12 @@ struct PlainDot {
   static I32 total(Sum sum) { return sum; }
 };
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, which lies at `row`, column j.
+// One tile of kRows x (kVectors * kLanes) elements at row i, which lies at `row`, column j. A line
+// from `next` on is fetched for each eight of the depth.
 template <typename Dot, int kRows, int kVectors>
 inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* row, size_t i,
-                                                size_t j, const ColumnBlock<kVectors>& block) {
+                                                size_t j, const ColumnBlock<kVectors>& block,
+                                                const int8_t* next) {
   constexpr int kLanes = F32::kLanes, kStep = kPanelOutputs * kPanelDepth;
   const int8_t* b[kVectors];
   for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
@@ -95,6 +98,8 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* 
         step(1, four);
       }
       advance(2);
+      __builtin_prefetch(next, 0, 2);
+      next += kStep;
     }
     if (left > 0) {
       step(0, four);
@@ -120,17 +125,39 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* 
   finish_sums(g, i, j, sums, kRows, kVectors * kLanes, block.columns());
 }
 
+// The panels of the columns after a block, which its first tiles fetch into the second cache: two
+// tiles for each of them.
+struct NextPanels {
+  const int8_t* half;
+  size_t halves, half_bytes;
+
+  NextPanels(const GemmI8& g, size_t j, size_t columns)
+      : half(g.b + j / kPanelOutputs * g.b_panel_stride),
+        halves(j < g.n ? 2 * ceil_div(g.n - j < columns ? g.n - j : columns, kPanelOutputs) : 0),
+        half_bytes(g.b_panel_stride / 2) {}
+
+  // What the next tile fetches: the same again if that is all.
+  const int8_t* next() {
+    if (halves == 0) return half;
+    --halves;
+    const int8_t* const from = half;
+    half += half_bytes;
+    return from;
+  }
+};
+
 // The rows of a from `row` on, i to `end` of the whole, of a column block, in tiles of kRows. All
 // in one function: with few steps of the depth, to set up each tile anew takes as long as its
 // products.
 template <typename Dot, int kRows, int kVectors>
-void tiles(const GemmI8& g, const uint8_t* row, size_t i, size_t end, size_t j, int columns) {
+void tiles(const GemmI8& g, const uint8_t* row, size_t i, size_t end, size_t j, int columns,
+           NextPanels& fetch) {
   const ColumnBlock<kVectors> block(g, j, columns);
   for (; i < end; i += kRows, row += kRows * g.a_stride)
-    tile<Dot, kRows, kVectors>(g, row, i, j, block);
+    tile<Dot, kRows, kVectors>(g, row, i, j, block, fetch.next());
 }
 
-using TilesFn = void (*)(const GemmI8&, const uint8_t*, size_t, size_t, size_t, int);
+using TilesFn = void (*)(const GemmI8&, const uint8_t*, size_t, size_t, size_t, int, NextPanels&);
 
 template <typename Dot, int kVectors, int... kRows>
 struct Tiles {
@@ -155,10 +182,11 @@ void column_block(const GemmI8& g, size_t j, int columns) {
   const size_t count = (g.run + kRows - 1) / kRows;
   const size_t rows = g.run / count, higher = g.run % count;  // the first `higher` have a row more
   const uint8_t* row = g.a;
+  NextPanels fetch(g, j + kVectors * F32::kLanes, kVectors * F32::kLanes);
   for (size_t i = 0; i < g.m; i += g.run, row += g.a_run_stride) {
     const size_t taller = higher * (rows + 1);
-    if (taller > 0) of_rows[rows](g, row, i, i + taller, j, columns);
-    of_rows[rows - 1](g, row + taller * g.a_stride, i + taller, i + g.run, j, columns);
+    if (taller > 0) of_rows[rows](g, row, i, i + taller, j, columns, fetch);
+    of_rows[rows - 1](g, row + taller * g.a_stride, i + taller, i + g.run, j, columns, fetch);
   }
 }
 
