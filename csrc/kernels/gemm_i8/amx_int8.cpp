@@ -172,11 +172,13 @@ class OtherEnd {
 };
 
 // Adds all products of two tiles of rows, or one, to the sums, and calls between() after each step.
+// Meanwhile a panel goes to the second cache, unless it is null.
 template <int kPanels, typename Between>
 __attribute__((always_inline)) inline void add_products(const GemmI8& g, const Steps& steps,
                                                         const RowTiles::Tile& first,
                                                         const RowTiles::Tile& second, int height,
-                                                        const int8_t* b, Between between) {
+                                                        const int8_t* b, const int8_t* panel,
+                                                        Between between) {
   const bool two_tiles = second.fresh > 0;
   const size_t a_stride = g.a_stride, b_panel_stride = g.b_panel_stride;
   const auto step = [&](const uint8_t* x, const uint8_t* y, size_t stride, const int8_t* w) {
@@ -192,6 +194,8 @@ __attribute__((always_inline)) inline void add_products(const GemmI8& g, const S
       dot_tiles<sum_tile(1, 0), input_tile(1), weight_tile(0)>();
       if (kPanels == 2) dot_tiles<sum_tile(1, 1), input_tile(1), weight_tile(1)>();
     }
+    if (panel != nullptr)
+      for (int r = 0; r < kTileRows; ++r, panel += kTileBytes) __builtin_prefetch(panel, 0, 2);
     between();
   };
   const size_t segment_bytes = (g.k + kPanelDepth - 1) / kPanelDepth * kTileBytes;  // of a panel
@@ -227,6 +231,8 @@ void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
   End end(g, j, columns);
   RowTiles row_tiles(g);
   const int height = row_tiles.height();
+  size_t next = j + kColumns;  // whose panel is to be fetched
+  const size_t next_end = next + kColumns < g.n ? next + kColumns : g.n;
   for (RowTiles::Tile first = row_tiles.next(); first.fresh > 0; first = row_tiles.next()) {
     const RowTiles::Tile second = row_tiles.next();
     const bool two_tiles = second.fresh > 0;
@@ -238,7 +244,10 @@ void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
       if (kPanels == 2) load_tile<sum_tile(1, 1)>(bias[kPanels - 1], 0);
     }
     end.step();
-    add_products<kPanels>(g, steps, first, second, height, b, [&] { end.step(); });
+    const int8_t* const panel =
+        next < next_end ? g.b + next / kPanelOutputs * g.b_panel_stride : nullptr;
+    next += kPanelOutputs;
+    add_products<kPanels>(g, steps, first, second, height, b, panel, [&] { end.step(); });
     Sums& to = sums[turn];
     store_tile<sum_tile(0, 0)>(to[0], sizeof to[0]);
     if (kPanels == 2) store_tile<sum_tile(0, 1)>(to[0] + kPanelOutputs, sizeof to[0]);
