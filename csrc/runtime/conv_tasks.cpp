@@ -16,6 +16,23 @@ bool conflicts(size_t stride_bytes) {
   return stride_bytes != 0 && stride_bytes % kConflictBytes == 0;
 }
 
+// The size of blocks, from `least` units on, with which the last thread ends first: of seven blocks
+// of four rows one of two threads has four. There are `least_blocks`, and one per thread if
+// possible.
+size_t even_blocks(size_t units, size_t least, size_t least_blocks, int threads) {
+  const size_t count = static_cast<size_t>(threads);
+  const size_t most = ceil_div(units, std::min(units, std::max(least_blocks, count)));
+  size_t best = least, best_end = SIZE_MAX;
+  for (size_t size = least; size <= std::max(least, most); ++size) {
+    const size_t end = ceil_div(ceil_div(units, size), count) * size;
+    if (end < best_end) {
+      best_end = end;
+      best = size;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 size_t spread_stride(size_t stride, size_t element_bytes) {
@@ -101,11 +118,12 @@ void ConvTasks::choose_blocks(int threads) {
   const size_t unit_bytes =
       patches_ ? bytes * depth_ * g_.out_width
                : bytes * group_channels_ * (flat_ ? mr * g_.strides[1] : g_.width * g_.strides[0]);
-  size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
-  size_t output_blocks = 1;
+  const size_t unit_blocks = std::clamp<size_t>(ceil_div(units * unit_bytes, budget), 1, units);
+  size_t block_units = ceil_div(units, unit_blocks), output_blocks = 1;
 
   const double macs = static_cast<double>(images) * units * unit_pixels * depth_ * group_outputs_;
-  size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
+  // Blocks of outputs copy the same patches anew: no more than there are threads.
+  size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * (patches_ ? 1 : 4);
   tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / task_macs(bytes)) + 1);
   const size_t wanted = ceil_div(tasks, std::max<size_t>(1, images));
   if (wanted > unit_blocks) {
@@ -115,11 +133,10 @@ void ConvTasks::choose_blocks(int threads) {
     const double weights = bytes * static_cast<double>(depth_) * group_outputs_;
     const double input = static_cast<double>(units) * unit_bytes * (copied_ ? 2 : 1);
     if (by_units * 2 > wanted && weights * by_units <= weights * unit_blocks + input * by_outputs)
-      unit_blocks = by_units;
+      block_units = even_blocks(units, ceil_div(units, by_units), unit_blocks, threads);
     else
       output_blocks = by_outputs;
   }
-  const size_t block_units = ceil_div(units, unit_blocks);
   block_rows_ = flat_ ? 1 : block_units;
   block_columns_ = flat_ ? block_units * mr : g_.out_width;
   block_outputs_ = std::max(nr, round_up(ceil_div(group_outputs_, output_blocks), nr));
