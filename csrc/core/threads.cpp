@@ -41,8 +41,13 @@ struct ThreadPool::State {
 
   // One round of work. `round` is written last by the caller, read first by the workers.
   const TaskRef* task = nullptr;
-  size_t count = 0;
-  alignas(64) std::atomic<size_t> next{0};
+  // The tasks in equal parts, one per thread. Neighbours in a part, and the same part of operators
+  // that follow each other, mostly touch the same data, which the thread's own cache has.
+  struct alignas(64) Part {
+    std::atomic<size_t> next{0};
+    size_t end = 0;
+  };
+  std::vector<Part> parts;
   alignas(64) std::atomic<int> running{0};  // workers that have not finished the round
   alignas(64) std::atomic<unsigned> round{0};
 
@@ -51,8 +56,20 @@ struct ThreadPool::State {
   std::mutex sleep_mutex;
   std::condition_variable wake;
 
+  void share(size_t count) {
+    for (size_t p = 0; p < parts.size(); ++p) {
+      parts[p].next.store(count * p / parts.size(), std::memory_order_relaxed);
+      parts[p].end = count * (p + 1) / parts.size();
+    }
+  }
+
+  // A thread's own part, then what is left of the others.
   void drain(int thread) {
-    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) (*task)(i, thread);
+    for (size_t p = 0; p < parts.size(); ++p) {
+      Part& part = parts[(static_cast<size_t>(thread) + p) % parts.size()];
+      for (size_t i; (i = part.next.fetch_add(1, std::memory_order_relaxed)) < part.end;)
+        (*task)(i, thread);
+    }
   }
 
   void work(int thread) {
@@ -83,6 +100,7 @@ struct ThreadPool::State {
 
   void start(int threads) {
     owner = getpid();
+    parts = std::vector<Part>(static_cast<size_t>(threads));
     try {
       for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(i); });
     } catch (const std::system_error&) {
@@ -127,8 +145,7 @@ void ThreadPool::parallel_for(size_t count, TaskRef task) {
   if (s.busy.exchange(true, std::memory_order_acquire)) return run_alone();
   if (s.owner == 0) s.start(threads_);
   s.task = &task;
-  s.count = count;
-  s.next.store(0, std::memory_order_relaxed);
+  s.share(count);
   s.running.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);
   s.announce();
   s.drain(0);
