@@ -10,7 +10,6 @@
 
 #include <utility>
 
-#include "core/memory.h"
 #include "kernels/gemm_i8/gemm_i8_end.h"
 
 namespace edgert {
@@ -133,8 +132,12 @@ struct NextPanels {
 
   NextPanels(const GemmI8& g, size_t j, size_t columns)
       : half(g.b + j / kPanelOutputs * g.b_panel_stride),
-        halves(j < g.n ? 2 * ceil_div(g.n - j < columns ? g.n - j : columns, kPanelOutputs) : 0),
-        half_bytes(g.b_panel_stride / 2) {}
+        halves(0),
+        half_bytes(g.b_panel_stride / 2) {
+    if (j >= g.n) return;
+    if (columns > g.n - j) columns = g.n - j;
+    halves = 2 * ((columns + kPanelOutputs - 1) / kPanelOutputs);
+  }
 
   // What the next tile fetches: the same again if that is all.
   const int8_t* next() {
