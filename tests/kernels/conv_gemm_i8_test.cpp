@@ -4,6 +4,7 @@
 
 #include "accumulator_case.h"
 #include "conv_reference.h"
+#include "conv_reference_i8.h"
 #include "core/memory.h"
 
 namespace edgert {
@@ -11,30 +12,6 @@ namespace {
 
 using test::GuardedArray;
 using test::Random;
-
-std::vector<int64_t> sums_of(const ConvGeometry& g, const uint8_t* x, const int8_t* w, int x_zero) {
-  const size_t group_channels = g.channels / g.groups, group_outputs = g.outputs / g.groups;
-  std::vector<int64_t> sums;
-  for (size_t b = 0; b < g.batch; ++b)
-    for (size_t oy = 0; oy < g.out_height; ++oy)
-      for (size_t ox = 0; ox < g.out_width; ++ox)
-        for (size_t o = 0; o < g.outputs; ++o) {
-          const int8_t* weight = w + o * g.kernel[0] * g.kernel[1] * group_channels;
-          int64_t sum = 0;
-          for (size_t i = 0; i < g.kernel[0]; ++i)
-            for (size_t j = 0; j < g.kernel[1]; ++j) {
-              const size_t py = oy * g.strides[0] + i * g.dilations[0] + g.skip[0] - g.pads[0];
-              const size_t px = ox * g.strides[1] + j * g.dilations[1] + g.skip[1] - g.pads[1];
-              const bool inside = py < g.height && px < g.width;  // no negative number is
-              const uint8_t* pixel = x + ((b * g.height + py) * g.width + px) * g.channels +
-                                     o / group_outputs * group_channels;
-              for (size_t c = 0; c < group_channels; ++c)
-                sum += (inside ? int{pixel[c]} : x_zero) * *weight++;
-            }
-          sums.push_back(sum);
-        }
-  return sums;
-}
 
 // Weights up to `w_most` in size.
 void check(const ConvGeometry& g, Random& random, int w_most) {
@@ -50,16 +27,11 @@ void check(const ConvGeometry& g, Random& random, int w_most) {
   for (int32_t& e : bias) e = random.integer(-100000, 100000);
   for (float& e : multiplier) e = random.uniform(1e-5f, 2e-4f);
   const uint8_t x_zero = static_cast<uint8_t>(random.integer(0, 255));
-  const std::vector<int64_t> sums = sums_of(g, x.data(), w.data(), x_zero);
+  const std::vector<int64_t> sums = test::sums_of(g, x.data(), w.data(), x_zero);
   test::AccumulatorCase end = {random.integer(0, 1) == 1, false, false};
   end.whole = random.integer(0, 1) == 1;
 
-  Tensor rows;
-  rows.type = {DType::i8, {}};
-  rows.type.shape.rank = 4;
-  const size_t dims[] = {g.outputs, g.kernel[0], g.kernel[1], group_channels};
-  for (int i = 0; i < 4; ++i) rows.type.shape.dims[i] = static_cast<int32_t>(dims[i]);
-  rows.data = reinterpret_cast<const std::byte*>(w.data());
+  const Tensor rows = test::weight_rows(g, w.data());
 
   const std::vector<size_t> place = test::places(g);
   std::vector<bool> gap(place.back(), true);

@@ -5,6 +5,7 @@
 
 #include "accumulator_case.h"
 #include "conv_reference.h"
+#include "conv_reference_i8.h"
 #include "core/memory.h"
 
 namespace edgert {
@@ -18,25 +19,6 @@ using test::Random;
 struct Values {
   int x_low = 0, x_high = 255, w_low = -128, w_high = 127, x_zero = 127;
 };
-
-std::vector<int64_t> sums_of(const ConvGeometry& g, const uint8_t* x, const int8_t* w, int x_zero) {
-  std::vector<int64_t> sums;
-  for (size_t b = 0; b < g.batch; ++b)
-    for (size_t oy = 0; oy < g.out_height; ++oy)
-      for (size_t ox = 0; ox < g.out_width; ++ox)
-        for (size_t o = 0; o < g.outputs; ++o) {
-          int64_t sum = 0;
-          for (size_t tap = 0; tap < 9; ++tap) {
-            const size_t py = oy + tap / 3 - g.pads[0], px = ox + tap % 3 - g.pads[1];
-            const bool inside = py < g.height && px < g.width;  // no negative number is
-            const uint8_t* pixel = x + ((b * g.height + py) * g.width + px) * g.channels;
-            for (size_t c = 0; c < g.channels; ++c)
-              sum += (inside ? int{pixel[c]} : x_zero) * w[(o * 9 + tap) * g.channels + c];
-          }
-          sums.push_back(sum);
-        }
-  return sums;
-}
 
 template <typename T>
 void check_as(const ConvGeometry& g, Random& random, const Values& values,
@@ -53,16 +35,9 @@ void check_as(const ConvGeometry& g, Random& random, const Values& values,
   for (uint8_t& e : residual) e = static_cast<uint8_t>(random.integer(0, 255));
   for (int32_t& e : bias) e = random.integer(-100000, 100000);
   for (float& e : multiplier) e = random.uniform(1e-5f, 2e-4f);
-  const std::vector<int64_t> sums = sums_of(g, x.data(), w.data(), values.x_zero);
+  const std::vector<int64_t> sums = test::sums_of(g, x.data(), w.data(), values.x_zero);
 
-  // Rows, which PanelsI8 packs.
-  Tensor rows;
-  rows.type = {DType::i8, {}};
-  rows.type.shape.rank = 4;
-  const size_t dims[] = {g.outputs, 3, 3, g.channels};
-  for (int i = 0; i < 4; ++i) rows.type.shape.dims[i] = static_cast<int32_t>(dims[i]);
-  rows.layout = Layout::row;
-  rows.data = reinterpret_cast<const std::byte*>(w.data());
+  const Tensor rows = test::weight_rows(g, w.data());
   const PanelsI8 panels(rows, 1);
 
   for (Isa isa : isa_list(cpu_isa())) {

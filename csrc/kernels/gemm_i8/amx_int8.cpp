@@ -109,26 +109,13 @@ class LinearEnd {
     const LinearU8 linear = linear_;
     F32 multiplier[kPanels];
     for (int v = 0; v < kPanels; ++v) multiplier[v] = vectors_.multiplier[v];
-    const int32_t* sums = sums_;
-    uint8_t* y = y_;
-    const uint8_t* residual = residual_;
-    const auto store = [&](auto count) {
-      constexpr int kRows = decltype(count)::value;
-      store_linear<kResidual, kRows>(
-          linear, multiplier, last_, y, residual, stride_,
-          [&](int r, int v) { return I32::load(sums + r * kSumStride + v * kPanelOutputs); });
-      sums += kRows * kSumStride;
-      y += kRows * stride_;
-      if (kResidual) residual += kRows * stride_;
-    };
-    constexpr int kTogether = 4 / kPanels;  // rows whose bytes are one vector
-    const int rows = left_ < 4 * kTogether ? left_ : 4 * kTogether;
-    int r = 0;
-    for (; r + kTogether <= rows; r += kTogether) store(std::integral_constant<int, kTogether>());
-    for (; r < rows; ++r) store(std::integral_constant<int, 1>());
-    sums_ = sums;
-    y_ = y;
-    residual_ = residual;
+    constexpr int kMost = 16 / kPanels;  // four vectors of bytes
+    const int rows = left_ < kMost ? left_ : kMost;
+    store_linear_rows<kResidual>(linear, multiplier, last_, sums_, kSumStride, rows, y_, residual_,
+                                 stride_);
+    sums_ += rows * kSumStride;
+    y_ += rows * stride_;
+    if (kResidual) residual_ += rows * stride_;
     left_ -= rows;
   }
   void rest() {

@@ -165,29 +165,35 @@ inline __attribute__((always_inline)) void store_linear(const LinearU8& linear,
   }
 }
 
+// The same for any number of rows of sums in memory, `sum_stride` apart.
+template <bool kResidual, int kVectors>
+inline __attribute__((always_inline)) void store_linear_rows(
+    const LinearU8& linear, const F32 (&multiplier)[kVectors], int last, const int32_t* sums,
+    int sum_stride, int rows, uint8_t* y, const uint8_t* residual, size_t stride) {
+  const auto store = [&](auto count) {
+    constexpr int kRows = decltype(count)::value;
+    store_linear<kResidual, kRows>(
+        linear, multiplier, last, y, residual, stride,
+        [&](int r, int v) { return I32::load(sums + r * sum_stride + v * F32::kLanes); });
+    sums += kRows * sum_stride;
+    y += kRows * stride;
+    if (kResidual) residual += kRows * stride;
+  };
+  constexpr int kTogether = 4 / kVectors;  // rows whose bytes are one vector
+  for (; rows >= kTogether; rows -= kTogether) store(std::integral_constant<int, kTogether>());
+  for (; rows > 0; --rows) store(std::integral_constant<int, 1>());
+}
+
 // finish() for such outputs in kVectors vectors, the last of them partly filled at least.
 template <bool kResidual, int kVectors>
 __attribute__((noinline, noclone)) void finish_linear(const AccumulatorOutput& out, size_t j,
                                                       const int32_t* sums, int rows, int stride,
                                                       int columns, uint8_t* y, size_t at,
                                                       size_t y_stride) {
-  constexpr int kTogether = 4 / kVectors;  // rows whose bytes are one vector
-  const LinearU8 linear(out);
-  const int last = columns - (kVectors - 1) * F32::kLanes;
   const OutputVectors<kVectors> vectors(out, j, columns);
-  y += at;
-  const uint8_t* residual = kResidual ? out.residual + at : nullptr;
-  const auto store = [&](auto count) {
-    store_linear<kResidual, decltype(count)::value>(
-        linear, vectors.multiplier, last, y, residual, y_stride,
-        [&](int r, int v) { return I32::load(sums + r * stride + v * F32::kLanes); });
-    sums += decltype(count)::value * stride;
-    y += decltype(count)::value * y_stride;
-    if (kResidual) residual += decltype(count)::value * y_stride;
-  };
-  int left = rows;
-  for (; left >= kTogether; left -= kTogether) store(std::integral_constant<int, kTogether>());
-  for (; left > 0; --left) store(std::integral_constant<int, 1>());
+  store_linear_rows<kResidual>(LinearU8(out), vectors.multiplier,
+                               columns - (kVectors - 1) * F32::kLanes, sums, stride, rows, y + at,
+                               kResidual ? out.residual + at : nullptr, y_stride);
 }
 
 inline F32 load_sums(const int32_t* p) { return to_f32(I32::load(p)); }
