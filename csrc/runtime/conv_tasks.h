@@ -32,7 +32,8 @@ struct ConvTile {
   size_t rows, columns;   // held in registers
   size_t element_bytes;   // of the input and the weights
   size_t depth_multiple;  // to which panels fill up the input channels of each tap
-  bool patches = false;   // the kernel is worth a copy of all that each pixel of the output sees
+  bool patches =
+      false;  // rows of pixels shorter than tiles are worth a copy of what each pixel sees
 };
 
 class ConvTasks {

@@ -26,6 +26,8 @@ namespace edgert {
 
 constexpr int kPanelOutputs = 16;
 constexpr int kPanelDepth = 4;
+// Tiles of at most so many rows take them from several runs, see GemmI8.
+constexpr int kFreeRows = 6;
 
 // AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
 // u8 does if, for each column, the positive weights in it add up to at most kMaxFit and the

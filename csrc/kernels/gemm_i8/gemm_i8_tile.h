@@ -41,12 +41,66 @@ struct PlainDot {
   static I32 total(Sum sum) { return sum; }
 };
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, which lies at `row`, column j. A line
-// from `next` on is fetched for each eight of the depth.
+// The rows of a tile: each has a pointer, or every third one if registers are too few, and the two
+// after it lie a_stride apart.
+template <int kRows>
+struct TileRows {
+  static constexpr int kApart = kRows <= kFreeRows ? 1 : 3;
+  static constexpr int kPointers = (kRows + kApart - 1) / kApart;
+  const uint8_t* p[kPointers];
+};
+
+// Goes through the rows of a.
+class RowCursor {
+ public:
+  explicit RowCursor(const GemmI8& g)
+      : run_(g.a),
+        next_(g.a),
+        left_(g.run),
+        rows_(g.run),
+        step_(g.a_stride),
+        run_step_(g.a_run_stride) {}
+
+  // The next kRows; of one run if there are more than kFreeRows.
+  template <int kRows>
+  TileRows<kRows> take() {
+    using Rows = TileRows<kRows>;
+    Rows rows;
+    if (Rows::kApart > 1 || left_ >= kRows) {
+      for (int i = 0; i < Rows::kPointers; ++i) rows.p[i] = next_ + i * Rows::kApart * step_;
+      pass(kRows);
+    } else {
+      for (int i = 0; i < Rows::kPointers; ++i) {
+        rows.p[i] = next_;
+        pass(1);
+      }
+    }
+    return rows;
+  }
+
+ private:
+  void pass(size_t rows) {
+    next_ += rows * step_;
+    left_ -= rows;
+    if (left_ > 0) return;
+    run_ += run_step_;
+    next_ = run_;
+    left_ = rows_;
+  }
+
+  const uint8_t *run_, *next_;
+  size_t left_;  // of the run
+  size_t rows_, step_, run_step_;
+};
+
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j. A line from `next` on is
+// fetched for each eight of the depth.
 template <typename Dot, int kRows, int kVectors>
-inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* row, size_t i,
-                                                size_t j, const ColumnBlock<kVectors>& block,
+inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<kRows>& rows,
+                                                size_t i, size_t j,
+                                                const ColumnBlock<kVectors>& block,
                                                 const int8_t* next) {
+  using Rows = TileRows<kRows>;
   constexpr int kLanes = F32::kLanes, kStep = kPanelOutputs * kPanelDepth;
   const int8_t* b[kVectors];
   for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
@@ -60,24 +114,23 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* 
 
   const size_t stride = g.a_stride;
   for (size_t s = 0; s < g.segments; ++s) {
-    // Every third row has a pointer; the two after it are reached through an index register.
-    constexpr int kPointers = (kRows + 2) / 3;
-    const uint8_t* a[kPointers];
-    for (int r = 0; r < kPointers; ++r) a[r] = row + 3 * r * stride + g.a_offsets[s];
+    size_t at = g.a_offsets[s];
+    const auto element = [&](int r) {
+      return rows.p[r / Rows::kApart] + at + r % Rows::kApart * stride;
+    };
     const auto step = [&](int u, auto word) {
       typename Dot::Weights w[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) w[v] = Dot::load(b[v] + u * kStep);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
-        const typename Dot::Input x =
-            Dot::broadcast(word(a[r / 3] + r % 3 * stride + u * kPanelDepth));
+        const typename Dot::Input x = Dot::broadcast(word(element(r) + u * kPanelDepth));
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot::add(acc[r][v], x, w[v]);
       }
     };
     const auto advance = [&](int steps) {
-      for (int r = 0; r < kPointers; ++r) a[r] += steps * kPanelDepth;
+      at += steps * kPanelDepth;
       for (int v = 0; v < kVectors; ++v) b[v] += steps * kStep;
     };
     const auto four = [](const uint8_t* p) { return word_of(p); };
@@ -86,7 +139,7 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const uint8_t* 
       if constexpr (Dot::kTwoSteps) {
 #pragma GCC unroll 32
         for (int r = 0; r < kRows; ++r) {
-          const uint8_t* const p = a[r / 3] + r % 3 * stride;
+          const uint8_t* const p = element(r);
           const auto x = Dot::broadcast(word_of(p)), y = Dot::broadcast(word_of(p + kPanelDepth));
 #pragma GCC unroll 4
           for (int v = 0; v < kVectors; ++v)
@@ -149,18 +202,19 @@ struct NextPanels {
   }
 };
 
-// The rows of a from `row` on, i to `end` of the whole, of a column block, in tiles of kRows. All
-// in one function: with few steps of the depth, to set up each tile anew takes as long as its
-// products.
+// The rows i to `end` of a column block, in tiles of kRows. All in one function: with few steps of
+// the depth, to set up each tile anew takes as long as its products.
 template <typename Dot, int kRows, int kVectors>
-void tiles(const GemmI8& g, const uint8_t* row, size_t i, size_t end, size_t j, int columns,
+void tiles(const GemmI8& g, RowCursor& rows, size_t i, size_t end, size_t j, int columns,
            NextPanels& fetch) {
   const ColumnBlock<kVectors> block(g, j, columns);
-  for (; i < end; i += kRows, row += kRows * g.a_stride)
-    tile<Dot, kRows, kVectors>(g, row, i, j, block, fetch.next());
+  RowCursor cursor = rows;
+  for (; i < end; i += kRows)
+    tile<Dot, kRows, kVectors>(g, cursor.take<kRows>(), i, j, block, fetch.next());
+  rows = cursor;
 }
 
-using TilesFn = void (*)(const GemmI8&, const uint8_t*, size_t, size_t, size_t, int, NextPanels&);
+using TilesFn = void (*)(const GemmI8&, RowCursor&, size_t, size_t, size_t, int, NextPanels&);
 
 template <typename Dot, int kVectors, int... kRows>
 struct Tiles {
@@ -182,14 +236,16 @@ void column_block(const GemmI8& g, size_t j, int columns) {
       return column_block<Dot, kRows, kVectors - 1>(g, j, columns);
   }
   const TilesFn* const of_rows = tiles_of<Dot, kVectors>(std::make_integer_sequence<int, kRows>());
-  const size_t count = (g.run + kRows - 1) / kRows;
-  const size_t rows = g.run / count, higher = g.run % count;  // the first `higher` have a row more
-  const uint8_t* row = g.a;
+  // What tiles do not go beyond.
+  const size_t run = kRows <= kFreeRows ? g.m : g.run;
+  const size_t count = (run + kRows - 1) / kRows;
+  const size_t height = run / count, higher = run % count;  // the first `higher` have a row more
+  const size_t taller = higher * (height + 1);
+  RowCursor rows(g);
   NextPanels fetch(g, j + kVectors * F32::kLanes, kVectors * F32::kLanes);
-  for (size_t i = 0; i < g.m; i += g.run, row += g.a_run_stride) {
-    const size_t taller = higher * (rows + 1);
-    if (taller > 0) of_rows[rows](g, row, i, i + taller, j, columns, fetch);
-    of_rows[rows - 1](g, row + taller * g.a_stride, i + taller, i + g.run, j, columns, fetch);
+  for (size_t i = 0; i < g.m; i += run) {
+    if (taller > 0) of_rows[height](g, rows, i, i + taller, j, columns, fetch);
+    of_rows[height - 1](g, rows, i + taller, i + run, j, columns, fetch);
   }
 }
 
