@@ -94,8 +94,8 @@ class RowCursor {
 };
 
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j. A line from `next` on is
-// fetched for each eight of the depth.
-template <typename Dot, int kRows, int kVectors>
+// fetched for each eight of the depth. `kWhole` says that most tiles are like this one.
+template <typename Dot, int kRows, int kVectors, bool kWhole>
 inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<kRows>& rows,
                                                 size_t i, size_t j,
                                                 const ColumnBlock<kVectors>& block,
@@ -163,11 +163,18 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
     }
   }
 
-  if (is_plain(g.out)) {
+  if (is_linear_u8(g.out)) {
+    const LinearU8 linear(g.out);
+    const size_t at = i * g.c_stride + j;
+    uint8_t* const c = static_cast<uint8_t*>(g.c) + at;
     const auto total = [&acc](int r, int v) { return Dot::total(acc[r][v]); };
-    uint8_t* const c = static_cast<uint8_t*>(g.c) + i * g.c_stride + j;
-    return store_linear<false, kRows>(LinearU8(g.out), block.multiplier, block.last, c, nullptr,
-                                      g.c_stride, total);
+    if (g.out.residual == nullptr)
+      return store_linear<false, kRows>(linear, block.multiplier, block.last, c, nullptr,
+                                        g.c_stride, total);
+    if constexpr (kWhole)
+      if (block.last == kLanes)
+        return store_linear<true, kRows>(linear, block.multiplier, kLanes, c, g.out.residual + at,
+                                         g.c_stride, total);
   }
   int32_t sums[kRows * kVectors * kLanes];
 #pragma GCC unroll 4
@@ -204,13 +211,13 @@ struct NextPanels {
 
 // The rows i to `end` of a column block, in tiles of kRows. All in one function: with few steps of
 // the depth, to set up each tile anew takes as long as its products.
-template <typename Dot, int kRows, int kVectors>
+template <typename Dot, int kRows, int kVectors, bool kWhole>
 void tiles(const GemmI8& g, RowCursor& rows, size_t i, size_t end, size_t j, int columns,
            NextPanels& fetch) {
   const ColumnBlock<kVectors> block(g, j, columns);
   RowCursor cursor = rows;
   for (; i < end; i += kRows)
-    tile<Dot, kRows, kVectors>(g, cursor.take<kRows>(), i, j, block, fetch.next());
+    tile<Dot, kRows, kVectors, kWhole>(g, cursor.take<kRows>(), i, j, block, fetch.next());
   rows = cursor;
 }
 
@@ -218,7 +225,8 @@ using TilesFn = void (*)(const GemmI8&, RowCursor&, size_t, size_t, size_t, int,
 
 template <typename Dot, int kVectors, int... kRows>
 struct Tiles {
-  static constexpr TilesFn of_rows[] = {tiles<Dot, kRows + 1, kVectors>...};
+  static constexpr TilesFn of_rows[] = {tiles < Dot, kRows + 1, kVectors,
+                                        kVectors == 2 && kRows + 1 == sizeof...(kRows) > ...};
 };
 
 template <typename Dot, int kVectors, int... kRows>
