@@ -9,7 +9,8 @@ namespace edgert {
 ConvGemm::ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads)
     : kernel_(&select_gemm_f32(isa)),
       tasks_(geometry,
-             {static_cast<size_t>(kernel_->mr), static_cast<size_t>(kernel_->nr), sizeof(float), 1},
+             {static_cast<size_t>(kernel_->mr), static_cast<size_t>(kernel_->nr), sizeof(float), 1,
+              task_macs(kernel_->isa, sizeof(float))},
              threads),
       threads_(threads) {
   const size_t segments = tasks_.offsets().size(), length = tasks_.segment_length();

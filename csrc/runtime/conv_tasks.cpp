@@ -16,10 +16,15 @@ bool conflicts(size_t stride_bytes) {
   return stride_bytes != 0 && stride_bytes % kConflictBytes == 0;
 }
 
-// The size of blocks, from `least` units on, with which the last thread ends first: of seven blocks
-// of four rows one of two threads has four. There are `least_blocks`, and one per thread if
-// possible.
-size_t even_blocks(size_t units, size_t least, size_t least_blocks, int threads) {
+// `units` cut into blocks of `size`.
+struct Blocks {
+  size_t size;
+  double share;  // of the thread that ends last: of seven blocks, four units each, it has four
+};
+
+// Blocks of `least` units or more with which the last of the threads ends first. There are
+// `least_blocks`, and one per thread if possible.
+Blocks even_blocks(size_t units, size_t least, size_t least_blocks, int threads) {
   const size_t count = static_cast<size_t>(threads);
   const size_t most = ceil_div(units, std::min(units, std::max(least_blocks, count)));
   size_t best = least, best_end = SIZE_MAX;
@@ -30,10 +35,18 @@ size_t even_blocks(size_t units, size_t least, size_t least_blocks, int threads)
       best = size;
     }
   }
-  return best;
+  return {best, static_cast<double>(best_end) / static_cast<double>(units)};
 }
 
 }  // namespace
+
+size_t task_macs(Isa isa, size_t element_bytes) {
+  const bool wide = isa == Isa::avx512 || isa == Isa::avx512_vnni || isa == Isa::amx_int8;
+  size_t speed = wide ? 2 : 1;
+  if (element_bytes == 1 && isa == Isa::avx512_vnni) speed = 4;
+  if (element_bytes == 1 && isa == Isa::amx_int8) speed = 8;
+  return speed * 400000 / element_bytes;
+}
 
 size_t spread_stride(size_t stride, size_t element_bytes) {
   return conflicts(stride * element_bytes) ? stride + kAlignment / element_bytes : stride;
@@ -106,8 +119,8 @@ size_t ConvTasks::reach(int axis, size_t out) const {
 }
 
 // Splits the work so that a task's input stays in the second-level cache, and so that there are a
-// few tasks per thread. Splitting the pixels reads the weights once per block, splitting the
-// outputs reads the input once per block: whichever moves less.
+// few tasks per thread. Where pixels are split every thread reads all weights, where outputs are
+// all of the input: whichever way the last thread ends first.
 void ConvTasks::choose_blocks(int threads) {
   const size_t mr = tile_.rows, nr = tile_.columns, bytes = tile_.element_bytes;
   const size_t budget = cache_sizes().l2 / 2;
@@ -122,20 +135,26 @@ void ConvTasks::choose_blocks(int threads) {
   size_t block_units = ceil_div(units, unit_blocks), output_blocks = 1;
 
   const double macs = static_cast<double>(images) * units * unit_pixels * depth_ * group_outputs_;
+  const double macs_tasks = macs / tile_.task_macs;
   // Blocks of outputs copy the same patches anew: no more than there are threads.
   size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * (patches_ ? 1 : 4);
-  tasks = std::min<size_t>(tasks, static_cast<size_t>(macs / task_macs(bytes)) + 1);
+  tasks = std::min<size_t>(tasks, static_cast<size_t>(macs_tasks) + 1);
   const size_t wanted = ceil_div(tasks, std::max<size_t>(1, images));
   if (wanted > unit_blocks) {
+    const size_t columns = std::max<size_t>(1, ceil_div(group_outputs_, nr));
     const size_t by_units = std::min(units, wanted);
-    const size_t by_outputs =
-        std::min(std::max<size_t>(1, ceil_div(group_outputs_, nr)), ceil_div(wanted, unit_blocks));
+    const size_t by_columns = std::min(columns, ceil_div(wanted, unit_blocks));
+    const Blocks of_units = even_blocks(units, ceil_div(units, by_units), unit_blocks, threads);
+    const Blocks of_columns = even_blocks(columns, ceil_div(columns, by_columns), 1, threads);
+    // What a thread computes, and reads that others do, too, in the time of tasks.
     const double weights = bytes * static_cast<double>(depth_) * group_outputs_;
     const double input = static_cast<double>(units) * unit_bytes * (copied_ ? 2 : 1);
-    if (by_units * 2 > wanted && weights * by_units <= weights * unit_blocks + input * by_outputs)
-      block_units = even_blocks(units, ceil_div(units, by_units), unit_blocks, threads);
+    constexpr double kTaskBytes = 32768;
+    if (of_units.share * macs_tasks + weights / kTaskBytes <=
+        of_columns.share * macs_tasks + input / kTaskBytes)
+      block_units = of_units.size;
     else
-      output_blocks = by_outputs;
+      output_blocks = ceil_div(columns, of_columns.size);
   }
   block_rows_ = flat_ ? 1 : block_units;
   block_columns_ = flat_ ? block_units * mr : g_.out_width;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/cpu.h"
+
 namespace edgert {
 
 struct ConvGeometry {
@@ -21,8 +23,9 @@ struct ConvGeometry {
   size_t out_pixel = 0, out_row = 0, out_image = 0;
 };
 
-// What is worth handing to a thread, some microseconds, in multiplications of such elements.
-constexpr size_t task_macs(size_t element_bytes) { return 400000 / element_bytes; }
+// What is worth handing to a thread, some microseconds, in multiplications of such elements by
+// kernels of a level.
+size_t task_macs(Isa isa, size_t element_bytes);
 
 // `stride` elements, or a cache line more if multiples of it crowd a few lines.
 size_t spread_stride(size_t stride, size_t element_bytes);
@@ -32,6 +35,7 @@ struct ConvTile {
   size_t rows, columns;   // held in registers
   size_t element_bytes;   // of the input and the weights
   size_t depth_multiple;  // to which panels fill up the input channels of each tap
+  size_t task_macs;       // see above
   bool patches =
       false;  // rows of pixels shorter than tiles are worth a copy of what each pixel sees
 };

@@ -24,7 +24,9 @@ ConvWinogradI8::ConvWinogradI8(const ConvGeometry& geometry, const int8_t* panel
                                int threads)
     : kernel_(select_winograd_i8(isa)),
       g_(geometry),
-      blocks_(g_, {kernel_->steps.rows, kWinogradOutputs, sizeof(int16_t), kWinogradChannels},
+      blocks_(g_,
+              {kernel_->steps.rows, kWinogradOutputs, sizeof(int16_t), kWinogradChannels,
+               task_macs(kernel_->isa, sizeof(int16_t))},
               threads),
       threads_(static_cast<size_t>(threads)),
       channel_blocks_(ceil_div(g_.channels, kPanelDepth)),
