@@ -116,14 +116,51 @@ inline void widen_u8(I32 bytes, F32 (&v)[4]) {
   v[3] = {_mm256_castsi256_ps(_mm256_unpackhi_epi16(high, exponent))};
 }
 
+// The first n (0 .. 8) bytes of a word, the others zero. Branches instead of a loop, of which the
+// compiler makes kilobytes.
+inline uint64_t load_first_bytes(const uint8_t* p, int n) {
+  uint64_t word = 0;
+  if (n & 8) {
+    __builtin_memcpy(&word, p, 8);
+    return word;
+  }
+  if (n & 1) word = p[n - 1];
+  if (n & 2) {
+    uint16_t two;
+    __builtin_memcpy(&two, p + (n & 4), 2);
+    word = word << 16 | two;
+  }
+  if (n & 4) {
+    uint32_t four;
+    __builtin_memcpy(&four, p, 4);
+    word = word << 32 | four;
+  }
+  return word;
+}
+inline void store_first_bytes(uint8_t* p, int n, uint64_t word) {
+  if (n & 8) {
+    __builtin_memcpy(p, &word, 8);
+    return;
+  }
+  if (n & 4) {
+    __builtin_memcpy(p, &word, 4);
+    p += 4;
+    word >>= 32;
+  }
+  if (n & 2) {
+    __builtin_memcpy(p, &word, 2);
+    p += 2;
+    word >>= 16;
+  }
+  if (n & 1) *p = static_cast<uint8_t>(word);
+}
+
 // Bytes, one per lane.
 inline I32 load_u8(const uint8_t* p) {
   return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
 }
 inline I32 load_u8(const uint8_t* p, int n) {  // the first n; the other lanes are zero
-  uint64_t bytes = 0;
-  for (int i = 0; i < n; ++i) bytes |= static_cast<uint64_t>(p[i]) << (8 * i);
-  return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes)))};
+  return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(load_first_bytes(p, n))))};
 }
 inline uint64_t pack_u8(I32 a) {  // lanes in 0 .. 255
   const __m128i words =
@@ -134,10 +171,7 @@ inline void store_u8(uint8_t* p, I32 a) {
   const uint64_t bytes = pack_u8(a);
   __builtin_memcpy(p, &bytes, 8);
 }
-inline void store_u8(uint8_t* p, I32 a, int n) {
-  const uint64_t bytes = pack_u8(a);
-  for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> (8 * i));
-}
+inline void store_u8(uint8_t* p, I32 a, int n) { store_first_bytes(p, n, pack_u8(a)); }
 
 // Integers of 16 bits, one per lane.
 inline I32 load_i16(const int16_t* p) {
@@ -192,9 +226,9 @@ class Bytes4 {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), i % 2 ? _mm_unpackhi_epi64(two, two) : two);
   }
   void store_quarter(int i, uint8_t* p, int n) const {  // its first n (0 .. kLanes) lanes
-    uint8_t bytes[8];
-    store_quarter(i, bytes);
-    for (int j = 0; j < n; ++j) p[j] = bytes[j];
+    uint64_t bytes;
+    store_quarter(i, reinterpret_cast<uint8_t*>(&bytes));
+    store_first_bytes(p, n, bytes);
   }
 
  private:
