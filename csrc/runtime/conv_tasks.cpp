@@ -146,12 +146,14 @@ void ConvTasks::choose_blocks(int threads) {
     const size_t by_columns = std::min(columns, ceil_div(wanted, unit_blocks));
     const Blocks of_units = even_blocks(units, ceil_div(units, by_units), unit_blocks, threads);
     const Blocks of_columns = even_blocks(columns, ceil_div(columns, by_columns), 1, threads);
-    // What a thread computes, and reads that others do, too, in the time of tasks.
+    // What a thread computes, and reads that others do, too, in the time of tasks. The input counts
+    // more: where outputs are split it comes from other threads' caches, here and in the next
+    // layer.
     const double weights = bytes * static_cast<double>(depth_) * group_outputs_;
     const double input = static_cast<double>(units) * unit_bytes * (copied_ ? 2 : 1);
-    constexpr double kTaskBytes = 32768;
-    if (of_units.share * macs_tasks + weights / kTaskBytes <=
-        of_columns.share * macs_tasks + input / kTaskBytes)
+    constexpr double kTaskWeights = 32768, kTaskInput = 8192;
+    if (of_units.share * macs_tasks + weights / kTaskWeights <=
+        of_columns.share * macs_tasks + input / kTaskInput)
       block_units = of_units.size;
     else
       output_blocks = ceil_div(columns, of_columns.size);
