@@ -6,12 +6,14 @@
 
 namespace edgert {
 
+ConvTile tile_of(const GemmF32Kernel& kernel) {
+  return {kernel.isa, static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), sizeof(float),
+          1};
+}
+
 ConvGemm::ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads)
     : kernel_(&select_gemm_f32(isa)),
-      tasks_(geometry,
-             {static_cast<size_t>(kernel_->mr), static_cast<size_t>(kernel_->nr), sizeof(float), 1,
-              task_macs(kernel_->isa, sizeof(float))},
-             threads),
+      tasks_(geometry, tile_of(*kernel_), threads),
       threads_(threads) {
   const size_t segments = tasks_.offsets().size(), length = tasks_.segment_length();
   const size_t depth = segments * length;

@@ -20,6 +20,8 @@ struct ConvOperands {
   Activation activation;
 };
 
+ConvTile tile_of(const GemmF32Kernel& kernel);
+
 class ConvGemm {
  public:
   ConvGemm(const ConvGeometry& geometry, IsaSet isa, int threads);

@@ -25,8 +25,8 @@ void pack_panels(const T* w, size_t outputs, size_t taps, size_t channels, int16
 }
 
 ConvTile tile_of(const GemmI16Kernel& kernel) {
-  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), sizeof(int16_t),
-          kWideDepth, task_macs(kernel.isa, sizeof(int16_t))};
+  return {kernel.isa, static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr),
+          sizeof(int16_t), kWideDepth};
 }
 
 size_t longest_chunk(const PanelsI16& panels) {

@@ -21,12 +21,8 @@ void pack_panels(const int8_t* w, size_t outputs, size_t taps, size_t channels, 
 
 // Tasks begin with whole panels.
 ConvTile tile_of(const GemmI8Kernel& kernel) {
-  return {static_cast<size_t>(kernel.mr),
-          round_up(kernel.nr, kPanelOutputs),
-          1,
-          kPanelDepth,
-          task_macs(kernel.isa, 1),
-          kernel.mr > kFreeRows};
+  return {kernel.isa,  static_cast<size_t>(kernel.mr), round_up(kernel.nr, kPanelOutputs), 1,
+          kPanelDepth, kernel.mr > kFreeRows};
 }
 
 const GemmI8Kernel& choose(const PanelsI8& panels, const ConvGeometry& geometry, IsaSet isa) {

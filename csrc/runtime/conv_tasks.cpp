@@ -19,13 +19,15 @@ bool conflicts(size_t stride_bytes) {
 // `units` cut into blocks of `size`.
 struct Blocks {
   size_t size;
-  double share;  // of the thread that ends last: of seven blocks, four units each, it has four
+  // What the thread that ends last has of the units: of seven blocks one of two threads has 4 / 7.
+  double share;
 };
 
-// Blocks of `least` units or more with which the last of the threads ends first. There are
+// The blocks, at most `most_blocks`, with which the last of the threads ends first. There are
 // `least_blocks`, and one per thread if possible.
-Blocks even_blocks(size_t units, size_t least, size_t least_blocks, int threads) {
+Blocks even_blocks(size_t units, size_t most_blocks, size_t least_blocks, int threads) {
   const size_t count = static_cast<size_t>(threads);
+  const size_t least = ceil_div(units, std::min(units, most_blocks));
   const size_t most = ceil_div(units, std::min(units, std::max(least_blocks, count)));
   size_t best = least, best_end = SIZE_MAX;
   for (size_t size = least; size <= std::max(least, most); ++size) {
@@ -40,7 +42,7 @@ Blocks even_blocks(size_t units, size_t least, size_t least_blocks, int threads)
 
 }  // namespace
 
-size_t task_macs(Isa isa, size_t element_bytes) {
+size_t ConvTile::task_macs() const {
   const bool wide = isa == Isa::avx512 || isa == Isa::avx512_vnni || isa == Isa::amx_int8;
   size_t speed = wide ? 2 : 1;
   if (element_bytes == 1 && isa == Isa::avx512_vnni) speed = 4;
@@ -135,17 +137,15 @@ void ConvTasks::choose_blocks(int threads) {
   size_t block_units = ceil_div(units, unit_blocks), output_blocks = 1;
 
   const double macs = static_cast<double>(images) * units * unit_pixels * depth_ * group_outputs_;
-  const double macs_tasks = macs / tile_.task_macs;
+  const double macs_tasks = macs / tile_.task_macs();
   // Blocks of outputs copy the same patches anew: no more than there are threads.
   size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * (patches_ ? 1 : 4);
   tasks = std::min<size_t>(tasks, static_cast<size_t>(macs_tasks) + 1);
   const size_t wanted = ceil_div(tasks, std::max<size_t>(1, images));
   if (wanted > unit_blocks) {
     const size_t columns = std::max<size_t>(1, ceil_div(group_outputs_, nr));
-    const size_t by_units = std::min(units, wanted);
-    const size_t by_columns = std::min(columns, ceil_div(wanted, unit_blocks));
-    const Blocks of_units = even_blocks(units, ceil_div(units, by_units), unit_blocks, threads);
-    const Blocks of_columns = even_blocks(columns, ceil_div(columns, by_columns), 1, threads);
+    const Blocks of_units = even_blocks(units, wanted, unit_blocks, threads);
+    const Blocks of_columns = even_blocks(columns, ceil_div(wanted, unit_blocks), 1, threads);
     // What a thread computes, and reads that others do, too, in the time of tasks. The input counts
     // more: where outputs are split it comes from other threads' caches, here and in the next
     // layer.

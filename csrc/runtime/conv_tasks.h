@@ -23,21 +23,20 @@ struct ConvGeometry {
   size_t out_pixel = 0, out_row = 0, out_image = 0;
 };
 
-// What is worth handing to a thread, some microseconds, in multiplications of such elements by
-// kernels of a level.
-size_t task_macs(Isa isa, size_t element_bytes);
-
 // `stride` elements, or a cache line more if multiples of it crowd a few lines.
 size_t spread_stride(size_t stride, size_t element_bytes);
 
 // What a kernel multiplies.
 struct ConvTile {
+  Isa isa;
   size_t rows, columns;   // held in registers
   size_t element_bytes;   // of the input and the weights
   size_t depth_multiple;  // to which panels fill up the input channels of each tap
-  size_t task_macs;       // see above
-  bool patches =
-      false;  // rows of pixels shorter than tiles are worth a copy of what each pixel sees
+  // Whether it is worth a copy of all that each pixel of the output sees, if rows of pixels are
+  // shorter than tiles.
+  bool patches = false;
+
+  size_t task_macs() const;  // what is worth handing to a thread: some microseconds
 };
 
 class ConvTasks {

@@ -16,10 +16,7 @@ ConvWinograd::ConvWinograd(const ConvGeometry& geometry, IsaSet isa, int threads
     : gemm_(&select_gemm_f32(isa)),
       winograd_(&select_winograd_f32(isa)),
       g_(geometry),
-      blocks_(g_,
-              {static_cast<size_t>(gemm_->mr), static_cast<size_t>(gemm_->nr), sizeof(float), 1,
-               task_macs(gemm_->isa, sizeof(float))},
-              threads),
+      blocks_(g_, tile_of(*gemm_), threads),
       threads_(static_cast<size_t>(threads)),
       panel_stride_(kWinogradPoints * g_.channels * kPanelWidth) {}
 

@@ -24,10 +24,10 @@ ConvWinogradI8::ConvWinogradI8(const ConvGeometry& geometry, const int8_t* panel
                                int threads)
     : kernel_(select_winograd_i8(isa)),
       g_(geometry),
-      blocks_(g_,
-              {kernel_->steps.rows, kWinogradOutputs, sizeof(int16_t), kWinogradChannels,
-               task_macs(kernel_->isa, sizeof(int16_t))},
-              threads),
+      blocks_(
+          g_,
+          {kernel_->isa, kernel_->steps.rows, kWinogradOutputs, sizeof(int16_t), kWinogradChannels},
+          threads),
       threads_(static_cast<size_t>(threads)),
       channel_blocks_(ceil_div(g_.channels, kPanelDepth)),
       point_stride_(channel_blocks_ * kPanelOutputs * kPanelDepth),

@@ -38,7 +38,7 @@ void WinogradBlocks::choose_blocks(int threads) {
 
   const double macs = static_cast<double>(tiles_) * kWinogradPoints * g_.channels * g_.outputs;
   size_t tasks = threads == 1 ? 1 : static_cast<size_t>(threads) * 4;
-  tasks = std::min(tasks, static_cast<size_t>(macs / tile_.task_macs) + 1);
+  tasks = std::min(tasks, static_cast<size_t>(macs / tile_.task_macs()) + 1);
   const auto output_blocks = [&](size_t least_outputs) {
     return std::min(ceil_div(g_.outputs, least_outputs), ceil_div(tasks, tile_blocks));
   };

@@ -26,7 +26,8 @@ namespace edgert {
 
 constexpr int kPanelOutputs = 16;
 constexpr int kPanelDepth = 4;
-// Tiles of at most so many rows take them from several runs, see GemmI8.
+// Tiles of at most so many rows take them from several runs, see GemmI8: there are registers for as
+// many pointers.
 constexpr int kFreeRows = 6;
 
 // AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
