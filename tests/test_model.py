@@ -17,6 +17,7 @@ from mutate import SAMPLE, sample_graph, sample_inputs
 
 import edgert
 from edgert import ir, pack
+from edgert.schema import UnaryFn
 
 X = np.random.default_rng(0).standard_normal((1, 5, 4, 3)).astype(np.float32)
 INDEX = np.array([3, -1], np.int64)
@@ -283,6 +284,21 @@ def test_graph_without_nodes(tmp_path: Path) -> None:
     assert [f.shape for f in found[2:]] == [(0, 3), (4, 0)]
     found[1][:] = 0
     assert value.all(), "a result must not be the caller's input"
+
+
+def test_another_shape_of_a_constant(tmp_path: Path) -> None:
+    """Is an output, and what a node reads."""
+    graph = ir.Graph()
+    data = np.arange(12, dtype=np.float32) / 3
+    constant = graph.add_constant("constant", data)
+    dims = {"rank": 2, "dims": [3, 4]}
+    graph.outputs = [graph.add("reshape", [constant], dims, output=name) for name in "ab"]
+    fn = {"function": {"fn": UnaryFn.neg, "alpha": 0.0, "beta": 0.0}}
+    graph.outputs.append(graph.add("unary", ["a"], fn, output="c"))
+    (tmp_path / "m").write_bytes(pack.pack(graph))
+    found = edgert.load(tmp_path / "m").run({})
+    for name, sign in {"a": 1, "b": 1, "c": -1}.items():
+        np.testing.assert_array_equal(found[name], sign * data.reshape(3, 4))
 
 
 def test_scalars_and_other_dtypes(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ void Session::plan_memory(size_t memory_limit) {
 
   places_.assign(count, Place{Place::kArena, 0});
   for (uint32_t t = 0; t < count; ++t)
-    if (model.tensors[t].data != nullptr) places_[t] = Place{Place::kConstant, 0};
+    if (model.tensors[t].data != nullptr) places_[t] = Place{Place::kConstant, t};
   for (size_t i = 0; i < model.inputs.size(); ++i)
     places_[model.inputs[i]] = Place{Place::kInput, i};
   // An output's group is written straight into the caller's array, if no other output claimed it.
@@ -124,7 +124,7 @@ std::unique_ptr<Session::Workspace> Session::make_workspace() const {
   workspace->tensors.resize(model_->tensors.size());
   for (size_t t = 0; t < places_.size(); ++t) {
     if (places_[t].kind == Place::kConstant)
-      workspace->tensors[t] = const_cast<std::byte*>(model_->tensors[t].data);
+      workspace->tensors[t] = const_cast<std::byte*>(model_->tensors[places_[t].offset].data);
     else if (places_[t].kind == Place::kArena)
       workspace->tensors[t] = workspace->arena.data() + places_[t].offset;
   }

@@ -49,7 +49,7 @@ class Session {
   // Where a tensor's elements are.
   struct Place {
     enum { kConstant, kArena, kInput, kOutput } kind;
-    size_t offset;  // in the arena, or index of the input or output
+    size_t offset;  // in the arena, or index of the constant, the input or the output
   };
 
   void plan_memory(size_t memory_limit);
