@@ -41,4 +41,4 @@ def relu(source: str, target: str, name: str = "") -> onnx.NodeProto:
 
 def tensor(**fields: Any) -> TensorProto:
     """A TensorProto with exactly these fields."""
-    return TensorProto(name="w", **{"data_type": TensorProto.FLOAT, "dims": [3, 4], **fields})
+    return TensorProto(**{"name": "w", "data_type": TensorProto.FLOAT, "dims": [3, 4], **fields})

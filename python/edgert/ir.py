@@ -97,14 +97,18 @@ class Graph:
         self.nodes.append(node)
         return node.output
 
-    def rename(self, old: str, new: str, nodes: Iterable[Node]) -> None:
-        """Gives the output of a node another name; ``nodes`` are those that write and read it."""
-        value = self.values.pop(old)
-        value.name = new
-        self._declare(value)
-        for node in nodes:
-            node.inputs = [new if name == old else name for name in node.inputs]
-            node.output = new if node.output == old else node.output
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Gives every value the name that ``names`` has for it; no two may be the same."""
+        if len({*names.values()}) != len(self.values):
+            raise EdgertError("two values would have one name")
+        for value in self.values.values():
+            value.name = names[value.name]
+        self.values = {value.name: value for value in self.values.values()}
+        for node in self.nodes:
+            node.inputs = [names[name] if name else "" for name in node.inputs]
+            node.output = names[node.output]
+        self.inputs = [names[name] for name in self.inputs]
+        self.outputs = [names[name] for name in self.outputs]
 
     def producers(self) -> dict[str, Node]:
         """The node that writes each value which a node writes."""
@@ -138,9 +142,9 @@ class Graph:
 
     def _declare(self, value: Value) -> None:
         if value.name in self.values:
-            raise FormatError(f"value '{value.name}' is defined twice", "DUPLICATE")
+            raise FormatError(f"value {value.name!r} is defined twice", "DUPLICATE")
         if len(value.shape) > MAX_RANK:
-            raise FormatError(f"value '{value.name}' has rank {len(value.shape)}", "RANK")
+            raise FormatError(f"value {value.name!r} has rank {len(value.shape)}", "RANK")
         self.values[value.name] = value
 
 
@@ -198,7 +202,7 @@ def _ask_runtime(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...], L
     types = [_type(graph.values[name]) if name else None for name in node.inputs]
     schema = OPS[node.op]
     if not schema.min_inputs <= len(types) <= schema.max_inputs:
-        raise FormatError(f"{node.op} '{node.name}' has {len(types)} inputs", "ARITY")
+        raise FormatError(f"{node.op} {node.name!r} has {len(types)} inputs", "ARITY")
     record = encode_attrs(node.op, node.attrs)
     dtype, shape, layout = _core.infer(node.name, schema.id, types, record)
     return np.dtype(DType(dtype).name), tuple(shape), Layout(layout)
@@ -210,13 +214,13 @@ def verify(graph: Graph) -> None:
     for node in graph.nodes:
         missing = [name for name in node.inputs if name and name not in known]
         if missing:
-            raise FormatError(f"{node.op} '{node.name}' reads {missing} too early", "ORDER")
+            raise FormatError(f"{node.op} {node.name!r} reads {missing} too early", "ORDER")
         if node.output in known:
-            raise FormatError(f"'{node.output}' is written twice", "WRITER")
+            raise FormatError(f"{node.output!r} is written twice", "WRITER")
         value = graph.values[node.output]
         found = infer(graph, node)
         if found != (value.dtype, value.shape):
-            raise EdgertError(f"{node.op} '{node.name}': declared {value}, inferred {found}")
+            raise EdgertError(f"{node.op} {node.name!r}: declared {value}, inferred {found}")
         known.add(node.output)
     missing = [name for name in graph.outputs if name not in known]
     if missing:
@@ -227,4 +231,4 @@ def _type(value: Value) -> tuple[int, tuple[int, ...]]:
     try:
         return int(DType[value.dtype.name]), value.shape
     except KeyError:
-        raise FormatError(f"'{value.name}' has dtype {value.dtype}", "DTYPE") from None
+        raise FormatError(f"{value.name!r} has dtype {value.dtype}", "DTYPE") from None

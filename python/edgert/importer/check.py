@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 from onnx import defs
 
 from edgert.errors import FormatError, LimitError, UnsupportedError
+from edgert.importer.dynamic import DOMAIN
+from edgert.importer.order import in_order
+from edgert.importer.protos import (
+    Body,
+    FunctionKey,
+    all_nodes,
+    called_key,
+    describe,
+    domain_of,
+    function_key,
+    opset_versions,
+    subgraphs,
+)
+from edgert.importer.text import printable, quoted
+from edgert.schema import MAX_NAME_BYTES
 
 MAX_DEPTH = 32  # subgraphs in subgraphs
 MAX_NODES = 1 << 17  # with functions expanded
-MAX_NAME_BYTES = 1024
 
 
 def check_model(model: onnx.ModelProto) -> None:
-    """Checks versions, names, order and each node against ONNX's own definition of it.
+    """Checks versions, names, that nodes can be sorted, and each against ONNX's definition of it.
 
     Raises FormatError (rules DUPLICATE, ORDER, NAME, CHECK), LimitError (DEPTH, OPS) or
     UnsupportedError (OPSET, IR).
@@ -31,28 +45,41 @@ def check_model(model: onnx.ModelProto) -> None:
     _check_opsets(model.opset_import, "the model")
     _check_depth(model.graph.node)
     _check_graph(model.graph, set())
+    for name in (value.name for value in (*model.graph.input, *model.graph.output)):
+        _check_interface_name(name)
     for function in model.functions:
-        _check_opsets(function.opset_import, f"function {function.name!r}")
+        what = f"function {quoted(function.name)}"
+        _check_text(function.name, function.domain, function.overload)
+        _check_domain(domain_of(function), what)
+        _check_opsets(function.opset_import, what)
         _check_depth(function.node)
-        _check_scope(function.node, set(function.input), f"function {function.name!r}")
+        _check_unique(function.input, f"inputs of {what}")
+        _check_scope(function.node, set(function.input), what)
     _check_calls(model)
     try:
         onnx.checker.check_model(_without_weights(model))
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
-        raise FormatError(f"the onnx checker: {error}", "CHECK") from error
+        raise FormatError(f"the onnx checker: {printable(error)}", "CHECK") from error
 
 
-def opset_versions(opsets: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """{domain: version}; the default domain is ""."""
-    return {"" if o.domain == "ai.onnx" else o.domain: o.version for o in opsets}
+def _check_domain(domain: str, what: str) -> None:
+    if domain == DOMAIN:
+        raise UnsupportedError(f"{what} uses the domain {DOMAIN!r}, which is edgert's own", "OPSET")
 
 
 def _check_opsets(opsets: Iterable[onnx.OperatorSetIdProto], what: str) -> None:
     _check_text(*(opset.domain for opset in opsets))
     versions = opset_versions(opsets)
     latest = defs.onnx_opset_version()
-    if len(versions) != len(list(opsets)):
-        raise UnsupportedError(f"{what} imports an operator set twice: {list(opsets)}", "OPSET")
+    for opset in opsets:
+        domain, version = domain_of(opset), opset.version
+        _check_domain(domain, what)
+        if version != versions[domain]:
+            raise UnsupportedError(
+                f"{what} imports the operator set {quoted(domain or 'ai.onnx')} in the versions "
+                f"{version} and {versions[domain]}, expected one",
+                "OPSET",
+            )
     if any(version < 1 for version in versions.values()):
         raise UnsupportedError(f"{what} imports operator sets {versions}", "OPSET")
     if versions.get("", 1) > latest:
@@ -65,23 +92,6 @@ def _check_opsets(opsets: Iterable[onnx.OperatorSetIdProto], what: str) -> None:
         raise UnsupportedError(f"{what} states no operator set", "OPSET")
 
 
-def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[onnx.NodeProto, int]]:
-    """The nodes and those of their subgraphs, each with its depth, without recursion."""
-    stack = [(iter(nodes), 1)]
-    while stack:
-        level, depth = stack.pop()
-        for node in level:
-            yield node, depth
-            stack.extend((iter(graph.node), depth + 1) for graph in _subgraphs(node))
-
-
 def _check_depth(nodes: Iterable[onnx.NodeProto]) -> None:
     if any(depth > MAX_DEPTH for _, depth in all_nodes(nodes)):
         raise LimitError(f"subgraphs are nested more than {MAX_DEPTH} deep", "DEPTH")
@@ -89,24 +99,26 @@ def _check_depth(nodes: Iterable[onnx.NodeProto]) -> None:
 
 def _check_calls(model: onnx.ModelProto) -> None:
     """No function calls itself, and expanding all calls gives at most MAX_NODES nodes."""
-    functions = {(f.domain, f.name): f for f in model.functions}
-    if len(functions) != len(model.functions):
-        raise FormatError("two functions have the same name", "DUPLICATE")
-    bodies = {key: [n for n, _ in all_nodes(f.node)] for key, f in functions.items()}
-    counts: dict[tuple[str, str], int] = {}
+    bodies: dict[FunctionKey, list[onnx.NodeProto]] = {}
+    for function in model.functions:
+        key = function_key(function)
+        if key in bodies:
+            raise FormatError(f"two functions have the name {quoted(function.name)}", "DUPLICATE")
+        bodies[key] = [node for node, _ in all_nodes(function.node)]
+    counts: dict[FunctionKey, int] = {}
     while len(counts) < len(bodies):
         ready = {
-            key: sum(1 + counts.get((n.domain, n.op_type), 0) for n in nodes)
+            key: sum(1 + counts.get(called_key(n), 0) for n in nodes)
             for key, nodes in bodies.items()
             if key not in counts
-            and all(c in counts for n in nodes if (c := (n.domain, n.op_type)) in bodies)
+            and all(c in counts for n in nodes if (c := called_key(n)) in bodies)
         }
         if not ready:
-            names = sorted(name for _, name in bodies.keys() - counts.keys())
+            names = sorted(name for _, name, _ in bodies.keys() - counts.keys())
             raise LimitError(f"functions call themselves, among {names}", "DEPTH")
         counts.update(ready)
     nodes = (node for node, _ in all_nodes(model.graph.node))
-    if sum(1 + counts.get((n.domain, n.op_type), 0) for n in nodes) > MAX_NODES:
+    if sum(1 + counts.get(called_key(n), 0) for n in nodes) > MAX_NODES:
         raise LimitError(f"the model has more than {MAX_NODES} nodes", "OPS")
 
 
@@ -120,51 +132,62 @@ def _check_graph(graph: onnx.GraphProto, outer: set[str]) -> None:
         ("inputs", inputs),
         ("outputs", [o.name for o in graph.output]),
     ):
-        _check_unique(names, f"{kind} of graph {graph.name!r}")
+        _check_unique(names, f"{kind} of graph {quoted(graph.name)}")
     known = outer | set(weights) | set(inputs)
-    _check_scope(graph.node, known, f"graph {graph.name!r}")
+    _check_scope(graph.node, known, f"graph {quoted(graph.name)}")
     for output in graph.output:
         if output.name not in known:
-            raise FormatError(f"output {output.name!r} is never written", "IO")
+            raise FormatError(f"output {quoted(output.name)} is never written", "IO")
 
 
-def _check_scope(nodes: Iterable[onnx.NodeProto], known: set[str], what: str) -> None:
-    """Single assignment and topological order of ``nodes``; adds their outputs to ``known``."""
-    _check_unique([node.name for node in nodes if node.name], f"nodes of {what}")
-    written = {name for node in nodes for name in node.output}
+def _check_scope(nodes: Sequence[onnx.NodeProto], known: set[str], what: str) -> None:
+    """Nodes can be sorted and write each name once; adds what they write to ``known``."""
+    written: set[str] = set()
     for node in nodes:
-        _check_text(node.op_type, node.domain, *(a.name for a in node.attribute))
+        _check_text(node.name, node.op_type, node.domain, node.overload)
+        _check_text(*node.input, *node.output)
+        _check_attributes(node)
+        for name in filter(None, node.output):
+            if name in known or name in written:
+                raise FormatError(f"{quoted(name)} in {what} is written twice", "DUPLICATE")
+            written.add(name)
+    for node in in_order(nodes, what):
         for name in node.input:
             if name and name not in known:
-                hint = "before it is written; is there a cycle?" if name in written else ""
                 raise FormatError(
-                    f"{node.op_type} {node.name!r} in {what} reads {name!r} "
-                    + (hint or "which nothing writes"),
+                    f"{describe(node)} in {what} reads {quoted(name)}, which nothing writes",
                     "ORDER",
                 )
-        for graph in _subgraphs(node):
+        for graph in subgraphs(node):
             _check_graph(graph, known)
-        for name in filter(None, node.output):
-            _check_name(name)
-            if name in known:
-                raise FormatError(f"{name!r} in {what} is written twice", "DUPLICATE")
-            known.add(name)
+        known.update(filter(None, node.output))
 
 
-def _check_unique(names: list[str], what: str) -> None:
+def _check_attributes(node: onnx.NodeProto) -> None:
+    names = [attribute.name for attribute in node.attribute]
+    _check_text(*names, *(attribute.ref_attr_name for attribute in node.attribute))
+    if len(names) != len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FormatError(f"{describe(node)} has the attribute {quoted(twice)} twice", "DUPLICATE")
+
+
+def _check_unique(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
-        _check_name(name)
+        _check_text(name)
+        if not name:
+            raise FormatError(f"one of the {what} has no name", "NAME")
         if name in seen:
-            raise FormatError(f"two {what} have the name {name!r}", "DUPLICATE")
+            raise FormatError(f"two {what} have the name {quoted(name)}", "DUPLICATE")
         seen.add(name)
 
 
-def _check_name(name: str) -> None:
-    _check_text(name)
-    if not name or len(name.encode()) > MAX_NAME_BYTES or "\0" in name:
+def _check_interface_name(name: str) -> None:
+    """Inputs and outputs are called in the file what they are called in the model."""
+    if len(name.encode()) > MAX_NAME_BYTES or "\0" in name:
         raise FormatError(
-            f"the name {name[:60]!r} is empty, longer than {MAX_NAME_BYTES} bytes or has a NUL",
+            f"the name {quoted(name)} of an input or output is longer than {MAX_NAME_BYTES} bytes "
+            "or has a NUL",
             "NAME",
         )
 
@@ -177,14 +200,14 @@ def _check_text(*texts: str | bytes) -> None:
         except UnicodeEncodeError:
             valid = False
         if not valid:
-            raise FormatError(f"the text {text[:60]!r} is not UTF-8", "NAME")
+            raise FormatError(f"the text {quoted(text)} is not UTF-8", "NAME")
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its initializers turned into inputs: small, and free of external data."""
-    copy = onnx.ModelProto(
-        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
-    )
+    """The model for the onnx checker: sorted, and with its initializers turned into inputs, which
+    makes it small and free of external data.
+    """
+    copy = onnx.ModelProto(ir_version=model.ir_version, functions=model.functions)
     graph = copy.graph
     graph.name = model.graph.name or "graph"
     graph.node.extend(model.graph.node)
@@ -200,16 +223,39 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     for info in (*graph.input, *graph.output):
         if info.type.HasField("tensor_type"):
             info.type.tensor_type.shape.SetInParent()  # the checker wants one, edgert does not
-    for body in (copy, *copy.functions):
-        for opset in body.opset_import:
-            opset.domain = "" if opset.domain == "ai.onnx" else opset.domain
-    for nodes in (graph.node, *(f.node for f in copy.functions)):
-        for node, _ in all_nodes(nodes):
-            node.domain = "" if node.domain == "ai.onnx" else node.domain
+    for body, versions in zip((copy, *copy.functions), map(_versions, (model, *model.functions))):
+        del body.opset_import[:]
+        body.opset_import.extend(versions)
+    for function in copy.functions:
+        function.domain = domain_of(function)
+    for body in (graph, *copy.functions):
+        _sort(body)
+        for node, _ in all_nodes(body.node):
+            node.domain = domain_of(node)
             for tensor in _own_tensors(node):
                 if tensor.data_location == onnx.TensorProto.EXTERNAL:
                     tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=1, dims=[0]))
     return copy
+
+
+def _versions(
+    body: onnx.ModelProto | onnx.FunctionProto,
+) -> list[onnx.OperatorSetIdProto]:
+    """The operator sets that a model or function imports, each once."""
+    versions = opset_versions(body.opset_import)
+    return [onnx.helper.make_opsetid(*item) for item in versions.items()]
+
+
+def _sort(body: Body) -> None:
+    """Sorts the nodes, in subgraphs too."""
+    nodes = list(body.node)
+    ordered = in_order(nodes, quoted(body.name))
+    if any(a is not b for a, b in zip(nodes, ordered)):
+        del body.node[:]
+        body.node.extend(ordered)
+    for node in body.node:
+        for graph in subgraphs(node):
+            _sort(graph)
 
 
 def _own_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
@@ -218,5 +264,5 @@ def _own_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
         if attribute.HasField("t"):
             yield attribute.t
         yield from attribute.tensors
-    for graph in _subgraphs(node):
+    for graph in subgraphs(node):
         yield from graph.initializer

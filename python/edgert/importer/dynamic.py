@@ -11,27 +11,39 @@ w_zero, bias). Here they become DynamicProduct(x, w, w_scale, w_zero, bias) in a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from onnx import NodeProto, TensorProto, helper
 
-DOMAIN = "edgert"
+from edgert.importer.protos import FunctionKey, called_key, domain_of
+from edgert.importer.registry import MICROSOFT
+
+DOMAIN = "edgert"  # no model may use it
 _INTEGER = {"ConvInteger": "DynamicConv", "MatMulInteger": "DynamicMatMul"}
-_ONNX_DOMAINS = "", "ai.onnx"
 
 
-def join_dynamic_products(nodes: Sequence[NodeProto]) -> list[NodeProto]:
-    """The nodes of a graph, with those products in place of the nodes that end them."""
-    writers = {name: node for node in nodes for name in node.output}
-    return [_joined(node, writers) or node for node in nodes]
+def join_dynamic_products(
+    nodes: Sequence[NodeProto], functions: Container[FunctionKey]
+) -> list[NodeProto]:
+    """The nodes of a graph, with those products in place of the nodes that end them.
+
+    ``functions`` are those of the model: nodes that call one are no operators of these names.
+    """
+
+    def is_known(node: NodeProto) -> bool:
+        return called_key(node) not in functions
+
+    known = [node for node in nodes if is_known(node) and not domain_of(node)]
+    writers = {name: node for node in known for name in node.output if name}
+    return [(is_known(node) and _joined(node, writers)) or node for node in nodes]
 
 
 def _joined(node: NodeProto, writers: dict[str, NodeProto]) -> NodeProto | None:
-    if node.op_type == "MatMulIntegerToFloat" and node.domain == "com.microsoft":
+    if (domain_of(node), node.op_type) == (MICROSOFT, "MatMulIntegerToFloat"):
         q, w, x_scale, w_scale, x_zero, w_zero, bias = (*node.input, *[""] * 7)[:7]
         source = _quantizer(writers, q, x_scale, x_zero)
         return source and _product(node, "DynamicMatMul", source, [w, w_scale, w_zero, bias])
-    if node.op_type != "Mul" or node.domain not in _ONNX_DOMAINS or len(node.input) != 2:
+    if (domain_of(node), node.op_type) != ("", "Mul") or len(node.input) != 2:
         return None
     for product, scales in (node.input, reversed(node.input)):
         cast = writers.get(product)
@@ -58,7 +70,7 @@ def _quantizer(writers: dict[str, NodeProto], *outputs: str) -> NodeProto | None
     node = writers.get(outputs[0])
     if node is None or node.op_type != "DynamicQuantizeLinear":
         return None
-    return node if tuple(node.output) == outputs else None
+    return node if all(outputs) and tuple(node.output) == outputs else None
 
 
 def _is_float_cast(node: NodeProto | None) -> bool:

@@ -11,6 +11,7 @@ import onnx
 
 from edgert.errors import FormatError, InputError, LimitError, UnsupportedError
 from edgert.importer.tensors import MAX_TENSOR_BYTES, element_type
+from edgert.importer.text import printable
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,9 @@ def _check_pinned(
         elif isinstance(dim, int):
             fits &= dim == size
     if not fits:
-        text = ", ".join(map(str, declared))
         known = {dim: symbols[dim] for dim in declared if dim in symbols}
         raise InputError(
-            f"input {name!r}: the shape {shape} does not fit the model's [{text}]"
+            f"input {name!r}: the shape {shape} does not fit the model's {_text(declared)}"
             + (f" with {known}" if known else ""),
             "INPUT",
         )
@@ -105,13 +105,15 @@ def _check_pinned(
 def _open_dims_message(still_open: list[tuple[str, tuple[int | str, ...] | None]]) -> str:
     lines = ["the model leaves dimensions open; edgert needs static shapes:"]
     for name, dims in still_open:
-        text = "any shape" if dims is None else f"[{', '.join(map(str, dims))}]"
+        text = "any shape" if dims is None else _text(dims)
         example = (1, 3, 224, 224) if dims is None else tuple(_example(dims))
-        lines.append(
-            f"  input {name!r}: {text}; for example --input-shape "
-            f"'{name}={','.join(map(str, example))}'"
-        )
+        argument = f"{name}={','.join(map(str, example))}"
+        lines.append(f"  input {name!r}: {text}; for example --input-shape {argument!r}")
     return "\n".join(lines)
+
+
+def _text(dims: Sequence[int | str]) -> str:
+    return f"[{', '.join(map(printable, dims))}]"
 
 
 def _example(dims: tuple[int | str, ...]) -> list[int]:

@@ -2,14 +2,15 @@
 
 Names are looked up in a Scope, which holds a Constant or a graph value for each. A node with known
 inputs is computed; an operator of the registry is handed to its function; a function, be it the
-model's own or the definition that ONNX gives of an operator, is entered like a subgraph.
+model's own or the definition that ONNX gives of an operator, is entered like a subgraph. What the
+model calls a tensor is a key of its scope and nothing else: see :mod:`edgert.importer.names`.
 """
 
 from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,28 @@ from onnx import AttributeProto, defs, helper
 from edgert import ir
 from edgert._core import __version__
 from edgert.errors import FormatError, LimitError, UnsupportedError
-from edgert.importer.check import MAX_DEPTH, MAX_NODES, opset_versions
+from edgert.importer.call import Call
+from edgert.importer.check import MAX_DEPTH, MAX_NODES
 from edgert.importer.dynamic import join_dynamic_products
 from edgert.importer.fold import Folder
 from edgert.importer.inputs import Input
-from edgert.importer.registry import HANDLERS
+from edgert.importer.names import Labels, UniqueNames
+from edgert.importer.order import live_nodes, reads
+from edgert.importer.protos import (
+    Body,
+    FunctionKey,
+    called_key,
+    describe,
+    domain_of,
+    function_key,
+    name_of,
+    opset_versions,
+)
+from edgert.importer.registry import OPERATORS, Operator
 from edgert.importer.tensors import TensorReader
+from edgert.importer.text import printable, quoted
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
-from edgert.schema import DType
-
-# The operator set in which handlers express themselves by other ONNX operators.
-MODERN_OPSET = 18
+from edgert.schema import MAX_RANK, DType
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 _RANDOM |= {"Bernoulli", "Multinomial"}
@@ -37,7 +49,7 @@ _RANDOM |= {"Bernoulli", "Multinomial"}
 
 def lower_model(model: onnx.ModelProto, inputs: Sequence[Input], tensors: TensorReader) -> ir.Graph:
     """The graph of a checked model with the given inputs."""
-    return _Lowering(model, tensors).run(inputs)
+    return Lowering(model, tensors).run(inputs)
 
 
 @dataclass(frozen=True)
@@ -51,124 +63,58 @@ class UnsupportedNode:
     why: str
 
 
-class Call:
-    """One ONNX node under import: what it states, and the means to say it in edgert's operators."""
-
-    def __init__(
-        self,
-        lowering: _Lowering,
-        op: str,
-        opset: int,
-        name: str,
-        inputs: Sequence[Tensor | None],
-        attrs: Mapping[str, Any],
-        outputs: int = 1,
-    ) -> None:
-        self._lowering = lowering
-        self.op = op
-        self.opset = opset
-        self.name = name
-        self.inputs = list(inputs)
-        self.attrs = attrs
-        self.outputs = outputs  # how many are asked for, up to the last one
-
-    def input(self, i: int) -> Tensor | None:
-        """Input ``i``, or None if it is left out."""
-        return self.inputs[i] if i < len(self.inputs) else None
-
-    def constant(self, i: int, what: str) -> np.ndarray | None:
-        """The data of input ``i``, which must be known now; None if it is left out."""
-        tensor = self.input(i)
-        if isinstance(tensor, ir.Value):
-            raise UnsupportedNodeError(f"its input '{what}' is computed while the model runs")
-        return tensor.data if tensor is not None else None
-
-    def ints(self, i: int, name: str) -> list[int] | None:
-        """A list of integers that is an attribute in old operator sets and input ``i`` in new."""
-        if name in self.attrs:
-            return list(self.attrs[name])
-        data = self.constant(i, name)
-        return [int(v) for v in data.reshape(-1)] if data is not None else None
-
-    def attr(self, name: str, default: Any) -> Any:
-        """An attribute, or its default."""
-        return self.attrs.get(name, default)
-
-    def emit(
-        self, op: str, inputs: Iterable[Tensor | None], attrs: Mapping[str, Any] | None = None
-    ) -> ir.Value:
-        """Adds a node to the graph and returns its output."""
-        return self._lowering.emit(op, inputs, attrs, self.name)
-
-    def call(self, op: str, inputs: Iterable[Tensor | None], **attrs: Any) -> Tensor:
-        """What another ONNX operator, of MODERN_OPSET, makes of ``inputs``."""
-        call = Call(self._lowering, op, MODERN_OPSET, self.name, list(inputs), attrs)
-        return self._lowering.apply(call, "")[0]
-
-    def const(self, data: Any, dtype: Any = None) -> Constant:
-        """A new constant."""
-        return Constant(f"{self.name}/constant", np.asarray(data, dtype))
-
-    def note_dynamic(self) -> None:
-        """The products of this node shall have their inputs quantised at run time."""
-        self._lowering.note_dynamic(self.name)
-
-    def read(self, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> np.ndarray:
-        """The elements of an attribute of this node."""
-        return self._lowering.read(tensor)
-
-    def branch(self, graph: onnx.GraphProto) -> list[Tensor]:
-        """The outputs of a subgraph of this node, which has no inputs."""
-        return self._lowering.enter_subgraph(graph)
-
-
+@dataclass(frozen=True)
 class _Scope:
-    """Names visible to a list of nodes, and the attributes of the function they stand in."""
+    """What a list of nodes sees: names, operator sets, functions of the model, and the attributes
+    of the function that they stand in. ``prefix`` goes before the names of what they make.
+    """
 
-    def __init__(
-        self,
-        values: ChainMap[str, Tensor | None],
-        opsets: Mapping[str, int],
-        attrs: Mapping[str, Any],
-    ) -> None:
-        self.values = values
-        self.opsets = opsets
-        self.attrs = attrs
+    values: ChainMap[str, Tensor | None]
+    opsets: Mapping[str, int]
+    functions: Mapping[FunctionKey, onnx.FunctionProto]
+    attrs: Mapping[str, Any]
+    prefix: str
 
 
-class _Lowering:
+class Lowering:
+    """A model under import; ``run`` gives its graph, once."""
+
     def __init__(self, model: onnx.ModelProto, tensors: TensorReader) -> None:
         self._model = model
         self._tensors = tensors
         self._folder = Folder()
         self._graph = ir.Graph()
-        self._functions = {(f.domain, f.name): f for f in model.functions}
         self._unsupported: list[UnsupportedNode] = []
         self._scopes: list[_Scope] = []
-        self._constants: dict[int, tuple[Constant, str]] = {}  # id -> constant, its value's name
+        self._constants: dict[int, tuple[Constant, str]] = {}  # id -> constant, its value
         self._nodes = 0
-        proto = model.graph
-        self._reserved = {name for node in proto.node for name in node.output}
-        self._reserved.update(t.name for t in proto.initializer)
-        self._reserved.update(i.name for i in (*proto.input, *proto.output))
+        self._node_names, self._value_names, self._labels = UniqueNames(), UniqueNames(), Labels()
+        self._wrapped: Exception | None = None  # the last error that got the name of a node
 
     def run(self, inputs: Sequence[Input]) -> ir.Graph:
         proto, graph = self._model.graph, self._graph
         values: ChainMap[str, Tensor | None] = ChainMap()
+        interface: dict[str, str] = {}  # name by value
         for item in inputs:
-            name = graph.add_input(item.name, _run_dtype(item.dtype, item.name), item.shape)
-            values[name] = graph.values[name]
-        self._scopes.append(_Scope(values, opset_versions(self._model.opset_import), {}))
+            _check_rank(item.shape, f"input {quoted(item.name)}")
+            name = self._value_names.new(item.name)
+            graph.add_input(name, _run_dtype(item.dtype, item.name), item.shape)
+            values[item.name] = graph.values[name]
+            interface[name] = item.name
+        functions = {function_key(f): f for f in self._model.functions}
+        opsets = opset_versions(self._model.opset_import)
+        self._scopes.append(_Scope(values, opsets, functions, {}, ""))
         outputs = [output.name for output in proto.output]
-        live = _live_nodes(join_dynamic_products(proto.node), outputs)
-        self._read_initializers(proto, {n for node in live for n in _reads(node)} | set(outputs))
-        self._run_nodes(live)
+        self._run_body(proto, outputs)
         if self._unsupported:
             raise _unsupported_error(self._unsupported)
         for name in outputs:
-            self._add_output(name, values[name])
+            value = self._output(name, values[name], interface)
+            interface[value] = name
+            graph.outputs.append(value)
         graph.metadata = self._metadata(inputs)
         graph.prune()
+        self._labels.name_values(graph, interface)
         return graph
 
     def emit(
@@ -177,36 +123,57 @@ class _Lowering:
         inputs: Iterable[Tensor | None],
         attrs: Mapping[str, Any] | None,
         name: str,
-        output: str = "",
     ) -> ir.Value:
-        names = ["" if tensor is None else self._value_name(tensor) for tensor in inputs]
-        output = output or self._fresh(f"{name}/{op}")
+        """Adds a node called ``name`` to the graph and returns its output."""
+        operands = ["" if tensor is None else self._value(tensor) for tensor in inputs]
+        label = f"{name}/{op}"
         try:
-            output = self._graph.add(op, names, attrs, name=name, output=output)
+            output = self._graph.add(
+                op, operands, attrs, name=name, output=self._value_names.new(label)
+            )
         except FormatError as error:
             if error.rule == "DTYPE":  # well-formed, but no kernel computes in this type
                 raise UnsupportedNodeError(str(error)) from error
             raise
+        self._labels.suggest(output, label)
         return self._graph.values[output]
 
     def apply(self, call: Call, domain: str) -> list[Tensor]:
-        """The outputs of one node."""
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise LimitError(f"the model grows to more than {MAX_NODES} nodes", "OPS")
-        function = self._functions.get((domain, call.op))
-        if function is not None:
-            return self._enter_function(function, call)
-        if domain and (domain, call.op) not in HANDLERS:
+        """The outputs of one node of an operator that is not a function of the model."""
+        self._count_node()
+        operator = OPERATORS.get((domain, call.op))
+        if domain and operator is None:
             raise UnsupportedNodeError("edgert has no such operator")
         known = all(t is None or isinstance(t, Constant) for t in call.inputs)
         if known and not domain and self._folder.folds(call.op, call.opset):
             return self._fold(call)
-        handler = HANDLERS.get((domain, call.op))
-        if handler is None:
-            return self._enter_function(self._definition(call), call)
-        result = handler(call)
+        if operator is None:
+            return self._enter_definition(call)
+        self._check_attributes(operator, call, domain)
+        result = operator.run(call)
         return [result] if isinstance(result, (Constant, ir.Value)) else list(result)
+
+    def _count_node(self) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise LimitError(f"the model grows to more than {MAX_NODES} nodes", "OPS")
+
+    def _check_attributes(self, operator: Operator, call: Call, domain: str) -> None:
+        """What the operator's function does not know may only have the value that ONNX assumes."""
+        for name, value in call.attrs.items():
+            if not operator.knows(name) and not (
+                domain == "" and value == self._default(call, name)
+            ):
+                raise UnsupportedNodeError(
+                    f"its attribute {quoted(name)}, which edgert does not know, is "
+                    + printable(repr(value))
+                )
+
+    def _default(self, call: Call, name: str) -> Any:
+        """What ONNX assumes where a node lacks an attribute; None if it assumes nothing."""
+        attribute = self._schema(call.op, call.opset).attributes.get(name)
+        stated = attribute is not None and attribute.default_value.name
+        return self._attribute(attribute.default_value) if stated else None
 
     def note_dynamic(self, name: str) -> None:
         self._graph.dynamic.add(name)
@@ -214,41 +181,62 @@ class _Lowering:
     def enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
         if graph.input:
             raise UnsupportedNodeError("its subgraph has inputs")
-        outer = self._scopes[-1]
-        scope = _Scope(outer.values.new_child(), outer.opsets, outer.attrs)
-        names = [output.name for output in graph.output]
-        return self._enter(scope, graph, names)
+        scope = replace(self._scopes[-1], values=self._scopes[-1].values.new_child())
+        return self._enter(scope, graph, [output.name for output in graph.output])
 
     def _enter_function(self, function: onnx.FunctionProto, call: Call) -> list[Tensor]:
+        """What a function of the model makes of the inputs."""
+        scope = self._scopes[-1]
+        opsets = opset_versions(function.opset_import)
+        return self._enter_body(function, call, opsets, scope.functions)
+
+    def _enter_definition(self, call: Call) -> list[Tensor]:
+        """What the operators make of the inputs by which ONNX defines an operator.
+
+        They are ONNX's own, even if the model has functions of these names.
+        """
+        function = self._definition(call)
+        opsets = {"": call.opset, **opset_versions(function.opset_import)}
+        return self._enter_body(function, call, opsets, {})
+
+    def _enter_body(
+        self,
+        function: onnx.FunctionProto,
+        call: Call,
+        opsets: Mapping[str, int],
+        functions: Mapping[FunctionKey, onnx.FunctionProto],
+    ) -> list[Tensor]:
         if len(call.inputs) > len(function.input):
-            raise FormatError(f"{call.op} {call.name!r} has too many inputs", "ARITY")
+            raise FormatError(
+                f"it has {len(call.inputs)} inputs, the function {len(function.input)}", "ARITY"
+            )
         attrs = {a.name: self._attribute(a) for a in function.attribute_proto}
         attrs.update(call.attrs)
         inputs = call.inputs + [None] * (len(function.input) - len(call.inputs))
-        scope = _Scope(
-            ChainMap(dict(zip(function.input, inputs))),
-            {"": call.opset, **opset_versions(function.opset_import)},
-            attrs,
-        )
+        values = ChainMap(dict(zip(function.input, inputs)))
+        scope = _Scope(values, opsets, functions, attrs, f"{call.name}/")
         return self._enter(scope, function, list(function.output))
 
-    def _enter(
-        self, scope: _Scope, body: onnx.GraphProto | onnx.FunctionProto, outputs: list[str]
-    ) -> list[Tensor]:
+    def _enter(self, scope: _Scope, body: Body, outputs: list[str]) -> list[Tensor]:
         if len(self._scopes) > MAX_DEPTH:
             raise LimitError(f"functions and subgraphs are nested more than {MAX_DEPTH}", "DEPTH")
         self._scopes.append(scope)
         try:
-            live = _live_nodes(join_dynamic_products(body.node), outputs)
-            if isinstance(body, onnx.GraphProto):
-                self._read_initializers(body, {n for node in live for n in _reads(node)})
             failures = len(self._unsupported)
-            self._run_nodes(live)
+            self._run_body(body, outputs)
             if len(self._unsupported) > failures:
                 raise _Reported
             return [self._lookup(name) for name in outputs]
         finally:
             self._scopes.pop()
+
+    def _run_body(self, body: Body, outputs: list[str]) -> None:
+        """Runs the nodes that the outputs need."""
+        nodes = join_dynamic_products(body.node, self._scopes[-1].functions)
+        live = live_nodes(nodes, outputs, quoted(body.name))
+        if isinstance(body, onnx.GraphProto):
+            self._read_initializers(body, set(outputs).union(*map(reads, live)))
+        self._run_nodes(live)
 
     def _definition(self, call: Call) -> onnx.FunctionProto:
         """ONNX's own definition of an operator by other operators."""
@@ -292,7 +280,6 @@ class _Lowering:
             while outputs and not outputs[-1]:
                 outputs.pop()
             inputs = [self._lookup(name) if name else None for name in node.input]
-            first = len(self._graph.nodes)
             try:
                 if any(isinstance(tensor, _Unknown) for tensor in inputs):
                     results = [self._behind_unsupported(node, inputs)] * len(outputs)
@@ -308,32 +295,52 @@ class _Lowering:
                 results = [*results, *[_UNKNOWN] * (len(outputs) - len(results))]
             for name, tensor in zip(outputs, results):
                 if name:
-                    scope.values[name] = self._named(tensor, name, first)
+                    scope.values[name] = self._bound(tensor, f"{scope.prefix}{name}")
+
+    def _bound(self, tensor: Tensor | _Unknown, label: str) -> Tensor | _Unknown:
+        """What the current scope knows by a name, which becomes the label of it."""
+        if isinstance(tensor, Constant):
+            return Constant(label, tensor.data)
+        if isinstance(tensor, ir.Value):
+            self._labels.bind(tensor.name, len(self._scopes), label)
+        return tensor
 
     def _apply_node(
         self, node: onnx.NodeProto, inputs: list[Tensor | None], outputs: int
     ) -> list[Tensor]:
-        scope = self._scopes[-1]
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        name = node.name or next(filter(None, node.output), node.op_type)
+        scope, domain = self._scopes[-1], domain_of(node)
+        name = self._node_names.new(f"{scope.prefix}{name_of(node)}")
         try:
-            attrs = {}
-            for attribute in node.attribute:
-                if not attribute.ref_attr_name:
-                    attrs[attribute.name] = self._attribute(attribute)
-                elif attribute.ref_attr_name in scope.attrs:
-                    attrs[attribute.name] = scope.attrs[attribute.ref_attr_name]
-            opset = scope.opsets.get(domain, 0)
-            return self.apply(Call(self, node.op_type, opset, name, inputs, attrs, outputs), domain)
+            attrs = self._attributes(node, scope.attrs)
+            call = Call(
+                self, node.op_type, scope.opsets.get(domain, 0), name, inputs, attrs, outputs
+            )
+            function = scope.functions.get(called_key(node))
+            if function is None:
+                return self.apply(call, domain)
+            self._count_node()
+            return self._enter_function(function, call)
         except (FormatError, LimitError) as error:
-            if node.op_type in str(error) and name in str(error):
+            if error is self._wrapped:  # it names the node of the body that was entered
                 raise
-            raise type(error)(f"{node.op_type} {name!r}: {error}", error.rule) from error
+            self._wrapped = type(error)(f"{describe(node)}: {error}", error.rule)
+            raise self._wrapped from error
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Attributes and shapes that make no sense show in many ways.
-            raise FormatError(
-                f"{node.op_type} {name!r} is malformed: {type(error).__name__}: {error}", "NODE"
-            ) from error
+            self._wrapped = FormatError(
+                f"{describe(node)} is malformed: {type(error).__name__}: {printable(error)}", "NODE"
+            )
+            raise self._wrapped from error
+
+    def _attributes(self, node: onnx.NodeProto, outer: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes of a node; ``outer`` are those of the function that it stands in."""
+        attrs = {}
+        for attribute in node.attribute:
+            if not attribute.ref_attr_name:
+                attrs[attribute.name] = self._attribute(attribute)
+            elif attribute.ref_attr_name in outer:
+                attrs[attribute.name] = outer[attribute.ref_attr_name]
+        return attrs
 
     def _fold(self, call: Call) -> list[Tensor]:
         data = [None if t is None else t.data for t in call.inputs]
@@ -369,53 +376,36 @@ class _Lowering:
         try:
             return self._scopes[-1].values[name]
         except KeyError:
-            raise FormatError(f"nothing writes {name!r}", "ORDER") from None
+            raise FormatError(f"nothing writes {quoted(name)}", "ORDER") from None
 
-    def _named(self, tensor: Tensor, name: str, first_node: int) -> Tensor:
-        """Gives the value the model's name for it, if it was made by the node at hand."""
-        if isinstance(tensor, Constant):
-            return Constant(name, tensor.data) if tensor.data.size else tensor
-        if not isinstance(tensor, ir.Value) or name in self._graph.values:
-            return tensor
-        nodes = self._graph.nodes[first_node:]
-        if tensor.name in self._reserved or all(n.output != tensor.name for n in nodes):
-            return tensor
-        self._graph.rename(tensor.name, name, nodes)
-        return tensor
-
-    def _value_name(self, tensor: Tensor) -> str:
+    def _value(self, tensor: Tensor) -> str:
+        """The value of the graph that a tensor is; a constant becomes one when it is first used."""
         if isinstance(tensor, ir.Value):
             return tensor.name
         if id(tensor) not in self._constants:
+            _check_rank(tensor.shape, quoted(tensor.name))
             data = tensor.data.astype(_run_dtype(tensor.dtype, tensor.name), copy=False)
-            hint = tensor.name if tensor.name in self._reserved else self._fresh(tensor.name)
-            self._constants[id(tensor)] = (tensor, self._graph.add_constant(hint, data))
+            value = self._graph.add_constant(self._value_names.new(tensor.name), data)
+            self._labels.suggest(value, tensor.name)
+            self._constants[id(tensor)] = tensor, value
         return self._constants[id(tensor)][1]
 
-    def _fresh(self, hint: str) -> str:
-        """A name that no value has or will have."""
-        name, i = hint, 1
-        while name in self._graph.values or name in self._reserved:
-            name, i = f"{hint}_{i}", i + 1
-        return name
-
-    def _add_output(self, name: str, tensor: Tensor) -> None:
-        if not isinstance(tensor, ir.Value) or tensor.name != name:
-            # A constant, an input or a value that has another name: the output is a copy of it.
-            shape = {"rank": len(tensor.shape), "dims": tensor.shape}
-            self.emit("reshape", [tensor], shape, name, name)
-        elif name in self._graph.inputs:
-            raise UnsupportedError(f"{name!r} is an input and an output", "IO")
-        self._graph.outputs.append(name)
+    def _output(self, name: str, tensor: Tensor, interface: Mapping[str, str]) -> str:
+        """The value that becomes the output ``name``: a copy where another name is taken for it."""
+        value = self._value(tensor)
+        if interface.get(value, name) == name:
+            return value
+        shape = {"rank": len(tensor.shape), "dims": tensor.shape}
+        return self.emit("reshape", [tensor], shape, self._node_names.new(name)).name
 
     def _behind_unsupported(self, node: onnx.NodeProto, inputs: list[Tensor | None]) -> _Unknown:
         """Reports a node behind an unsupported one if its operator alone rules it out."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        op, opset = node.op_type, self._scopes[-1].opsets.get(domain, 0)
-        if (domain, op) in self._functions:
+        scope, domain, op = self._scopes[-1], domain_of(node), node.op_type
+        opset = scope.opsets.get(domain, 0)
+        if called_key(node) in scope.functions:
             return _UNKNOWN
         if domain:
-            if (domain, op) not in HANDLERS:
+            if (domain, op) not in OPERATORS:
                 raise UnsupportedNodeError("edgert has no such operator")
             return _UNKNOWN
         if op in ("Shape", "Size") or (
@@ -423,7 +413,7 @@ class _Lowering:
             and all(t is None or t is _UNKNOWN_CONSTANT or isinstance(t, Constant) for t in inputs)
         ):
             return _UNKNOWN_CONSTANT
-        if (domain, op) in HANDLERS:
+        if (domain, op) in OPERATORS:
             return _UNKNOWN
         schema = self._schema(op, opset)
         if not (schema.has_function or schema.has_context_dependent_function):
@@ -439,8 +429,8 @@ class _Lowering:
             raise UnsupportedNodeError("no such operator") from None
 
     def _report(self, node: onnx.NodeProto, why: str) -> None:
-        name = node.name or next(filter(None, node.output), "")
-        opset = self._scopes[-1].opsets.get(node.domain, 0)
+        scope = self._scopes[-1]
+        name, opset = f"{scope.prefix}{name_of(node)}", scope.opsets.get(domain_of(node), 0)
         self._unsupported.append(UnsupportedNode(name, node.op_type, node.domain, opset, why))
 
     def _metadata(self, inputs: Sequence[Input]) -> dict[str, str]:
@@ -469,6 +459,11 @@ _UNKNOWN = _Unknown()
 _UNKNOWN_CONSTANT = _Unknown()  # one that would be known at conversion, such as a shape
 
 
+def _check_rank(shape: Sequence[int], what: str) -> None:
+    if len(shape) > MAX_RANK:
+        raise FormatError(f"{what} has rank {len(shape)}; the largest is {MAX_RANK}", "RANK")
+
+
 def _run_dtype(dtype: np.dtype, name: str) -> np.dtype:
     """The type in which values of ``dtype`` are computed at run time."""
     if dtype.name in DType.__members__:
@@ -476,33 +471,10 @@ def _run_dtype(dtype: np.dtype, name: str) -> np.dtype:
     if dtype.kind == "f":
         return np.dtype(np.float32)
     raise UnsupportedError(
-        f"{name!r} has elements of type {dtype}; at run time there are "
+        f"{quoted(name)} has elements of type {dtype}; at run time there are "
         + ", ".join(DType.__members__),
         "DTYPE",
     )
-
-
-def _reads(node: onnx.NodeProto) -> set[str]:
-    """The names that a node reads, those of its subgraphs' nodes included."""
-    names, stack = set(), [node]
-    while stack:
-        current = stack.pop()
-        names.update(filter(None, current.input))
-        for attribute in current.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                stack.extend(graph.node)
-                names.update(output.name for output in graph.output)
-    return names
-
-
-def _live_nodes(nodes: Sequence[onnx.NodeProto], outputs: Iterable[str]) -> list[onnx.NodeProto]:
-    """The nodes that the outputs depend on, in order."""
-    needed, live = set(outputs), []
-    for node in reversed(nodes):
-        if needed.intersection(node.output):
-            needed.update(_reads(node))
-            live.append(node)
-    return live[::-1]
 
 
 def _unsupported_error(nodes: Sequence[UnsupportedNode]) -> UnsupportedError:
@@ -512,8 +484,8 @@ def _unsupported_error(nodes: Sequence[UnsupportedNode]) -> UnsupportedError:
         groups.setdefault(key, []).append(node.name)
     lines = [f"edgert cannot run {len(nodes)} node{'s' * (len(nodes) > 1)} of the model:"]
     for (domain, opset, op, why), names in sorted(groups.items()):
-        listed = ", ".join(repr(name) for name in names)
-        lines.append(f"  {op} ({domain} {opset}), {why}: {listed}")
+        listed = ", ".join(map(quoted, names))
+        lines.append(f"  {printable(op)} ({printable(domain)} {opset}), {why}: {listed}")
     error = UnsupportedError("\n".join(lines), "OP")
     error.nodes = list(nodes)
     return error

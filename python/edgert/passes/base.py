@@ -125,7 +125,7 @@ class Sweep:
         """Lets ``value`` take the place of the node's output; False if the node must stay."""
         old, new = self.graph.values[node.output], self.graph.values[value]
         if (old.dtype, old.shape) != (new.dtype, new.shape):
-            raise EdgertError(f"{self.report.name}: '{node.name}' {old.shape} became {new.shape}")
+            raise EdgertError(f"{self.report.name}: {node.name!r} {old.shape} became {new.shape}")
         recent = self.graph.nodes[first_new:]
         if any(added.output == value for added in recent):
             self._rename(value, node.output, recent)
@@ -144,11 +144,16 @@ class Sweep:
         return True
 
     def _rename(self, old: str, new: str, readers: Iterable[Node]) -> None:
-        """Lets the value ``old``, which at most ``readers`` read, take over the name ``new``."""
-        value = self.graph.values.pop(old)
-        value.name = new
-        self.graph.values[new] = value
-        self._readings[new] += self._readings.pop(old)
+        """Lets the value ``old``, which at most ``readers`` read, take over the name ``new``.
+
+        The names are exchanged: ``old`` stays taken, so that no value that is added later has the
+        name under which nodes further down still read this one.
+        """
+        values = self.graph.values
+        values[old], values[new] = values[new], values[old]
+        values[old].name, values[new].name = old, new
+        self._readings[new] += self._readings[old]
+        self._readings[old] = 0
         self._producers[new] = self._producers.pop(old)
         self._producers[new].output = new
         for node in readers:

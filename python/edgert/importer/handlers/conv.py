@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import from_image, to_image
 from edgert.importer.handlers.windows import (
+    WINDOW_ATTRS,
     auto_pad,
     flat,
     pads_2d,
     read_window,
     split_pads,
 )
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 
 
-@onnx_op("Conv")
+@onnx_op("Conv", attrs=f"{WINDOW_ATTRS} group kernel_shape")
 def conv(call: Call) -> Tensor:
     """W [O, I/groups, ...] becomes [O, kh, kw, I/groups]."""
     x, weight, groups = call.input(0), _weight(call), call.attr("group", 1)
@@ -39,7 +40,7 @@ def conv(call: Call) -> Tensor:
     return from_image(call, y, len(x.shape) - 2)
 
 
-@onnx_op("ConvTranspose")
+@onnx_op("ConvTranspose", attrs=f"{WINDOW_ATTRS} group kernel_shape output_padding output_shape")
 def conv_transpose(call: Call) -> Tensor:
     """W [I, O/groups, ...] becomes [groups * kh * kw * O/groups, I/groups]."""
     x, weight, groups = call.input(0), _weight(call), call.attr("group", 1)

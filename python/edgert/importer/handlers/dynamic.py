@@ -9,15 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from edgert.errors import FormatError
+from edgert.importer.call import Call
 from edgert.importer.dynamic import DOMAIN
-from edgert.importer.lower import Call
+from edgert.importer.handlers.windows import WINDOW_ATTRS
 from edgert.importer.registry import MICROSOFT, onnx_op
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 
 _NIBBLES = 4  # bits; two of them share a byte, the lower one first
 
 
-@onnx_op("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
+@onnx_op("DynamicQuantizeLinear", "MatMulInteger")
+@onnx_op("ConvInteger", unused=f"{WINDOW_ATTRS} group kernel_shape")
 @onnx_op("MatMulIntegerToFloat", domain=MICROSOFT)
 def part(call: Call) -> Tensor:
     """What :mod:`edgert.importer.dynamic` has not found to be a part of a dynamic product."""
@@ -27,7 +29,7 @@ def part(call: Call) -> Tensor:
     )
 
 
-@onnx_op("DynamicConv", domain=DOMAIN)
+@onnx_op("DynamicConv", domain=DOMAIN, attrs=f"{WINDOW_ATTRS} group kernel_shape")
 def dynamic_conv(call: Call) -> Tensor:
     """x, W, scale and zero point of W; the attributes are those of Conv."""
     w = _centred(call, 1, 3, axis=0)
@@ -45,7 +47,7 @@ def dynamic_matmul(call: Call) -> Tensor:
     return y if call.input(4) is None else call.call("Add", [y, call.input(4)])
 
 
-@onnx_op("MatMulNBits", domain=MICROSOFT)
+@onnx_op("MatMulNBits", domain=MICROSOFT, attrs="K N bits block_size", unused="accuracy_level")
 def matmul_n_bits(call: Call) -> Tensor:
     """B [N, blocks, bytes of a block], a scale and a zero point for each block along K."""
     k, n, block = (int(call.attrs[name]) for name in ("K", "N", "block_size"))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Constant, Tensor
 from edgert.schema import BinaryFn, UnaryFn
@@ -46,7 +46,6 @@ _BINARY = {
 }
 
 
-@onnx_op(*_UNARY)
 def unary(call: Call) -> Tensor:
     """The function of the table, with its parameters from the attributes."""
     fn, parameters = _UNARY[call.op]
@@ -54,14 +53,18 @@ def unary(call: Call) -> Tensor:
     return _unary(call, call.input(0), fn, *values)
 
 
-@onnx_op("Gelu")
+for _op, (_, _parameters) in _UNARY.items():
+    onnx_op(_op, attrs=" ".join(name for name, _ in _parameters))(unary)
+
+
+@onnx_op("Gelu", attrs="approximate")
 def gelu(call: Call) -> Tensor:
     """Exact, or with the approximation by tanh."""
-    tanh = call.attr("approximate", "none") == "tanh"
-    return _unary(call, call.input(0), UnaryFn.gelu_tanh if tanh else UnaryFn.gelu)
+    functions = {"none": UnaryFn.gelu, "tanh": UnaryFn.gelu_tanh}
+    return _unary(call, call.input(0), functions[call.choice("approximate", "none", functions)])
 
 
-@onnx_op("Swish")
+@onnx_op("Swish", attrs="alpha")
 def swish(call: Call) -> Tensor:
     """x * sigmoid(alpha * x)."""
     x, alpha = call.input(0), call.attr("alpha", 1.0)
@@ -71,7 +74,7 @@ def swish(call: Call) -> Tensor:
     return call.call("Mul", [x, call.call("Sigmoid", [scaled])])
 
 
-@onnx_op("Clip")
+@onnx_op("Clip", attrs="min max")
 def clip(call: Call) -> Tensor:
     """Bounds are attributes up to operator set 6, optional inputs from 11 on."""
     x = call.input(0)
@@ -93,7 +96,7 @@ def _clip_integers(call: Call, x: Tensor) -> Tensor:
     return x
 
 
-@onnx_op("Selu")
+@onnx_op("Selu", attrs="alpha gamma")
 def selu(call: Call) -> Tensor:
     """A scaled Elu; the specification's default factors got more digits in operator set 6."""
     alpha, gamma = (1.6732, 1.0507) if call.opset < 6 else (1.6732632, 1.050701)
@@ -101,7 +104,7 @@ def selu(call: Call) -> Tensor:
     return call.call("Mul", [y, call.const(call.attr("gamma", gamma), "float32")])
 
 
-@onnx_op("Celu")
+@onnx_op("Celu", attrs="alpha")
 def celu(call: Call) -> Tensor:
     """alpha * elu(x / alpha)."""
     alpha = call.const(call.attr("alpha", 1.0), "float32")
@@ -109,7 +112,7 @@ def celu(call: Call) -> Tensor:
     return call.call("Mul", [y, alpha])
 
 
-@onnx_op(*_BINARY)
+@onnx_op(*_BINARY, attrs="axis broadcast")
 def binary(call: Call) -> Tensor:
     """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
     a, b = call.input(0), call.input(1)

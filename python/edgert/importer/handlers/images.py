@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgert import ir
-from edgert.importer.lower import Call
+from edgert.importer.call import Call
 from edgert.importer.values import Tensor, UnsupportedNodeError
 
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import reshape, transpose
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 
@@ -34,7 +34,7 @@ def matmul(call: Call) -> Tensor:
     return reshape(call, y, dims)
 
 
-@onnx_op("Gemm")
+@onnx_op("Gemm", attrs="alpha beta transA transB broadcast")
 def gemm(call: Call) -> Tensor:
     """alpha * A' * B' + beta * C; factors of constants go into the constants."""
     a, b, c = call.input(0), call.input(1), call.input(2)
@@ -60,7 +60,7 @@ def gemm(call: Call) -> Tensor:
     return call.call("Add", [y, _scaled(call, c, beta)])
 
 
-@onnx_op("Einsum")
+@onnx_op("Einsum", attrs="equation")
 def einsum(call: Call) -> Tensor:
     """Sums of one operand, or products of two, without diagonals and ellipses."""
     equation = call.attrs["equation"].replace(" ", "")

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import channels_first, channels_last, reshape
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 
 
-@onnx_op("BatchNormalization")
+@onnx_op("BatchNormalization", attrs="epsilon spatial training_mode", unused="is_test momentum")
 def batch_normalization(call: Call) -> Tensor:
     """With the statistics of the training: one factor and one summand per channel.
 
@@ -39,14 +39,14 @@ def batch_normalization(call: Call) -> Tensor:
     return channels_first(call, call.emit("batch_norm", [channels_last(call, x), factor, summand]))
 
 
-@onnx_op("InstanceNormalization")
+@onnx_op("InstanceNormalization", attrs="epsilon")
 def instance_normalization(call: Call) -> Tensor:
     """Every channel of every image is normalised by itself, then scaled."""
     x = call.input(0)
     return _grouped_norm(call, x, x.shape[1])
 
 
-@onnx_op("GroupNormalization")
+@onnx_op("GroupNormalization", attrs="epsilon num_groups")
 def group_normalization(call: Call) -> Tensor:
     """Groups of channels are normalised, then every channel is scaled."""
     return _grouped_norm(call, call.input(0), call.attrs["num_groups"])
@@ -64,7 +64,7 @@ def _grouped_norm(call: Call, x: Tensor, groups: int) -> Tensor:
     return y
 
 
-@onnx_op("LayerNormalization")
+@onnx_op("LayerNormalization", attrs="axis epsilon")
 def layer_normalization(call: Call) -> Tensor:
     """Over the axes from the attribute axis on."""
     if call.outputs > 1:
@@ -93,7 +93,7 @@ def _layer_norm(
     return call.emit("layer_norm", inputs, {"epsilon": call.attr("epsilon", 1e-5)})
 
 
-@onnx_op("LRN")
+@onnx_op("LRN", attrs="alpha beta bias size")
 def lrn(call: Call) -> Tensor:
     """Over channels."""
     y = call.emit(
@@ -109,7 +109,7 @@ def lrn(call: Call) -> Tensor:
     return channels_first(call, y)
 
 
-@onnx_op("Softmax", "LogSoftmax")
+@onnx_op("Softmax", "LogSoftmax", attrs="axis")
 def softmax(call: Call) -> Tensor:
     """Over one axis; up to operator set 12 over all axes from the attribute axis on."""
     x, rank = call.input(0), len(call.input(0).shape)
@@ -121,9 +121,10 @@ def softmax(call: Call) -> Tensor:
     return reshape(call, call.emit("softmax", [x], {"axis": axis, "log": log}), shape)
 
 
-@onnx_op("LpNormalization")
+@onnx_op("LpNormalization", attrs="axis p")
 def lp_normalization(call: Call) -> Tensor:
     """x divided by its norm along an axis."""
     x, axis = call.input(0), call.const([call.attr("axis", -1)], np.int64)
-    norm = {1: "ReduceL1", 2: "ReduceL2"}[call.attr("p", 2)]
+    norms = {1: "ReduceL1", 2: "ReduceL2"}
+    norm = norms[call.choice("p", 2, norms)]
     return call.call("Div", [x, call.call(norm, [x, axis], keepdims=1)])

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from edgert.importer.lower import Call
+from edgert.importer.call import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.tensors import element_type
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 from edgert.schema import DType
 
 
-@onnx_op("Constant")
+@onnx_op(
+    "Constant",
+    attrs="value sparse_value value_float value_floats value_int value_ints",
+    unused="value_string value_strings",
+)
 def constant(call: Call) -> Tensor:
     """Exactly one of the attributes has the value."""
     if len(call.attrs) != 1:
@@ -35,7 +39,7 @@ def identity(call: Call) -> Tensor:
     return call.input(0)
 
 
-@onnx_op("Dropout")
+@onnx_op("Dropout", unused="is_test ratio seed")
 def dropout(call: Call) -> Sequence[Tensor]:
     """At inference nothing is dropped, whatever old operator sets say in is_test."""
     training = call.constant(2, "training_mode") if call.opset >= 12 else None
@@ -45,7 +49,7 @@ def dropout(call: Call) -> Sequence[Tensor]:
     return [x, call.const(np.ones(x.shape), bool)][: call.outputs]
 
 
-@onnx_op("Cast", "CastLike")
+@onnx_op("Cast", "CastLike", attrs="to", unused="round_mode saturate")
 def cast(call: Call) -> Tensor:
     """float16 and float64 are float32 here."""
     x = call.input(0)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import from_image, to_image
-from edgert.importer.handlers.windows import read_window
-from edgert.importer.lower import Call
+from edgert.importer.handlers.windows import WINDOW_ATTRS, read_window
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Tensor, UnsupportedNodeError
 
 
-@onnx_op("MaxPool", "AveragePool")
+@onnx_op(
+    "MaxPool",
+    "AveragePool",
+    attrs=f"{WINDOW_ATTRS} kernel_shape ceil_mode count_include_pad",
+    unused="storage_order",
+)
 def pool(call: Call) -> Tensor:
     """Pads count as minus infinity in a maximum and, on request, as zeros in an average."""
     if call.outputs > 1:

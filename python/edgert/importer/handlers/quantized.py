@@ -11,31 +11,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgert.errors import FormatError
+from edgert.importer.call import Call
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
+from edgert.importer.handlers.windows import WINDOW_ATTRS
 from edgert.importer.registry import MICROSOFT, onnx_op
 from edgert.importer.tensors import element_type
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 from edgert.schema import DType
 
 _BYTES = np.dtype(np.uint8), np.dtype(np.int8)
+# {operator: (what it is on floats, attributes of both)}
 _ON_ONE_TENSOR = {
-    "QLinearAveragePool": "AveragePool",
-    "QLinearGlobalAveragePool": "GlobalAveragePool",
-    "QLinearLeakyRelu": "LeakyRelu",
-    "QLinearSigmoid": "Sigmoid",
+    "QLinearAveragePool": (
+        "AveragePool",
+        f"{WINDOW_ATTRS} kernel_shape ceil_mode count_include_pad",
+    ),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", ""),
+    "QLinearLeakyRelu": ("LeakyRelu", "alpha"),
+    "QLinearSigmoid": ("Sigmoid", ""),
 }
 
 
-@onnx_op("DequantizeLinear")
-@onnx_op("DequantizeLinear", domain=MICROSOFT)
+@onnx_op("DequantizeLinear", attrs="axis block_size output_dtype")
+@onnx_op("DequantizeLinear", domain=MICROSOFT, attrs="axis block_size")
 def dequantize_linear(call: Call) -> Tensor:
     """A constant may have a scale per slice along an axis, or per block of one."""
+    stated = call.attr("output_dtype", 0)
+    if stated and element_type(stated, "its output").kind != "f":
+        raise UnsupportedNodeError(f"its output_dtype is {element_type(stated, 'its output')}")
     return _dequantized(call, 0, call.attr("axis", 1), call.attr("block_size", 0))
 
 
-@onnx_op("QuantizeLinear")
-@onnx_op("QuantizeLinear", domain=MICROSOFT)
+@onnx_op("QuantizeLinear", attrs="axis block_size output_dtype", unused="saturate")
+@onnx_op("QuantizeLinear", domain=MICROSOFT, attrs="axis block_size")
 def quantize_linear(call: Call) -> Tensor:
     """To the type of the zero point, else to that of the attribute, else to u8."""
     stated = call.attr("output_dtype", 0)
@@ -44,7 +52,7 @@ def quantize_linear(call: Call) -> Tensor:
     return _quantized(call, call.input(0), 1, axis, block, dtype)
 
 
-@onnx_op("QLinearConv")
+@onnx_op("QLinearConv", attrs=f"{WINDOW_ATTRS} group kernel_shape")
 def qlinear_conv(call: Call) -> Tensor:
     """The bias is in steps of the sums."""
     x, w = _dequantized(call, 0), _dequantized(call, 3, axis=0)
@@ -59,7 +67,7 @@ def qlinear_matmul(call: Call) -> Tensor:
     return _quantized(call, call.call("MatMul", [a, b]), 6)
 
 
-@onnx_op("QGemm", domain=MICROSOFT)
+@onnx_op("QGemm", domain=MICROSOFT, attrs="alpha transA transB")
 def qgemm(call: Call) -> Tensor:
     """The bias is in steps of the sums; without a scale for it, the result is in floats."""
     transposed = call.attr("transB", 0)
@@ -78,16 +86,20 @@ def qlinear_binary(call: Call) -> Tensor:
     return _quantized(call, y, 6)
 
 
-@onnx_op(*_ON_ONE_TENSOR, domain=MICROSOFT)
 def qlinear_unary(call: Call) -> Tensor:
     """Operators of one tensor, with the attributes of their namesakes."""
-    attrs = dict(call.attrs)
-    if attrs.pop("channels_last", 0):
+    op, names = _ON_ONE_TENSOR[call.op]
+    if call.attr("channels_last", 0):
         raise UnsupportedNodeError("its channels come last; export it with channels first")
-    return _quantized(call, call.call(_ON_ONE_TENSOR[call.op], [_dequantized(call, 0)], **attrs), 3)
+    attrs = {name: call.attrs[name] for name in names.split() if name in call.attrs}
+    return _quantized(call, call.call(op, [_dequantized(call, 0)], **attrs), 3)
 
 
-@onnx_op("QLinearSoftmax", domain=MICROSOFT)
+for _op, (_, _attrs) in _ON_ONE_TENSOR.items():
+    onnx_op(_op, domain=MICROSOFT, attrs=f"{_attrs} channels_last")(qlinear_unary)
+
+
+@onnx_op("QLinearSoftmax", domain=MICROSOFT, attrs="axis opset")
 def qlinear_softmax(call: Call) -> Tensor:
     """Its attribute opset says what its axis means: up to 12 all axes from there on."""
     x = _dequantized(call, 0)
@@ -97,7 +109,7 @@ def qlinear_softmax(call: Call) -> Tensor:
     return _quantized(call, call.call("Softmax", [x], axis=axis), 3)
 
 
-@onnx_op("QLinearConcat", domain=MICROSOFT)
+@onnx_op("QLinearConcat", domain=MICROSOFT, attrs="axis")
 def qlinear_concat(call: Call) -> Tensor:
     """Scale and zero point of the result, then three inputs for each operand."""
     if len(call.inputs) < 5 or len(call.inputs) % 3 != 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgert.importer.lower import Call
+from edgert.importer.call import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Tensor
 from edgert.schema import ReduceFn
@@ -14,9 +14,10 @@ _FUNCTIONS = {
     "ReduceMin": ReduceFn.min,
     "ReduceProd": ReduceFn.prod,
 }
+_ATTRS = "axes keepdims noop_with_empty_axes"
 
 
-@onnx_op(*_FUNCTIONS)
+@onnx_op(*_FUNCTIONS, attrs=_ATTRS)
 def reduce(call: Call) -> Tensor:
     """No axes mean all of them, or none if noop_with_empty_axes is set."""
     x = call.input(0)
@@ -34,32 +35,32 @@ def reduce(call: Call) -> Tensor:
     )
 
 
-@onnx_op("ReduceL1")
+@onnx_op("ReduceL1", attrs=_ATTRS)
 def reduce_l1(call: Call) -> Tensor:
     """The sum of the magnitudes."""
     return _sum_of(call, call.call("Abs", [call.input(0)]))
 
 
-@onnx_op("ReduceL2")
+@onnx_op("ReduceL2", attrs=_ATTRS)
 def reduce_l2(call: Call) -> Tensor:
     """The root of the sum of the squares."""
     return call.call("Sqrt", [reduce_sum_square(call)])
 
 
-@onnx_op("ReduceSumSquare")
+@onnx_op("ReduceSumSquare", attrs=_ATTRS)
 def reduce_sum_square(call: Call) -> Tensor:
     """The sum of the squares."""
     x = call.input(0)
     return _sum_of(call, call.call("Mul", [x, x]))
 
 
-@onnx_op("ReduceLogSum")
+@onnx_op("ReduceLogSum", attrs=_ATTRS)
 def reduce_log_sum(call: Call) -> Tensor:
     """The logarithm of the sum."""
     return call.call("Log", [_sum_of(call, call.input(0))])
 
 
-@onnx_op("ReduceLogSumExp")
+@onnx_op("ReduceLogSumExp", attrs=_ATTRS)
 def reduce_log_sum_exp(call: Call) -> Tensor:
     """log(sum(exp(x - m))) + m, where m is the largest element: exp cannot overflow."""
     x, axes = call.input(0), call.ints(1, "axes")

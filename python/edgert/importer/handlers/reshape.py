@@ -6,15 +6,18 @@ import math
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import reshape as emit_reshape
 from edgert.importer.handlers.images import transpose as emit_transpose
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Tensor
 
+# In which order channels count: first pixels of a block, then channels, or the other way round.
+_BLOCK_ORDERS = "DCR", "CRD"
 
-@onnx_op("Reshape")
+
+@onnx_op("Reshape", attrs="shape allowzero")
 def reshape(call: Call) -> Tensor:
     """0 copies a dimension unless allowzero is set, -1 is what is left."""
     x, wanted = call.input(0), call.ints(1, "shape")
@@ -30,7 +33,7 @@ def reshape(call: Call) -> Tensor:
     return emit_reshape(call, x, dims)
 
 
-@onnx_op("Flatten")
+@onnx_op("Flatten", attrs="axis")
 def flatten(call: Call) -> Tensor:
     """Two axes: those before the attribute axis and the others."""
     x, axis = call.input(0), call.attr("axis", 1)
@@ -39,7 +42,7 @@ def flatten(call: Call) -> Tensor:
     return emit_reshape(call, x, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
 
 
-@onnx_op("Squeeze")
+@onnx_op("Squeeze", attrs="axes")
 def squeeze(call: Call) -> Tensor:
     """Without axes, all of size one go."""
     x, axes = call.input(0), call.ints(1, "axes")
@@ -52,7 +55,7 @@ def squeeze(call: Call) -> Tensor:
     return emit_reshape(call, x, [dim for i, dim in enumerate(x.shape) if i not in gone])
 
 
-@onnx_op("Unsqueeze")
+@onnx_op("Unsqueeze", attrs="axes")
 def unsqueeze(call: Call) -> Tensor:
     """The axes count in the result."""
     x, axes = call.input(0), call.ints(1, "axes")
@@ -64,7 +67,7 @@ def unsqueeze(call: Call) -> Tensor:
     return emit_reshape(call, x, [1 if i in new else next(dims) for i in range(rank)])
 
 
-@onnx_op("Transpose")
+@onnx_op("Transpose", attrs="perm")
 def transpose(call: Call) -> Tensor:
     """By default the axes are reversed."""
     x = call.input(0)
@@ -75,7 +78,7 @@ def transpose(call: Call) -> Tensor:
     return emit_transpose(call, x, perm)
 
 
-@onnx_op("Shape")
+@onnx_op("Shape", attrs="start end")
 def shape(call: Call) -> Tensor:
     """Shapes are static; start and end select as a slice does."""
     dims = call.input(0).shape[call.attr("start", 0) : call.attr("end", None)]
@@ -111,13 +114,13 @@ def tile(call: Call) -> Tensor:
     return x if set(repeats) <= {1} else call.emit("tile", [x], {"repeats": repeats})
 
 
-@onnx_op("DepthToSpace")
+@onnx_op("DepthToSpace", attrs="blocksize mode")
 def depth_to_space(call: Call) -> Tensor:
     """Blocks of channels become blocks of pixels, in the order DCR or CRD."""
     x, block = call.input(0), call.attrs["blocksize"]
     batch, channels, height, width = x.shape
     depth = channels // (block * block)
-    if call.attr("mode", "DCR") == "DCR":
+    if call.choice("mode", "DCR", _BLOCK_ORDERS) == "DCR":
         parts, perm = (batch, block, block, depth, height, width), [0, 3, 4, 1, 5, 2]
     else:
         parts, perm = (batch, depth, block, block, height, width), [0, 1, 4, 2, 5, 3]
@@ -125,12 +128,13 @@ def depth_to_space(call: Call) -> Tensor:
     return emit_reshape(call, y, (batch, depth, height * block, width * block))
 
 
-@onnx_op("SpaceToDepth")
+@onnx_op("SpaceToDepth", attrs="blocksize mode")
 def space_to_depth(call: Call) -> Tensor:
-    """Blocks of pixels become blocks of channels."""
+    """Blocks of pixels become blocks of channels, in the order DCR or CRD."""
     x, block = call.input(0), call.attrs["blocksize"]
     batch, channels, height, width = x.shape
     height, width = height // block, width // block
     y = emit_reshape(call, x, (batch, channels, height, block, width, block))
-    y = emit_transpose(call, y, [0, 3, 5, 1, 2, 4])
+    dcr = call.choice("mode", "DCR", _BLOCK_ORDERS) == "DCR"
+    y = emit_transpose(call, y, [0, 3, 5, 1, 2, 4] if dcr else [0, 1, 3, 5, 2, 4])
     return emit_reshape(call, y, (batch, channels * block * block, height, width))

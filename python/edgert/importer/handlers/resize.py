@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import reshape, transpose
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Tensor, UnsupportedNodeError
 from edgert.schema import ResizeCoordinate, ResizeMode, ResizeNearest
 
+# The attribute extrapolation_value is for a kind of coordinates that is refused.
+_ATTRS = """antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside
+            keep_aspect_ratio_policy mode nearest_mode"""
 
-@onnx_op("Resize", "Upsample")
+
+@onnx_op("Resize", attrs=_ATTRS, unused="extrapolation_value")
+@onnx_op("Upsample", attrs="height_scale mode scales width_scale")
 def resize(call: Call) -> Tensor:
     """Up to two axes change; they become the height and the width of an image."""
     x = call.input(0)
@@ -83,9 +88,10 @@ def _sizes_and_scales(call: Call) -> tuple[list[int], list[float]]:
         raise ValueError(f"sizes {sizes}, scales {scales} for axes {axes}")
     if sizes is not None:
         scales = [wanted / x.shape[axis] for wanted, axis in zip(sizes, axes)]
-    policy = call.attr("keep_aspect_ratio_policy", "stretch")
-    if sizes is not None and policy != "stretch":
-        ratio = {"not_larger": min, "not_smaller": max}[policy](scales)
+    policies = {"stretch": None, "not_larger": min, "not_smaller": max}
+    choose = policies[call.choice("keep_aspect_ratio_policy", "stretch", policies)]
+    if sizes is not None and choose is not None:
+        ratio = choose(scales)
         sizes = [math.floor(x.shape[axis] * ratio + 0.5) for axis in axes]
         scales = [ratio] * len(axes)
     for i, axis in enumerate(axes):
@@ -112,24 +118,12 @@ def _floats(call: Call, i: int, what: str) -> list[float]:
 
 def _modes(call: Call) -> dict[str, int]:
     """The three modes; Upsample and Resize 10 know one kind of coordinates and of rounding."""
-    mode = call.attr("mode", "nearest")
-    mode = {"bilinear": "linear"}.get(mode, mode)
-    old = call.op == "Upsample" or call.opset == 10
-    coordinate = call.attr("coordinate_transformation_mode", "half_pixel")
-    nearest = call.attr("nearest_mode", "round_prefer_floor")
-    if old:
-        coordinate, nearest = "asymmetric", "floor"
-    for what, value, enum in (
-        ("mode", mode, ResizeMode),
-        ("coordinate_transformation_mode", coordinate, ResizeCoordinate),
-        ("nearest_mode", nearest, ResizeNearest),
-    ):
-        if value not in enum.__members__:
-            raise UnsupportedNodeError(
-                f"its {what} is {value!r}; there are {list(enum.__members__)}"
-            )
-    return {
-        "mode": ResizeMode[mode],
-        "coordinate": ResizeCoordinate[coordinate],
-        "nearest": ResizeNearest[nearest],
-    }
+    modes = {**ResizeMode.__members__, "bilinear": ResizeMode.linear}
+    mode = modes[call.choice("mode", "nearest", modes)]
+    if call.op == "Upsample" or call.opset == 10:
+        coordinate, nearest = ResizeCoordinate.asymmetric, ResizeNearest.floor
+    else:
+        kinds, roundings = ResizeCoordinate.__members__, ResizeNearest.__members__
+        coordinate = kinds[call.choice("coordinate_transformation_mode", "half_pixel", kinds)]
+        nearest = roundings[call.choice("nearest_mode", "round_prefer_floor", roundings)]
+    return {"mode": mode, "coordinate": coordinate, "nearest": nearest}

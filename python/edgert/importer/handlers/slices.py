@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgert.importer.call import Call
 from edgert.importer.handlers.images import reshape
 from edgert.importer.handlers.reduce import normal_axis
-from edgert.importer.lower import Call
 from edgert.importer.registry import onnx_op
-from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
+from edgert.importer.values import Constant, Tensor
 from edgert.schema import OPS, PadMode
 
 
-@onnx_op("Slice")
+@onnx_op("Slice", attrs="axes ends starts")
 def slice_(call: Call) -> Tensor:
     """Starts, ends, axes and steps are attributes up to operator set 9, inputs from 10 on."""
     x = call.input(0)
@@ -33,7 +33,7 @@ def slice_(call: Call) -> Tensor:
     return take_ranges(call, x, taken)
 
 
-@onnx_op("Split")
+@onnx_op("Split", attrs="axis num_outputs split")
 def split(call: Call) -> Sequence[Tensor]:
     """Sizes are an attribute or input 1; else the parts are equal, the last one may be smaller."""
     x = call.input(0)
@@ -51,7 +51,7 @@ def split(call: Call) -> Sequence[Tensor]:
     return [take_ranges(call, x, {axis: range(e - s, e)}) for s, e in zip(sizes, ends)]
 
 
-@onnx_op("Gather")
+@onnx_op("Gather", attrs="axis")
 def gather(call: Call) -> Tensor:
     """A known index, or known ones at equal distances, are a slice."""
     x, indices = call.input(0), call.input(1)
@@ -69,7 +69,7 @@ def gather(call: Call) -> Tensor:
     return reshape(call, y, (*x.shape[:axis], *data.shape, *x.shape[axis + 1 :]))
 
 
-@onnx_op("Concat")
+@onnx_op("Concat", attrs="axis")
 def concat(call: Call) -> Tensor:
     """Operator sets before 4 have a default axis."""
     parts = [tensor for tensor in call.inputs if tensor is not None]
@@ -83,7 +83,7 @@ def concat(call: Call) -> Tensor:
     return parts[0]
 
 
-@onnx_op("Pad")
+@onnx_op("Pad", attrs="mode paddings pads value")
 def pad(call: Call) -> Tensor:
     """A negative pad cuts; the axes that are padded are an input from operator set 18 on."""
     x, rank = call.input(0), len(call.input(0).shape)
@@ -95,9 +95,7 @@ def pad(call: Call) -> Tensor:
     before, after = [0] * rank, [0] * rank
     for i, axis in enumerate(axes):
         before[axis], after[axis] = pads[i], pads[i + len(axes)]
-    mode = call.attr("mode", "constant")
-    if mode not in PadMode.__members__:
-        raise UnsupportedNodeError(f"its mode is {mode!r}; supported: {list(PadMode.__members__)}")
+    mode = call.choice("mode", "constant", PadMode.__members__)
     value = call.constant(2, "constant_value")
     value = call.attr("value", 0.0) if value is None else float(value.reshape(()))
     cut = {

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgert.importer.lower import Call
+from edgert.importer.call import Call
 from edgert.importer.values import UnsupportedNodeError
+
+# The attributes that read_window reads.
+WINDOW_ATTRS = "auto_pad dilations pads strides"
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,8 @@ def split_pads(totals: Sequence[int], more_behind: bool) -> list[int]:
 
 def auto_pad(call: Call) -> str:
     """The attribute auto_pad, checked."""
-    mode = call.attr("auto_pad", "NOTSET") or "NOTSET"
-    if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
-        raise ValueError(f"auto_pad is {mode!r}")
-    return mode
+    modes = "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", ""
+    return call.choice("auto_pad", "NOTSET", modes) or "NOTSET"
 
 
 def flat(values: Sequence[int], missing: int) -> list[int]:
