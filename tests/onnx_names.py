@@ -14,8 +14,8 @@ from edgert import ir
 
 # What edgert calls the values that it makes for a node "n".
 _LIKE_EDGERT = (
-    "", "_1", "_", "/constant", "/constant_1", "/reshape", "/transpose", "/binary", "/conv", "/gemm",
-    ".q", ".q_1", "_scale", "_bias", "__1",
+    "", "_1", "_", "/constant", "/constant_1", "/reshape", "/transpose", "/binary", "/conv",
+    "/gemm", ".q", ".q_1", "_scale", "_bias", "__1",
 )  # fmt: skip
 
 
@@ -86,15 +86,15 @@ def in_function(model: onnx.ModelProto, values: Mapping[str, str]) -> onnx.Model
     return copy
 
 
-def in_branch(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose nodes are a branch of an If; outside, its results have other names."""
+def in_branch(model: onnx.ModelProto, condition: bool = True) -> onnx.ModelProto:
+    """A copy whose nodes are both branches of an If; outside, its results have other names."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
     branch = onnx.GraphProto(name="branch", node=graph.node, output=graph.output)
     outputs = [f"{output.name}_1" for output in graph.output]
     del graph.node[:]
-    graph.initializer.append(numpy_helper.from_array(np.array(True), "if"))
+    graph.initializer.append(numpy_helper.from_array(np.array(condition), "if"))
     graph.node.append(
         helper.make_node("If", ["if"], outputs, "if", then_branch=branch, else_branch=branch)
     )

@@ -408,7 +408,7 @@ def test_a_constant_may_have_two_layouts(tmp_path: Path) -> None:
 
 def test_names_unfit_for_a_file_are_escaped_or_refused(tmp_path: Path) -> None:
     graph = sample_graph()
-    graph.rename("c1", "evil\n\u202e" + "x" * 2000, graph.nodes)
+    graph.rename({"c1": "evil\n\u202e" + "x" * 2000})
     model = load_bytes(pack(graph), tmp_path)
     assert model.plan()[0].step.startswith(r"evil\n\u202exxx")
     graph.values["a\nb"] = graph.values["image"]

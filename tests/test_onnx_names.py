@@ -24,6 +24,7 @@ from edgert import passes
 from edgert.converter import convert
 from edgert.errors import FormatError, LimitError, UnsupportedError
 from edgert.importer import import_model
+from edgert.unpack import unpack
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 
@@ -139,6 +140,15 @@ def test_the_interface_keeps_its_names_and_others_may_be_anything() -> None:
         refuse(FormatError, "NAME", make_model([relu("x", name)], [X], [name]))
         info = value_info(name, np.zeros(1, F32))
         refuse(FormatError, "NAME", make_model([relu(name, "y")], [info], ["y"]))
+
+
+def test_the_names_of_a_file_that_is_read_again(tmp_path: Path) -> None:
+    """Are those of its inputs and outputs, though what is escaped has one of them."""
+    nodes = [helper.make_node("Exp", ["x"], ["\a"]), helper.make_node("Tanh", ["\a"], ["\\x07"])]
+    convert(make_model(nodes, [X], ["\\x07"]), tmp_path / "m")
+    graph = unpack(tmp_path / "m")
+    assert (graph.inputs, graph.outputs) == (["x"], ["\\x07"])
+    assert [node.output for node in graph.nodes] == ["\\x07_1", "\\x07"]
 
 
 # --- nodes of one name ----------------------------------------------------------------------------
@@ -364,6 +374,7 @@ ODD = "\u202eevil\n\x1b[2J\u2028"
                    [numpy_helper.from_array(np.array([1, 1, 1, 1]), "p")]),
         make_model([helper.make_node("Einsum", ["x"], ["y"], equation=ODD)], [X], ["y"]),
         make_model([helper.make_node("Det", ["x"], ["y"], ODD)], [X], ["y"]),
+        make_model([helper.make_node("MatMul", ["x", "x"], ["y"], ODD)], [X], ["y"]),
         make_model([relu("x", ODD), relu("x", ODD)], [X], ["y"]),
         make_model([relu(ODD, "a"), relu("a", ODD, ODD)], [X], ["y"]),
         make_model([relu("x", "y")], [helper.make_tensor_value_info("x", 1, [ODD, 3])], ["y"]),

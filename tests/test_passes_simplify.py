@@ -8,7 +8,7 @@ from pass_nets import TO_IMAGE, Net, function, ops_after
 
 from edgert import ir, passes
 from edgert.errors import EdgertError
-from edgert.passes.base import Sweep, run_pipeline, sweep
+from edgert.passes.base import PassReport, Sweep, run_pipeline, sweep
 from edgert.schema import BinaryFn, UnaryFn
 
 # The sweep ---------------------------------------------------------------------------------------
@@ -27,6 +27,29 @@ def test_an_input_is_not_renamed_to_an_output() -> None:
     y = net.reshape(net.x(2, 3), 2, 3)
     assert ops_after(net, y) == ["reshape"]
     assert (net.inputs, net.outputs) == (["x"], [y])
+
+
+def test_a_name_that_was_given_up_names_nothing_else() -> None:
+    """What is added later would be read in place of the value that had the name."""
+    net = Net()
+    exp = {"function": {"fn": UnaryFn.exp, "alpha": 0.0, "beta": 0.0}}
+    given_up = net.add("unary", [net.x(2, 3)], exp, output="y_")
+    first = net.reshape(given_up, 2, 3)
+    last = net.add("unary", [given_up], exp, output="y")
+
+    def rule(walk: Sweep, node: ir.Node) -> str | None:
+        if node.op == "reshape":
+            return node.inputs[0]
+        if node.output != "y":
+            return None
+        negated = {"function": {"fn": UnaryFn.neg, "alpha": 0.0, "beta": 0.0}}
+        once = walk.add("unary", node.inputs, negated, node)  # wants to be called "y_"
+        return walk.add("unary", [walk.add("unary", [once], negated, node)], exp, node)
+
+    def replace_both(graph: ir.Graph) -> PassReport:
+        return sweep("replace", graph, rule)
+
+    assert ops_after(net, [first, last], replace_both) == ["unary"] * 4
 
 
 def test_a_rule_that_changes_a_type_is_refused() -> None:

@@ -98,17 +98,18 @@ class Graph:
         return node.output
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Gives every value the name that ``names`` has for it; no two may be the same."""
-        if len({*names.values()}) != len(self.values):
+        """Gives the values that ``names`` has these names. No two values may have the same."""
+        values = {names.get(name, name): value for name, value in self.values.items()}
+        if len(values) != len(self.values):
             raise EdgertError("two values would have one name")
-        for value in self.values.values():
-            value.name = names[value.name]
-        self.values = {value.name: value for value in self.values.values()}
+        for name, value in values.items():
+            value.name = name
+        self.values = values
         for node in self.nodes:
-            node.inputs = [names[name] if name else "" for name in node.inputs]
-            node.output = names[node.output]
-        self.inputs = [names[name] for name in self.inputs]
-        self.outputs = [names[name] for name in self.outputs]
+            node.inputs = [names.get(name, name) for name in node.inputs]
+            node.output = names.get(node.output, node.output)
+        self.inputs = [names.get(name, name) for name in self.inputs]
+        self.outputs = [names.get(name, name) for name in self.outputs]
 
     def producers(self) -> dict[str, Node]:
         """The node that writes each value which a node writes."""
@@ -204,7 +205,8 @@ def _ask_runtime(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...], L
     if not schema.min_inputs <= len(types) <= schema.max_inputs:
         raise FormatError(f"{node.op} {node.name!r} has {len(types)} inputs", "ARITY")
     record = encode_attrs(node.op, node.attrs)
-    dtype, shape, layout = _core.infer(node.name, schema.id, types, record)
+    name = repr(node.name)[1:-1]  # may be any text, and stands in messages
+    dtype, shape, layout = _core.infer(name, schema.id, types, record)
     return np.dtype(DType(dtype).name), tuple(shape), Layout(layout)
 
 

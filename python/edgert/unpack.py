@@ -23,7 +23,7 @@ _OP_NAMES = {op.id: name for name, op in OPS.items()}
 
 
 def unpack(path: str | os.PathLike[str]) -> Graph:
-    """The graph in a file; names of values that occur twice get a number.
+    """The graph in a file; names that occur twice get a number, those of outputs last.
 
     Raises what :func:`edgert.load` raises for a file that is not sound.
     """
@@ -38,23 +38,29 @@ def unpack(path: str | os.PathLike[str]) -> Graph:
     for record in np.frombuffer(sections[Section.metadata], schema.MetadataRecord):
         key = strings.read(record["key_bytes"]).decode()
         graph.metadata[key] = strings.read(record["value_bytes"]).decode()
-    names = []
     payloads = _Payloads(sections[Section.data])
+    values: list[Value] = []
     for record in np.frombuffer(sections[Section.tensors], schema.TensorRecord):
-        name = graph.unique_name(strings.read(record["name_bytes"]).decode() or "constant")
+        name = strings.read(record["name_bytes"]).decode() or "constant"
         shape = tuple(np.frombuffer(dims.read(4 * record["rank"]), np.int32).tolist())
-        graph.values[name] = Value(
-            name, np.dtype(DType(record["dtype"]).name), shape, payloads.constant(record, shape)
-        )
-        names.append(name)
+        dtype = np.dtype(DType(record["dtype"]).name)
+        values.append(Value(name, dtype, shape, payloads.constant(record, shape)))
+    inputs, outputs = (
+        np.frombuffer(sections[section], np.uint32).tolist()
+        for section in (Section.inputs, Section.outputs)
+    )
+    for i in dict.fromkeys((*inputs, *outputs, *range(len(values)))):
+        values[i].name = graph.unique_name(values[i].name)
+        graph.values[values[i].name] = values[i]
+    names = [value.name for value in values]
     for record in np.frombuffer(sections[Section.nodes], schema.NodeRecord):
         op = _OP_NAMES[record["op"]]
-        *inputs, output = np.frombuffer(edges.read(4 * (record["inputs"] + 1)), np.uint32)
+        *operands, output = np.frombuffer(edges.read(4 * (record["inputs"] + 1)), np.uint32)
         (fields,) = np.frombuffer(attrs.read(OPS[op].attrs.itemsize), OPS[op].attrs)
-        inputs = ["" if i == schema.NONE else names[i] for i in inputs]
-        graph.nodes.append(Node(op, inputs, names[output], _fields(fields), names[output]))
-    graph.inputs = [names[i] for i in np.frombuffer(sections[Section.inputs], np.uint32)]
-    graph.outputs = [names[i] for i in np.frombuffer(sections[Section.outputs], np.uint32)]
+        operands = ["" if i == schema.NONE else names[i] for i in operands]
+        graph.nodes.append(Node(op, operands, names[output], _fields(fields), names[output]))
+    graph.inputs = [names[i] for i in inputs]
+    graph.outputs = [names[i] for i in outputs]
     return graph
 
 

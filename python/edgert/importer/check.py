@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import onnx
 from onnx import defs
 
+from edgert import _core
 from edgert.errors import FormatError, LimitError, UnsupportedError
 from edgert.importer.dynamic import DOMAIN
 from edgert.importer.order import in_order
@@ -184,10 +185,10 @@ def _check_unique(names: Iterable[str], what: str) -> None:
 
 def _check_interface_name(name: str) -> None:
     """Inputs and outputs are called in the file what they are called in the model."""
-    if len(name.encode()) > MAX_NAME_BYTES or "\0" in name:
+    if len(name.encode()) > MAX_NAME_BYTES or not _core.is_clean_text(name.encode()):
         raise FormatError(
             f"the name {quoted(name)} of an input or output is longer than {MAX_NAME_BYTES} bytes "
-            "or has a NUL",
+            "or has characters that move the cursor or change the direction of writing",
             "NAME",
         )
 

@@ -30,7 +30,7 @@ def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         array = np.asarray(inputs[name])
         if (array.dtype, array.shape) != (value.dtype, value.shape):
             raise InputError(
-                f"input '{name}': expected {value.dtype} {value.shape}, "
+                f"input {name!r}: expected {value.dtype} {value.shape}, "
                 f"found {array.dtype} {array.shape}"
             )
         arrays[name] = array
@@ -41,7 +41,7 @@ def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         result = run_node(node, [arrays[name] if name else None for name in node.inputs])
         if (result.dtype, result.shape) != (value.dtype, value.shape):
             raise EdgertError(
-                f"{node.op} '{node.name}': declared {value.dtype} {value.shape}, "
+                f"{node.op} {node.name!r}: declared {value.dtype} {value.shape}, "
                 f"computed {result.dtype} {result.shape}"
             )
         arrays[node.output] = result

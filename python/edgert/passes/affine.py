@@ -72,7 +72,7 @@ def _foldable(sweep: Sweep, node: Node, name: str, *ops: str) -> Node | None:
     if earlier is None:
         return None
     if sweep.is_shared(name):
-        sweep.report.skip(node, f"the result of {earlier.op} '{earlier.name}' is read elsewhere")
+        sweep.report.skip(node, f"the result of {earlier.op} {earlier.name!r} is read elsewhere")
         return None
     return earlier if activation(earlier) is UnaryFn.identity else None
 

@@ -38,7 +38,7 @@ def _residual(sweep: Sweep, node: Node) -> str | None:
         if linear is None or sweep.shape(residual) != sweep.shape(name):
             continue
         if sweep.is_shared(name):
-            sweep.report.skip(node, f"{linear.op} '{linear.name}' is read elsewhere, too")
+            sweep.report.skip(node, f"{linear.op} {linear.name!r} is read elsewhere, too")
         elif activation(linear) is UnaryFn.identity and len(linear.inputs) < 4:
             candidates.append((linear, residual))
     if not candidates:
@@ -58,7 +58,7 @@ def _activation(sweep: Sweep, node: Node) -> str | None:
     if earlier is None or activation(earlier) is not UnaryFn.identity:
         return None
     if sweep.is_shared(earlier.output):
-        sweep.report.skip(node, f"{earlier.op} '{earlier.name}' is read elsewhere, too")
+        sweep.report.skip(node, f"{earlier.op} {earlier.name!r} is read elsewhere, too")
         return None
     attrs = {**earlier.attrs, "activation": node.attrs["function"]}
     return sweep.add(earlier.op, earlier.inputs, attrs, earlier)

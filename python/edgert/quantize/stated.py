@@ -196,7 +196,7 @@ class _Plan:
             if name not in affine:
                 if node.op in MATRIX and name != node.inputs[0]:
                     self.residuals.add(node.output)
-                return f"'{name}' is not quantised"
+                return f"{name!r} is not quantised"
         y = self._wanted.get(node.output)
         if y is not None:
             affine[node.output] = y

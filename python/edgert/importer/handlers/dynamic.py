@@ -84,12 +84,12 @@ def _centred(call: Call, i: int, zero: int, axis: int) -> Constant:
     data, point = call.constant(i, "weights"), call.constant(zero, "zero point of the weights")
     name = call.input(i).name
     if data.dtype not in (np.uint8, np.int8):
-        raise FormatError(f"the weights '{name}' are {data.dtype}, expected bytes", "QUANT")
+        raise FormatError(f"the weights {name!r} are {data.dtype}, expected bytes", "QUANT")
     if point is None:
         return Constant(name, data.astype(np.float32))
     if point.dtype != data.dtype or point.size not in (1, data.shape[axis]):
         raise FormatError(
-            f"the zero point of '{name}' is {point.dtype} {list(point.shape)}, expected one "
+            f"the zero point of {name!r} is {point.dtype} {list(point.shape)}, expected one "
             f"{data.dtype}, or {data.shape[axis]}",
             "QUANT",
         )
@@ -102,7 +102,7 @@ def _bytes(call: Call, i: int, size: int, what: str) -> np.ndarray:
     data = call.constant(i, what)
     if data.dtype != np.uint8 or data.size != size:
         raise FormatError(
-            f"{what} '{call.input(i).name}' is {data.dtype} {list(data.shape)}, expected {size} "
+            f"{what} {call.input(i).name!r} is {data.dtype} {list(data.shape)}, expected {size} "
             "bytes",
             "QUANT",
         )

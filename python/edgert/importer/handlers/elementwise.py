@@ -112,7 +112,8 @@ def celu(call: Call) -> Tensor:
     return call.call("Mul", [y, alpha])
 
 
-@onnx_op(*_BINARY, attrs="axis broadcast")
+@onnx_op("PRelu")
+@onnx_op(*(_BINARY.keys() - {"PRelu"}), attrs="axis broadcast")
 def binary(call: Call) -> Tensor:
     """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
     a, b = call.input(0), call.input(1)

@@ -49,7 +49,8 @@ def dropout(call: Call) -> Sequence[Tensor]:
     return [x, call.const(np.ones(x.shape), bool)][: call.outputs]
 
 
-@onnx_op("Cast", "CastLike", attrs="to", unused="round_mode saturate")
+@onnx_op("Cast", attrs="to", unused="round_mode saturate")
+@onnx_op("CastLike", unused="round_mode saturate")
 def cast(call: Call) -> Tensor:
     """float16 and float64 are float32 here."""
     x = call.input(0)

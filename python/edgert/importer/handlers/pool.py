@@ -8,13 +8,11 @@ from edgert.importer.handlers.windows import WINDOW_ATTRS, read_window
 from edgert.importer.registry import onnx_op
 from edgert.importer.values import Tensor, UnsupportedNodeError
 
+_ATTRS = f"{WINDOW_ATTRS} ceil_mode kernel_shape"
 
-@onnx_op(
-    "MaxPool",
-    "AveragePool",
-    attrs=f"{WINDOW_ATTRS} kernel_shape ceil_mode count_include_pad",
-    unused="storage_order",
-)
+
+@onnx_op("MaxPool", attrs=_ATTRS, unused="storage_order")
+@onnx_op("AveragePool", attrs=f"{_ATTRS} count_include_pad")
 def pool(call: Call) -> Tensor:
     """Pads count as minus infinity in a maximum and, on request, as zeros in an average."""
     if call.outputs > 1:

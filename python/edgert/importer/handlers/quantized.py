@@ -126,7 +126,7 @@ def _scale(call: Call, i: int) -> np.ndarray:
     data = data.astype(np.float32)
     if not (np.isfinite(data) & (data > 0)).all() or not data.size:
         raise FormatError(
-            f"the scale '{call.input(i).name}' is {_some(data)}, expected positive numbers", "QUANT"
+            f"the scale {call.input(i).name!r} is {_some(data)}, expected positive numbers", "QUANT"
         )
     return data
 
@@ -142,13 +142,13 @@ def _zero(call: Call, i: int, dtype: np.dtype, scale: np.ndarray) -> np.ndarray:
         return np.zeros(scale.shape, np.int64)
     name = call.input(i).name
     if data.dtype != dtype:
-        raise FormatError(f"the zero point '{name}' is {data.dtype}, expected {dtype}", "QUANT")
+        raise FormatError(f"the zero point {name!r} is {data.dtype}, expected {dtype}", "QUANT")
     if data.size != scale.size:
         raise FormatError(
-            f"the zero point '{name}' has {data.size} elements, the scale {scale.size}", "QUANT"
+            f"the zero point {name!r} has {data.size} elements, the scale {scale.size}", "QUANT"
         )
     if dtype == np.int32 and data.any():
-        raise FormatError(f"the zero point '{name}' of int32 is {_some(data)}, expected 0", "QUANT")
+        raise FormatError(f"the zero point {name!r} of int32 is {_some(data)}, expected 0", "QUANT")
     return data.astype(np.int64)
 
 
@@ -160,7 +160,7 @@ def _dequantized(call: Call, i: int, axis: int = 0, block: int = 0) -> Tensor:
     if isinstance(x, Constant):
         scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         if x.dtype.kind not in "iu":
-            raise FormatError(f"'{x.name}' is {x.dtype}, expected integers", "QUANT")
+            raise FormatError(f"{x.name!r} is {x.dtype}, expected integers", "QUANT")
         # float64 holds the difference of int32 exactly; ONNX rounds it, then the product.
         return Constant(x.name, (x.data - zero.astype(np.float64)).astype(np.float32) * scale)
     _check_run_time(x.dtype, scale, (*_BYTES, np.dtype(np.int32)))
