@@ -17,13 +17,11 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/threads.h"
-#include "kernels/dwconv_f32/dwconv_f32.h"
-#include "kernels/dwconv_i8/dwconv_i8.h"
+#include "kernels/gemm_f32/gemm_f32.h"
 #include "peak.h"
-#include "runtime/conv_winograd.h"
-#include "runtime/conv_winograd_i8.h"
-#include "runtime/depthwise.h"
+#include "runtime/product/product.h"
 #include "schema/enums.h"
+#include "weights/forms.h"
 
 namespace edgert {
 namespace {
@@ -116,11 +114,12 @@ void measure(const PeakLoop& loop, int threads, Run run, Result* result) {
   }
 }
 
-ConvGeometry geometry(const Layer& layer) {
-  ConvGeometry g;
+ProductShape shape_of(const Layer& layer) {
+  ProductShape g;
   g.height = g.width = layer.size;
   g.channels = layer.channels;
   g.outputs = layer.outputs == 0 ? layer.channels : layer.outputs;
+  g.groups = layer.outputs == 0 ? layer.channels : 1;
   g.out_height = g.out_width = (layer.size + layer.stride - 1) / layer.stride;
   for (int i : {0, 1}) {
     g.kernel[i] = layer.kernel;
@@ -130,152 +129,36 @@ ConvGeometry geometry(const Layer& layer) {
   return g;
 }
 
-// Calls run(task, thread) for all tasks of a depthwise convolution.
-template <typename Run>
-void measure_depthwise(const PeakLoop& loop, const ConvGeometry& g, size_t channel_step,
-                       int threads, Run run, Result* result) {
-  const DepthwiseTasks tasks(g, channel_step, threads);
-  ThreadPool pool(threads);
-  measure(
-      loop, threads,
-      [&] {
-        pool.parallel_for(tasks.count(),
-                          [&](size_t index, int thread) { run(tasks.task(index), thread); });
-      },
-      result);
-}
-
-Result run_depthwise_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
-  const ConvGeometry g = geometry(layer);
-  const size_t taps = layer.kernel * layer.kernel;
-  const DwconvI8Kernel& kernel = select_dwconv_i8(set);
-  Result result;
-  result.kernel = kernel.name;
-  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs * taps);
-  Buffer x(g.height * g.width * g.channels), y(g.out_height * g.out_width * g.channels);
-  Buffer w(taps * g.channels), bias(g.channels * sizeof(int32_t));
-  for (Buffer* buffer : {&x, &w, &bias}) std::memset(buffer->data(), 1, buffer->bytes());
-  Floats multiplier(g.channels);
-  DwconvI8 base = {};
-  set_geometry(g, &base);
-  base.out.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};
-  base.out.small = true;
-  const size_t scratch_bytes = round_up(dwconv_i8_scratch_bytes(kernel, base), kAlignment);
-  Buffer scratch(scratch_bytes * static_cast<size_t>(threads));
-  measure_depthwise(
-      loop, g, static_cast<size_t>(kernel.block), threads,
-      [&](const DepthwiseTasks::Task& task, int thread) {
-        DwconvI8 d = base;
-        d.channels = task.channels;
-        d.x = reinterpret_cast<const uint8_t*>(x.data()) + task.x;
-        d.y = y.data() + task.y;
-        d.w = reinterpret_cast<const int8_t*>(w.data()) + task.channel;
-        d.out.bias = reinterpret_cast<const int32_t*>(bias.data()) + task.channel;
-        d.out.multiplier = multiplier.data() + task.channel;
-        d.row_begin = task.row_begin;
-        d.row_end = task.row_end;
-        d.scratch = scratch.data() + scratch_bytes * static_cast<size_t>(thread);
-        kernel.run(d);
-      },
-      &result);
-  return result;
-}
-
-// By Winograd's method where it applies, as qconv does.
-Result run_gemm_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
-  const ConvGeometry g = geometry(layer);
-  const size_t taps = layer.kernel * layer.kernel, depth = taps * layer.channels;
-  Result result;
-  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs) * depth;
-  Buffer x(g.height * g.width * g.channels), y(g.out_height * g.out_width * g.outputs);
-  Buffer w(g.outputs * depth), bias(g.outputs * sizeof(int32_t));
-  // Weights of 1 keep every rule.
-  for (Buffer* buffer : {&x, &w, &bias}) std::memset(buffer->data(), 1, buffer->bytes());
+// By the method that conv or qconv would choose.
+Result run_layer(const Layer& layer, bool i8, const PeakLoop& loop, IsaSet set, int threads) {
+  const ProductShape g = shape_of(layer);
+  const WeightShape w = g.weights();
+  Product product = {i8 ? DType::u8 : DType::f32, i8 ? DType::i8 : DType::f32, g};
+  product.form = stored_form(product.x, product.w, g.outputs, g.groups, g.is_depthwise());
+  const size_t elements = form_elements(product.form, w),
+               results = g.out_height * g.out_width * g.outputs;
+  // Of floats whatever they take; bytes of 1 keep every rule.
+  Floats x(g.height * g.width * g.channels), y(results), weights(elements), bias(g.outputs);
   Floats multiplier(g.outputs);
-  Tensor weights;
-  weights.type.dtype = DType::i8;
-  weights.type.shape = {4,
-                        {static_cast<int32_t>(g.outputs), static_cast<int32_t>(layer.kernel),
-                         static_cast<int32_t>(layer.kernel), static_cast<int32_t>(g.channels)}};
-  weights.data = w.data();
-  ConvOperandsI8 operands = {reinterpret_cast<const uint8_t*>(x.data()), 0, y.data(), {}};
-  operands.out.bias = reinterpret_cast<const int32_t*>(bias.data());
-  operands.out.multiplier = multiplier.data();
-  operands.out.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};
-  operands.out.small = true;
-  ThreadPool pool(threads);
-  const auto run = [&](const auto& conv) {
-    result.kernel = conv.kernel();
-    Buffer scratch(conv.scratch_bytes());
-    measure(loop, threads, [&] { conv.run(operands, scratch.data(), pool); }, &result);
-  };
-  const ConvGemmI8 gemm(g, weights, set, threads);
-  if (ConvWinogradI8::suits(g, set))
-    run(ConvWinogradI8(g, gemm.panels().data(), set, threads));
-  else
-    run(gemm);
-  return result;
-}
+  if (i8)
+    for (Floats* floats : {&x, &weights, &bias})
+      std::memset(floats->memory.data(), 1, floats->memory.bytes());
+  const ProductMethod& method = choose_method(product, set);
+  const PreparedWeights prepared = method.prepare(product, weights.memory.data(), nullptr, set);
+  const auto plan = method.plan(product, prepared.facts, set, threads);
 
-Result run_i8(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
-  return layer.outputs == 0 ? run_depthwise_i8(layer, loop, set, threads)
-                            : run_gemm_i8(layer, loop, set, threads);
-}
-
-Result run_f32(const Layer& layer, const PeakLoop& loop, IsaSet set, int threads) {
-  const bool depthwise = layer.outputs == 0;
-  const ConvGeometry g = geometry(layer);
-  const size_t depth = layer.kernel * layer.kernel * (depthwise ? 1 : layer.channels);
-  Floats x(layer.size * layer.size * layer.channels), bias(g.outputs);
-  Floats w(panel_elements(g.outputs, depth, 1)), y(g.out_height * g.out_width * g.outputs);
   const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
+  ProductOperands operands = {x.data(), prepared.data, y.data(), {bias.data(), nullptr, relu}};
+  operands.sums.bias = reinterpret_cast<const int32_t*>(bias.data());
+  operands.sums.multiplier = multiplier.data();
+  operands.sums.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};
+  operands.sums.small = true;
+  Buffer scratch(plan->scratch_bytes());
   ThreadPool pool(threads);
   Result result;
-  result.macs = static_cast<double>(g.out_height * g.out_width * g.outputs) * depth;
-  if (depthwise) {
-    const DwconvF32Kernel& kernel = select_dwconv_f32(set);
-    result.kernel = kernel.name;
-    DwconvF32 base = {};
-    set_geometry(g, &base);
-    base.activation = relu;
-    measure_depthwise(
-        loop, g, kPanelWidth, threads,
-        [&](const DepthwiseTasks::Task& task, int) {
-          DwconvF32 d = base;
-          d.channels = task.channels;
-          d.x = x.data() + task.x;
-          d.y = y.data() + task.y;
-          d.w = w.data() + task.channel;
-          d.bias = bias.data() + task.channel;
-          d.row_begin = task.row_begin;
-          d.row_end = task.row_end;
-          kernel.run(d);
-        },
-        &result);
-  } else if (ConvWinograd::suits(g)) {
-    const ConvWinograd conv(g, set, threads);
-    result.kernel = conv.kernel();
-    Floats matrices(conv.weight_elements());
-    Buffer scratch(conv.scratch_bytes());
-    measure(
-        loop, threads,
-        [&] {
-          conv.run({x.data(), matrices.data(), bias.data(), nullptr, y.data(), relu},
-                   scratch.data(), pool);
-        },
-        &result);
-  } else {
-    const ConvGemm conv(g, set, threads);
-    result.kernel = conv.kernel();
-    Buffer scratch(conv.scratch_bytes());
-    measure(
-        loop, threads,
-        [&] {
-          conv.run({x.data(), w.data(), bias.data(), nullptr, y.data(), relu}, scratch.data(),
-                   pool);
-        },
-        &result);
-  }
+  result.kernel = plan->kernel();
+  result.macs = static_cast<double>(results * w.depth());
+  measure(loop, threads, [&] { plan->run(operands, scratch.data(), pool); }, &result);
   return result;
 }
 
@@ -313,7 +196,7 @@ int run(int argc, char** argv) {
           format("%s %zux%zux%zu->%zu %zux%zu/%zu", layer.kind, layer.size, layer.size,
                  layer.channels, layer.outputs, layer.kernel, layer.kernel, layer.stride);
       if (name.find(only) == std::string::npos) continue;
-      const Result r = (i8 ? run_i8 : run_f32)(layer, loop, set, threads);
+      const Result r = run_layer(layer, i8, loop, set, threads);
       const double rate = r.macs * 1e-9 / r.seconds;
       if (json)
         std::printf(

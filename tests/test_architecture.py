@@ -20,7 +20,7 @@ PACKAGE = ROOT / "python" / "edgert"
 MAX_LINES = 600
 
 # A layer includes itself and those to its left.
-CPP_LAYERS = ["schema", "core", "kernels", "runtime", "bindings"]
+CPP_LAYERS = ["schema", "core", "weights", "kernels", "runtime", "bindings"]
 
 # A module imports those above it. "device": all that a board loads; "host": needs the converter's
 # dependencies; "tool": the command line, which imports the host side only when it is asked to.
@@ -28,7 +28,7 @@ PYTHON_LAYERS = [
     ("device", ["errors", "_core"]),
     ("device", ["schema"]),
     ("device", ["cpu", "model"]),
-    ("host", ["ir", "encoding"]),
+    ("host", ["ir"]),
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
     ("host", ["pack"]),
@@ -63,7 +63,7 @@ def includes(path: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("path", CPP_FILES, ids=relative)
 def test_cpp_includes_point_left(path: Path) -> None:
-    """schema <- core <- kernels <- runtime <- bindings, and no family of kernels knows another."""
+    """What CPP_LAYERS says, and no family of kernels knows another."""
     layer = path.relative_to(CSRC).parts[0]
     allowed = CPP_LAYERS[: CPP_LAYERS.index(layer) + 1]
     for quote, name in includes(path):
@@ -76,9 +76,11 @@ def test_cpp_includes_point_left(path: Path) -> None:
             own = {
                 path.parent.name,
                 "simd",
+                "depthwise.h",
                 "kernel.h",
                 "accumulator.h",
                 "pool_image.h",
+                "product.h",
                 "resize_axis.h",
                 "winograd.h",
             }
@@ -93,7 +95,7 @@ def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
         for quote, name in includes(todo.pop()):
             if quote == '"':
                 header = CSRC / name
-                if name.startswith("kernels/") and header not in seen:
+                if name.startswith(("kernels/", "weights/")) and header not in seen:
                     seen.add(header)
                     todo.append(header)
             else:
@@ -114,6 +116,34 @@ def test_a_kernel_row_for_every_isa_file() -> None:
         for symbol, level in rows:
             assert symbol.startswith(f"{family.name}_{level}"), symbol
             assert symbol in (family / f"{level}.cpp").read_text(), symbol
+
+
+RUNTIME_FILES = [p for p in CPP_FILES if p.is_relative_to(CSRC / "runtime")]
+# The constants of PanelLayout, and what looks like arithmetic with them.
+PLACES = r"\bk(Outputs|Depth|Step)\b|N16::k|(?<!1 )[%/] ?16\b"
+
+
+@pytest.mark.parametrize("path", [*RUNTIME_FILES, *PYTHON_FILES], ids=relative)
+def test_only_weights_know_how_a_weight_lies(path: Path) -> None:
+    """Nobody else computes a place in a panel: csrc/weights has one class for each form."""
+    found = re.findall(f".*(?:{PLACES}).*", path.read_text())
+    assert not found, f"ask csrc/weights: {found}"
+
+
+@pytest.mark.parametrize("path", RUNTIME_FILES, ids=relative)
+def test_runtime_names_no_level(path: Path) -> None:
+    """How fast a kernel is, and what it needs, stands in its row."""
+    assert "Isa::" not in path.read_text()
+
+
+def test_folders_are_small() -> None:
+    """Who looks for something in the runtime has few places to look at: modules, or files."""
+    runtime = CSRC / "runtime"
+    modules = {p.stem for p in runtime.iterdir()}
+    assert len(modules) <= 15, sorted(modules)
+    for folder in [CSRC / "weights", *(p for p in runtime.rglob("*") if p.is_dir())]:
+        files = [p.name for p in folder.iterdir() if p.is_file()]
+        assert folder.name == "ops" or len(files) <= 12, f"{folder.name}: {sorted(files)}"
 
 
 def imported(path: Path, everywhere: bool) -> set[str]:

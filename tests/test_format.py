@@ -25,9 +25,8 @@ from mutate import (
 )
 
 import edgert
-from edgert import interp, schema
-from edgert.encoding import decode, encode
-from edgert.pack import pack, to_layout
+from edgert import _core, interp, schema
+from edgert.pack import pack
 from edgert.schema import DType, Encoding, Layout, Section
 from edgert.unpack import unpack
 
@@ -393,8 +392,41 @@ def test_shorts_hold_every_element_exactly(tmp_path: Path) -> None:
     ids=str,
 )
 def test_no_encoding_changes_an_element(data: np.ndarray) -> None:
-    encoding, stored = encode(data)
-    assert decode(encoding, stored.tobytes(), data.dtype).tobytes() == data.tobytes()
+    shorts = _core.pack_shorts(data)
+    if shorts is None:
+        return
+    assert len(shorts) < data.nbytes
+    found = np.empty_like(data)
+    _core.unpack_weight(shorts, Layout.row, Encoding.shorts, found)
+    assert found.tobytes() == data.tobytes()
+
+
+def test_what_shorts_hold() -> None:
+    """Multiples of a power of two; not where 16 bits are too few, nor zeros with a sign."""
+    exact = np.arange(-20000, 20000, 1000, np.int32)
+    floats = exact.astype(np.float32)
+    for data in (exact, exact * 2**16, np.ldexp(floats, -120), np.ldexp(floats, 100)):
+        assert _core.pack_shorts(data) is not None
+        np.testing.assert_array_equal(_core.nearest_shorts(data), data)
+    for data in (exact * 2**16 + 1, 1 / floats[:20], np.full(9, -0.0, np.float32)):
+        assert _core.pack_shorts(data) is None
+        nearest = _core.nearest_shorts(data)
+        assert (
+            np.abs(nearest.astype(float) - data).max() <= np.abs(data.astype(float)).max() / 2**15
+        )
+        assert _core.pack_shorts(nearest) is not None
+
+
+def test_what_only_the_packer_gets_wrong() -> None:
+    """Constants that no file can hold so, and payloads of another size."""
+    row, found = np.zeros(6, np.int8), np.empty((2, 3), np.int8)
+    for data, layout in [(np.zeros(6, np.int8), Layout.k4n16), (np.zeros(6), Layout.row)]:
+        with pytest.raises(edgert.InputError):
+            _core.pack_weight(data, layout)
+    with pytest.raises(edgert.InputError):
+        _core.unpack_weight(row.tobytes(), Layout.k1n16, Encoding.plain, found)
+    _core.unpack_weight(row.tobytes(), Layout.row, Encoding.plain, found)
+    assert not found.any()
 
 
 def test_a_constant_may_have_two_layouts(tmp_path: Path) -> None:
@@ -420,16 +452,22 @@ def test_names_unfit_for_a_file_are_escaped_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(16, 3), (1, 5), (17, 2, 3), (40, 1, 1, 4), (0, 4), (3, 0)])
 def test_layouts(shape: tuple[int, ...]) -> None:
-    """kn and k1n16 as csrc/schema/layouts.def words them."""
+    """As csrc/schema/layouts.def words them."""
     data = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
-    n, k = shape[0], int(np.prod(shape[1:]))
-    matrix = data.reshape(n, k)
-    np.testing.assert_array_equal(to_layout(data, Layout.kn), matrix.T)
-    panels = to_layout(data, Layout.k1n16)
-    assert panels.shape == (-(-n // 16), k, 16)
-    for j in range(panels.shape[0] * 16):
-        expected = matrix[j] if j < n else np.zeros(k)
-        np.testing.assert_array_equal(panels[j // 16, :, j % 16], expected)
+    n, k, last = shape[0], int(np.prod(shape[1:])), shape[-1]
+    expected = {Layout.row: data, Layout.kn: data.reshape(n, k).T}
+    for layout, side in ((Layout.k1n16, 1), (Layout.k2n16, 2), (Layout.k4n16, 4)):
+        taps = int(np.prod(shape[1:-1]))
+        padded = np.zeros((-(-n // 16) * 16, taps, -(-last // side) * side), np.float32)
+        padded[:n, :, :last] = data.reshape(n, taps, last)
+        split = padded.reshape(-(-n // 16), 16, taps, -(-last // side), side)
+        expected[layout] = split.transpose(0, 2, 3, 1, 4)
+    for layout in Layout:
+        stored = _core.pack_weight(data, layout)
+        np.testing.assert_array_equal(stored, expected[layout].reshape(-1))
+        found = np.empty_like(data)
+        _core.unpack_weight(stored.tobytes(), layout, Encoding.plain, found)
+        np.testing.assert_array_equal(found, data)
 
 
 @pytest.mark.parametrize(

@@ -9,5 +9,6 @@ void register_errors(pybind11::module_& m);
 void register_schema(pybind11::module_& m);
 void register_cpu(pybind11::module_& m);
 void register_session(pybind11::module_& m);
+void register_weights(pybind11::module_& m);
 
 }  // namespace edgert

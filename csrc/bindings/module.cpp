@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
   edgert::register_schema(m);
   edgert::register_cpu(m);
   edgert::register_session(m);
+  edgert::register_weights(m);
 }

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "runtime/model_file.h"
 #include "runtime/op.h"
+#include "weights/forms.h"
 
 namespace py = pybind11;
 

@@ -14,7 +14,7 @@ struct AccumulatorOutput {
   const int32_t* bias;
   const float* multiplier;
   const uint8_t* residual;  // rows as those of the output, or null; may be the output itself
-  bool wide_residual;       // it is int16_t
+  bool residual_is_i16;     // not uint8_t
   int32_t residual_zero;
   float residual_scale;
   Requantize output;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/memory.h"
-#include "runtime/tensor.h"
+#include "core/tensor.h"
 
 namespace edgert {
 

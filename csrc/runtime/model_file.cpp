@@ -8,10 +8,11 @@
 #include "core/crc32.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "runtime/encoding.h"
 #include "runtime/file_kind.h"
 #include "runtime/op.h"
 #include "schema/format.h"
+#include "weights/forms.h"
+#include "weights/shorts.h"
 
 namespace edgert {
 namespace {
@@ -438,9 +439,11 @@ class Reader {
     if (exponent < range.least || exponent > range.most)
       fail(F39, "tensor %zu '%s', %s, has the exponent %d, expected %d to %d", i,
            tensor->name.c_str(), describe(tensor->type).c_str(), exponent, range.least, range.most);
-    model_->decoded.push_back(
-        decode_shorts(tensor->type, exponent, tensor->data + sizeof exponent));
-    tensor->data = model_->decoded.back().data();
+    Buffer elements(tensor->type.bytes());
+    unpack_shorts(tensor->type.dtype, exponent, tensor->type.shape.elements(),
+                  tensor->data + sizeof exponent, elements.data());
+    tensor->data = elements.data();
+    model_->decoded.push_back(std::move(elements));
   }
 
   void read_interface() {

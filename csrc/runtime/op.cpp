@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "weights/forms.h"
+
 namespace edgert {
 namespace {
 

@@ -9,9 +9,9 @@
 
 #include "core/cpu.h"
 #include "core/error.h"
+#include "core/tensor.h"
 #include "core/threads.h"
 #include "runtime/model.h"
-#include "runtime/tensor.h"
 #include "schema/format.h"
 
 namespace edgert {

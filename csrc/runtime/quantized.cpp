@@ -1,7 +1,5 @@
 #include "runtime/quantized.h"
 
-#include <cmath>
-
 namespace edgert {
 
 void require_scale(const NodeTypes& node, float scale, const char* name) {
@@ -61,19 +59,6 @@ TensorType infer_sums(const NodeTypes& node, const Requantize& output, const Sha
   node.require(2, DType::i32, {channels});
   node.require(3, DType::f32, {channels});
   return infer_requantize(node, output, shape);
-}
-
-bool has_small_results(const BindContext& context, size_t depth) {
-  const Tensor &bias = *context.input(2), &multiplier = *context.input(3);
-  if (bias.data == nullptr || multiplier.data == nullptr) return false;
-  const int32_t* const b = reinterpret_cast<const int32_t*>(bias.data);
-  const float* const m = reinterpret_cast<const float*>(multiplier.data);
-  const double products = 255.0 * 128.0 * static_cast<double>(depth);
-  for (size_t i = 0; i < bias.type.shape.elements(); ++i)
-    if (!((std::fabs(static_cast<double>(b[i])) + products) * std::fabs(static_cast<double>(m[i])) <
-          0x1p30))
-      return false;
-  return true;
 }
 
 }  // namespace edgert

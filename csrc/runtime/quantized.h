@@ -1,7 +1,6 @@
 // What the quantised operators check alike.
 #pragma once
 
-#include "kernels/accumulator.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -44,49 +43,6 @@ TensorType infer_accumulator(const NodeTypes& node, const Attrs& attrs, const Sh
                 to_string(shape).c_str());
   }
   return out;
-}
-
-// What follows the sums of qconv or qgemm, without the operands of a run.
-template <typename Attrs>
-AccumulatorOutput accumulator_output(const Attrs& attrs) {
-  return {nullptr,      nullptr, nullptr, false, attrs.residual_zero, attrs.residual_scale,
-          attrs.output, false};
-}
-
-// Whether constants prove AccumulatorOutput::small for sums of `depth` products.
-bool has_small_results(const BindContext& context, size_t depth);
-
-// The tensors of qconv or qgemm.
-struct AccumulatorTensors {
-  uint32_t x, bias, multiplier, residual, y;
-  bool wide_residual;
-  explicit AccumulatorTensors(const BindContext& context)
-      : x(context.input_index(0)),
-        bias(context.input_index(2)),
-        multiplier(context.input_index(3)),
-        residual(context.input_index(4)),
-        y(context.node.output),
-        wide_residual(context.input(4) && context.input(4)->type.dtype == DType::i16) {}
-  // `out` with the operands of a run.
-  AccumulatorOutput bound(AccumulatorOutput out, const RunContext& run) const {
-    out.bias = run.tensor<int32_t>(bias);
-    out.multiplier = run.tensor<float>(multiplier);
-    out.residual = run.tensor<uint8_t>(residual);
-    out.wide_residual = wide_residual;
-    return out;
-  }
-};
-
-// `out` from an output channel, and from an element of the output, on.
-inline AccumulatorOutput part_of(AccumulatorOutput out, size_t channel, size_t element) {
-  out.bias += channel;
-  out.multiplier += channel;
-  if (out.residual) out.residual += element * (out.wide_residual ? sizeof(int16_t) : 1);
-  return out;
-}
-
-inline size_t output_bytes(const Requantize& output) {  // of an element
-  return dtype_bytes(static_cast<DType>(output.dtype));
 }
 
 }  // namespace edgert

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edgert import _core, ir, schema
-from edgert.encoding import alignment, encode
 from edgert.errors import FormatError, ModelIOError
 from edgert.schema import DType, Encoding, Layout, Section
 
@@ -61,37 +60,6 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def to_layout(data: np.ndarray, layout: Layout) -> np.ndarray:
-    """The elements of a constant in the order in which ``layout`` stores them, C-contiguous."""
-    if layout == Layout.row:
-        return np.ascontiguousarray(data)
-    n, k = data.shape[0], int(np.prod(data.shape[1:], dtype=np.int64))
-    if layout == Layout.kn:
-        return np.ascontiguousarray(data.reshape(n, k).T)
-    panels = -(-n // 16)
-    if layout in (Layout.k2n16, Layout.k4n16):
-        side = 2 if layout == Layout.k2n16 else 4
-        last = -(-data.shape[-1] // side)
-        taps = k // data.shape[-1] if k else 0
-        padded = np.zeros((panels * 16, taps, last * side), data.dtype)
-        padded[:n, :, : data.shape[-1]] = data.reshape(n, taps, data.shape[-1])
-        return np.ascontiguousarray(
-            padded.reshape(panels, 16, taps, last, side).transpose(0, 2, 3, 1, 4)
-        )
-    padded = np.zeros((panels * 16, k), data.dtype)
-    padded[:n] = data.reshape(n, k)
-    return np.ascontiguousarray(padded.reshape(panels, 16, k).transpose(0, 2, 1))
-
-
-def places(shape: tuple[int, ...], layout: Layout) -> np.ndarray:
-    """For each element that :func:`to_layout` stores of a constant the index in its shape.
-
-    That of padding is -1.
-    """
-    order = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64).reshape(shape) + 1
-    return to_layout(order, layout).reshape(-1) - 1
 
 
 class _Tensor(NamedTuple):
@@ -182,7 +150,7 @@ class _Packer:
                 if encoding == Encoding.plain:
                     payload = owners.setdefault(hashlib.sha256(stored).digest(), i)
                 if payload == i:
-                    data += bytes(-len(data) % alignment(encoding)) + stored.tobytes()
+                    data += bytes(-len(data) % _core.payload_alignment(encoding)) + stored.tobytes()
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
             records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
@@ -201,11 +169,16 @@ class _Packer:
 
 
 def _stored(data: np.ndarray | None, layout: Layout) -> tuple[Encoding, np.ndarray | None]:
-    """The elements of a constant as the file has them."""
+    """The elements of a constant as the file has them, in the shortest encoding that keeps all."""
     if data is None:
         return Encoding.plain, None
-    stored = to_layout(data.astype(data.dtype.newbyteorder("<"), copy=False), layout)
-    return encode(stored) if layout == Layout.row else (Encoding.plain, stored)
+    data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
+    if layout != Layout.row:
+        return Encoding.plain, _core.pack_weight(data, layout)
+    shorts = _core.pack_shorts(data)
+    if shorts is None:
+        return Encoding.plain, data
+    return Encoding.shorts, np.frombuffer(shorts, np.uint8)
 
 
 def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:

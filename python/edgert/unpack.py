@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from edgert import schema
-from edgert.encoding import alignment, decode, payload_bytes
+from edgert import _core, schema
 from edgert.ir import Graph, Node, Value
 from edgert.model import load
-from edgert.pack import places
-from edgert.schema import OPS, DType, Encoding, Layout, Section
+from edgert.schema import OPS, DType, Section
 
 _OP_NAMES = {op.id: name for name, op in OPS.items()}
 
@@ -77,17 +75,15 @@ class _Payloads:
         if owner == schema.NONE:
             self.stored.append(own)
             return None
-        dtype, encoding = np.dtype(DType(record["dtype"]).name), Encoding(record["encoding"])
-        order = places(shape, Layout(record["layout"]))
+        layout, encoding = int(record["layout"]), int(record["encoding"])
+        constant = np.empty(shape, np.dtype(DType(record["dtype"]).name))
         if owner == len(self.stored):
-            begin = self.end + -self.end % alignment(encoding)
-            self.end = begin + payload_bytes(encoding, dtype, order.size)
+            begin = self.end + -self.end % _core.payload_alignment(encoding)
+            self.end = begin + _core.payload_bytes(constant, layout, encoding)
             own = self.data[begin : self.end]
         self.stored.append(own)
-        elements = decode(encoding, self.stored[owner], dtype)
-        constant = np.empty(int(np.prod(shape, dtype=np.int64)), dtype)
-        constant[order[order >= 0]] = elements[order >= 0]
-        return constant.reshape(shape)
+        _core.unpack_weight(self.stored[owner], layout, encoding, constant)
+        return constant
 
 
 def _sections(data: bytes) -> dict[Section, bytes]:

@@ -20,7 +20,7 @@ struct AccumulatorCase {
     out.bias = bias;
     out.multiplier = multiplier;
     out.residual = residual ? static_cast<const uint8_t*>(residuals) : nullptr;
-    out.wide_residual = wide;
+    out.residual_is_i16 = wide;
     out.residual_zero = wide ? 0 : 7;
     out.residual_scale = 0.25f;
     out.output.scale = hard_swish ? 0.75f : 1.0f;

@@ -19,9 +19,10 @@ struct Row {
 
 std::vector<Row> rows() {
   std::vector<Row> list;
-#define KERNEL(symbol, isa)    \
-  if (test::can_run(Isa::isa)) \
-    list.push_back({{#symbol, Isa::isa, symbol}, Isa::isa != Isa::portable});
+#define KERNEL(symbol, isa, form, block) \
+  if (test::can_run(Isa::isa))           \
+    list.push_back(                      \
+        {{#symbol, Isa::isa, symbol, Layout::form, block, false}, Isa::isa != Isa::portable});
 #include "kernels/dwconv_f32/kernels.inc"
   return list;
 }

@@ -22,9 +22,10 @@ struct Row {
 
 std::vector<Row> rows() {
   std::vector<Row> list;
-#define KERNEL(symbol, isa, mr, nr) \
-  if (test::can_run(Isa::isa))      \
-    list.push_back({{#symbol, Isa::isa, symbol, mr, nr}, Isa::isa != Isa::portable});
+#define KERNEL(symbol, isa, form, needs, ...)                                                 \
+  if (test::can_run(Isa::isa))                                                                \
+    list.push_back({{#symbol, Isa::isa, symbol, Layout::form, WeightFit::needs, __VA_ARGS__}, \
+                    Isa::isa != Isa::portable});
 #include "kernels/gemm_f32/kernels.inc"
   return list;
 }
@@ -44,7 +45,7 @@ struct Problem {
         a_stride(k * segments + (flags & kStrided ? 3 : 0)),
         c_stride(n + (flags & kStrided ? 5 : 0)),
         a(span(m, segments > 1 ? 3 * k : k + k / 2, a_stride), guard),
-        b(round_up(n, kPanelWidth) * depth(), guard),
+        b(round_up(n, K1N16::kOutputs) * depth(), guard),
         bias(n, guard),
         residual(span(m, n, c_stride), guard),
         initial(m * n),
@@ -63,10 +64,10 @@ struct Problem {
         if (has(kBias)) sum += bias[j];
         if (has(kResidual)) sum += residual[i * c_stride + j];
         double magnitude = 3;
-        const float* const panel = b.data() + j / kPanelWidth * depth() * kPanelWidth;
+        const float* const panel = b.data() + j / K1N16::kOutputs * depth() * K1N16::kOutputs;
         for (size_t p = 0; p < depth(); ++p) {
           const double product = double{a[i * a_stride + offset(p / k) + p % k]} *
-                                 panel[p * kPanelWidth + j % kPanelWidth];
+                                 panel[p * K1N16::kOutputs + j % K1N16::kOutputs];
           sum += product;
           magnitude += std::fabs(product);
         }
@@ -94,7 +95,7 @@ struct Problem {
     g.a_stride = a_stride;
     g.a_offsets = offsets.data();
     g.b = b.data();
-    g.b_panel_stride = depth() * kPanelWidth;
+    g.b_panel_stride = depth() * K1N16::kOutputs;
     g.c = c.data();
     g.c_stride = g.residual_stride = c_stride;
     g.bias = has(kBias) ? bias.data() : nullptr;
@@ -169,10 +170,10 @@ TEST(gemm_f32_depth_split_keeps_the_bits) {
   constexpr size_t m = 15, n = 33, k = 100, split = 37;
   Random random(1);
   std::vector<float> a(m * k), whole(m * n), parts(m * n);
-  Buffer b(round_up(n, kPanelWidth) * k * sizeof(float));
+  Buffer b(round_up(n, K1N16::kOutputs) * k * sizeof(float));
   float* const weights = reinterpret_cast<float*>(b.data());
   test::fill_uniform(a, random);
-  for (size_t i = 0; i < round_up(n, kPanelWidth) * k; ++i) weights[i] = random.uniform(-1, 1);
+  for (size_t i = 0; i < round_up(n, K1N16::kOutputs) * k; ++i) weights[i] = random.uniform(-1, 1);
   for (const Row& row : rows()) {
     GemmF32 g = {};
     g.m = m;
@@ -182,7 +183,7 @@ TEST(gemm_f32_depth_split_keeps_the_bits) {
     g.a = a.data();
     g.a_stride = k;
     g.b = weights;
-    g.b_panel_stride = k * kPanelWidth;
+    g.b_panel_stride = k * K1N16::kOutputs;
     g.c = whole.data();
     g.c_stride = n;
     row.kernel.run(g);
@@ -191,7 +192,7 @@ TEST(gemm_f32_depth_split_keeps_the_bits) {
     row.kernel.run(g);
     g.k = k - split;
     g.a += split;
-    g.b += split * kPanelWidth;
+    g.b += split * K1N16::kOutputs;
     g.accumulate = true;
     row.kernel.run(g);
     CHECK(whole == parts, "%s", row.kernel.name);

@@ -18,8 +18,9 @@ using test::span;
 
 std::vector<GemmI16Kernel> rows() {
   std::vector<GemmI16Kernel> list;
-#define KERNEL(symbol, isa, mr, nr) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol, mr, nr});
+#define KERNEL(symbol, isa, form, needs, ...) \
+  if (test::can_run(Isa::isa))                \
+    list.push_back({#symbol, Isa::isa, symbol, Layout::form, WeightFit::needs, __VA_ARGS__});
 #include "kernels/gemm_i16/kernels.inc"
   return list;
 }
@@ -43,11 +44,11 @@ struct Problem {
         flags(flags),
         guard(guard),
         segments(has(kSegments) ? 3 : 1),
-        steps(segments * ceil_div(k, kWideDepth)),
+        steps(segments * ceil_div(k, K2N16::kDepth)),
         a_stride(k * segments + (has(kStrided) ? 3 : 0)),
         c_stride(n + (has(kStrided) ? 5 : 0)),
         a(span(m, segments > 1 ? 3 * k : k + k / 2, a_stride), guard),
-        b(ceil_div(n, kWideOutputs) * steps * 32 * sizeof(int16_t)),
+        b(ceil_div(n, K2N16::kOutputs) * steps * 32 * sizeof(int16_t)),
         bias(n, guard),
         multiplier(n, guard),
         residual(span(m, n, c_stride), guard) {

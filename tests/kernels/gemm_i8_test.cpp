@@ -18,9 +18,9 @@ using test::span;
 
 std::vector<GemmI8Kernel> rows() {
   std::vector<GemmI8Kernel> list;
-#define KERNEL(symbol, isa, mr, nr, needs) \
-  if (test::can_run(Isa::isa))             \
-    list.push_back({#symbol, Isa::isa, symbol, mr, nr, WeightFit::needs});
+#define KERNEL(symbol, isa, form, needs, ...) \
+  if (test::can_run(Isa::isa))                \
+    list.push_back({#symbol, Isa::isa, symbol, Layout::form, WeightFit::needs, __VA_ARGS__});
 #include "kernels/gemm_i8/kernels.inc"
   return list;
 }
@@ -47,14 +47,15 @@ struct Problem {
         flags(flags),
         guard(guard),
         segments(has(kSegments) ? 3 : 1),
-        panel_stride(segments * ceil_div(k, kPanelDepth) * 64),
+        panel_stride(segments * ceil_div(k, K4N16::kDepth) * 64),
         run_rows(has(kRuns) ? run_of(m) : m),
         a_stride(k * segments + (has(kStrided) ? 3 : 0)),
         a_run_stride(run_rows * a_stride + 7),
         c_stride(n + (has(kStrided) ? 5 : 0)),
         a(m == 0 ? 0 : row(m - 1) + (segments > 1 ? 3 * k : k + k / 2), guard),
-        b(ceil_div(n, kPanelOutputs) * panel_stride),
+        b(ceil_div(n, K4N16::kOutputs) * panel_stride),
         bias(n, guard),
+        column_sums(n, guard),
         multiplier(n, guard),
         residual(span(m, n, c_stride), guard),
         scales(has(kStrided) ? m : 1, guard),
@@ -84,8 +85,8 @@ struct Problem {
     for (DynamicScale& x : scales) x = {random.uniform(1e-3f, 2.0f), random.integer(0, 255)};
     for (float& x : float_bias) x = random.uniform(-9.0f, 9.0f);
     for (float& x : float_residual) x = random.uniform(-9.0f, 9.0f);
-    if (has(kDynamic))
-      for (size_t j = 0; j < n; ++j) bias[j] = -weighted_sum(j, [](size_t, size_t) { return 1; });
+    for (size_t j = 0; j < n; ++j)
+      column_sums[j] = weighted_sum(j, [](size_t, size_t) { return 1; });
   }
 
   // The sum of column j of b, element p of segment s taken x(s, p) times.
@@ -159,6 +160,8 @@ struct Problem {
       g.out.output.dtype = static_cast<int32_t>(DType::f32);
       g.out.output.scale = 1.0f;
       g.dynamic = &dynamic_output;
+      g.out.bias = nullptr;
+      g.column_sums = column_sums.data();
     }
     kernel.run(g);
     test::check_matrix(c, n, c_stride,
@@ -172,7 +175,7 @@ struct Problem {
   size_t segments, panel_stride, run_rows, a_stride, a_run_stride, c_stride;
   GuardedArray<uint8_t> a;
   Buffer b;
-  GuardedArray<int32_t> bias;
+  GuardedArray<int32_t> bias, column_sums;
   GuardedArray<float> multiplier;
   GuardedArray<uint8_t> residual;
   GuardedArray<DynamicScale> scales;

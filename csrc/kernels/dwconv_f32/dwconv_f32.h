@@ -14,7 +14,7 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
+#include "kernels/depthwise.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -36,9 +36,9 @@ struct DwconvF32 {
   Activation activation;  // the function f
 };
 
-using DwconvF32Kernel = Kernel<DwconvF32>;
+using DwconvF32Kernel = DepthwiseKernel<DwconvF32>;
 
-#define KERNEL(symbol, isa) void symbol(const DwconvF32&);
+#define KERNEL(symbol, ...) void symbol(const DwconvF32&);
 #include "kernels/dwconv_f32/kernels.inc"
 
 // The best kernel that `isa` can run.

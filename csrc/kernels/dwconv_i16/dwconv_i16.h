@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
 #include "kernels/accumulator.h"
+#include "kernels/depthwise.h"
 
 namespace edgert {
 
@@ -33,17 +33,9 @@ struct DwconvI16 {
   AccumulatorOutput out;  // the residual is as y
 };
 
-using DwconvI16Fn = void (*)(const DwconvI16&);
+using DwconvI16Kernel = DepthwiseKernel<DwconvI16>;
 
-struct DwconvI16Kernel {
-  const char* name;
-  Isa isa;
-  DwconvI16Fn run;
-  int block;    // channels whose sums are held in registers
-  bool narrow;  // only for sums of 32 bits
-};
-
-#define KERNEL(symbol, isa, block, narrow) void symbol(const DwconvI16&);
+#define KERNEL(symbol, ...) void symbol(const DwconvI16&);
 #include "kernels/dwconv_i16/kernels.inc"
 
 // The best kernel that `isa` can run; `narrow` says whether all sums have 32 bits.

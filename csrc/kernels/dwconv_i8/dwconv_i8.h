@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
 #include "kernels/accumulator.h"
+#include "kernels/depthwise.h"
 
 namespace edgert {
 
@@ -33,17 +33,9 @@ struct DwconvI8 {
   std::byte* scratch;     // of dwconv_i8_scratch_bytes()
 };
 
-using DwconvI8Fn = void (*)(const DwconvI8&);
+using DwconvI8Kernel = DepthwiseKernel<DwconvI8>;
 
-struct DwconvI8Kernel {
-  const char* name;
-  Isa isa;
-  DwconvI8Fn run;
-  int block;       // channels whose sums are held in registers
-  int group_rows;  // rows of the image that are interleaved in scratch; 0: no scratch
-};
-
-#define KERNEL(symbol, isa, block, group_rows) void symbol(const DwconvI8&);
+#define KERNEL(symbol, ...) void symbol(const DwconvI8&);
 #include "kernels/dwconv_i8/kernels.inc"
 
 // The best kernel that `isa` can run.

@@ -16,12 +16,11 @@
 
 #include <cstddef>
 
-#include "core/cpu.h"
+#include "kernels/product.h"
 #include "schema/attrs.h"
+#include "weights/panel_layout.h"
 
 namespace edgert {
-
-constexpr int kPanelWidth = 16;
 
 struct GemmF32 {
   size_t m, n;
@@ -45,16 +44,9 @@ struct GemmF32 {
   size_t prefetched;
 };
 
-using GemmF32Fn = void (*)(const GemmF32&);
+using GemmF32Kernel = ProductKernel<GemmF32>;
 
-struct GemmF32Kernel {
-  const char* name;
-  Isa isa;
-  GemmF32Fn run;
-  int mr, nr;  // the tile: rows and columns held in registers
-};
-
-#define KERNEL(symbol, isa, mr, nr) void symbol(const GemmF32&);
+#define KERNEL(symbol, ...) void symbol(const GemmF32&);
 #include "kernels/gemm_f32/kernels.inc"
 
 // The best kernel that `isa` can run.

@@ -18,7 +18,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
   const float* b[kVectors];
   for (int v = 0; v < kVectors; ++v) {
     const size_t column = j + v * kLanes;
-    b[v] = g.b + column / kPanelWidth * g.b_panel_stride + column % kPanelWidth;
+    b[v] = g.b + column / K1N16::kOutputs * g.b_panel_stride + column % K1N16::kOutputs;
   }
   float* const c = g.c + i * g.c_stride + j;
   const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
@@ -50,10 +50,11 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
 
   constexpr int kUnroll = kRows * kVectors >= 16 ? 2 : 4;
   const float* next = b[0];
-  if (g.prefetch && number < kUnroll * ((kVectors * kLanes + kPanelWidth - 1) / kPanelWidth)) {
+  if (g.prefetch &&
+      number < kUnroll * ((kVectors * kLanes + K1N16::kOutputs - 1) / K1N16::kOutputs)) {
     const size_t lines = g.segments * g.k / kUnroll;
-    next =
-        g.prefetch + number / kUnroll * g.b_panel_stride + number % kUnroll * lines * kPanelWidth;
+    next = g.prefetch + number / kUnroll * g.b_panel_stride +
+           number % kUnroll * lines * K1N16::kOutputs;
   }
   const size_t stride = g.a_stride;
   for (size_t s = 0; s < g.segments; ++s) {
@@ -65,7 +66,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
     const auto step = [&](int u) {  // the depth u from where the pointers are
       F32 w[kVectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) w[v] = F32::load(b[v] + u * kPanelWidth);
+      for (int v = 0; v < kVectors; ++v) w[v] = F32::load(b[v] + u * K1N16::kOutputs);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
         const F32 x = F32::broadcast(a[r / 3] + r % 3 * stride + u);
@@ -75,7 +76,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
     };
     const auto advance = [&](int depth) {
       for (int r = 0; r < kPointers; ++r) a[r] += depth;
-      for (int v = 0; v < kVectors; ++v) b[v] += depth * kPanelWidth;
+      for (int v = 0; v < kVectors; ++v) b[v] += depth * K1N16::kOutputs;
     };
     size_t left = g.k;
     for (; left >= kUnroll; left -= kUnroll) {
@@ -83,7 +84,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
       for (int u = 0; u < kUnroll; ++u) step(u);
       advance(kUnroll);
       __builtin_prefetch(next, 0, 2);
-      next += kPanelWidth;
+      next += K1N16::kOutputs;
     }
     for (; left > 0; --left) {
       step(0);

@@ -19,16 +19,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
 #include "kernels/accumulator.h"
+#include "kernels/product.h"
+#include "weights/panel_layout.h"
 
 namespace edgert {
-
-constexpr int kWideOutputs = 16;  // of a panel
-constexpr int kWideDepth = 2;     // of a step
-
-// The sum of the magnitudes of weights whose products fit in 32 bits: 32768 * 65535 < 2^31.
-constexpr int64_t kMaxWeights = 65535;
 
 struct GemmI16 {
   size_t m, n;
@@ -47,16 +42,9 @@ struct GemmI16 {
   AccumulatorOutput out;
 };
 
-using GemmI16Fn = void (*)(const GemmI16&);
+using GemmI16Kernel = ProductKernel<GemmI16>;
 
-struct GemmI16Kernel {
-  const char* name;
-  Isa isa;
-  GemmI16Fn run;
-  int mr, nr;  // the tile: rows and columns held in registers
-};
-
-#define KERNEL(symbol, isa, mr, nr) void symbol(const GemmI16&);
+#define KERNEL(symbol, ...) void symbol(const GemmI16&);
 #include "kernels/gemm_i16/kernels.inc"
 
 // The best kernel that `isa` can run.

@@ -18,29 +18,29 @@ inline int32_t pair_of(const int16_t* p) {
 
 // Of `count` sums, a multiple of 16: adds them to totals, which they fit into exactly.
 __attribute__((noinline, noclone)) void spill(const int32_t* sums, double* totals, int count) {
-  for (int first = 0; first < count; first += kWideOutputs)
-    for (int i = first; i < first + kWideOutputs; ++i) totals[i] += static_cast<double>(sums[i]);
+  for (int first = 0; first < count; first += K2N16::kOutputs)
+    for (int i = first; i < first + K2N16::kOutputs; ++i) totals[i] += static_cast<double>(sums[i]);
 }
 
 template <typename Sum>
 __attribute__((noinline, noclone)) void round_all(const Sum* sums, float* rounded, int count) {
-  for (int first = 0; first < count; first += kWideOutputs)
-    for (int i = first; i < first + kWideOutputs; ++i) rounded[i] = static_cast<float>(sums[i]);
+  for (int first = 0; first < count; first += K2N16::kOutputs)
+    for (int i = first; i < first + K2N16::kOutputs; ++i) rounded[i] = static_cast<float>(sums[i]);
 }
 
 // What the tiles of a panel share.
 struct Panel {
-  static constexpr int kVectors = kWideOutputs / F32::kLanes;
+  static constexpr int kVectors = K2N16::kOutputs / F32::kLanes;
   const int16_t* b;
   int columns;  // that exist
   OutputVectors<kVectors> outputs;
   bool direct;  // the results go from registers to whole rows of i16
 
   Panel(const GemmI16& g, size_t j)
-      : b(g.b + j / kWideOutputs * g.b_panel_stride),
-        columns(g.n - j < kWideOutputs ? static_cast<int>(g.n - j) : kWideOutputs),
+      : b(g.b + j / K2N16::kOutputs * g.b_panel_stride),
+        columns(g.n - j < K2N16::kOutputs ? static_cast<int>(g.n - j) : K2N16::kOutputs),
         outputs(g.out, j, columns),
-        direct(g.narrow && columns == kWideOutputs && is_linear_i16(g.out)) {}
+        direct(g.narrow && columns == K2N16::kOutputs && is_linear_i16(g.out)) {}
 };
 
 // One tile of kRows rows from row i on, of the panel at column j.
@@ -48,7 +48,7 @@ template <I32 (*dot)(I32, I32, I32), int kRows>
 inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size_t j,
                                                 const Panel& panel) {
   constexpr int kLanes = F32::kLanes, kVectors = Panel::kVectors;
-  constexpr int kStep = kWideOutputs * kWideDepth, kSums = kRows * kWideOutputs;
+  constexpr int kStep = K2N16::kOutputs * K2N16::kDepth, kSums = kRows * K2N16::kOutputs;
   const int16_t* b = panel.b;
 
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
@@ -96,10 +96,10 @@ inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] = dot(acc[r][v], x, w[v]);
       }
-      for (int r = 0; r < kPointers; ++r) a[r] += kWideDepth;
+      for (int r = 0; r < kPointers; ++r) a[r] += K2N16::kDepth;
       b += kStep;
     };
-    size_t left = (g.k + 1) / kWideDepth;
+    size_t left = (g.k + 1) / K2N16::kDepth;
     while (left > 0) {
       if (room == 0) {
         spill_all();
@@ -108,7 +108,7 @@ inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size
       const size_t steps = left < room ? left : room;
       left -= steps;
       room -= steps;
-      const bool half = left == 0 && g.k % kWideDepth != 0;  // the last step has one element
+      const bool half = left == 0 && g.k % K2N16::kDepth != 0;  // the last step has one element
       for (size_t u = half ? 1 : 0; u < steps; ++u) step(pair_of);
       if (half) step([](const int16_t* p) { return int32_t{static_cast<uint16_t>(*p)}; });
     }
@@ -132,7 +132,7 @@ inline __attribute__((always_inline)) void tile(const GemmI16& g, size_t i, size
     spill(sums, totals, kSums);
     round_all(totals, rounded, kSums);
   }
-  finish(g.out, j, rounded, kRows, kWideOutputs, panel.columns, g.c, at, g.c_stride);
+  finish(g.out, j, rounded, kRows, K2N16::kOutputs, panel.columns, g.c, at, g.c_stride);
 }
 
 // The rows from `begin` on, before `end`, of a panel, in tiles of kRows. All in one function: with
@@ -158,7 +158,7 @@ void gemm(const GemmI16& g) {
   const size_t count = (g.m + kRows - 1) / kRows;
   const size_t rows = g.m / count, higher = g.m % count;  // the first `higher` have a row more
   const size_t middle = higher * (rows + 1);
-  for (size_t j = 0; j < g.n; j += kWideOutputs) {
+  for (size_t j = 0; j < g.n; j += K2N16::kOutputs) {
     const Panel panel(g, j);
     if (higher > 0) of_rows[rows](g, 0, middle, j, panel);
     of_rows[rows - 1](g, middle, g.m, j, panel);

@@ -22,22 +22,22 @@ constexpr int sum_tile(int r, int v) { return 2 * r + v; }
 constexpr int input_tile(int r) { return 4 + r; }
 constexpr int weight_tile(int v) { return 6 + v; }
 
-constexpr size_t kColumns = 2 * kPanelOutputs;
-static_assert(kPanelOutputs * kPanelDepth == kTileBytes && kPanelOutputs == F32::kLanes);
+constexpr size_t kColumns = 2 * K4N16::kOutputs;
+static_assert(K4N16::kOutputs * K4N16::kDepth == kTileBytes && K4N16::kOutputs == F32::kLanes);
 
 // How the depth of a segment is cut into steps of equal depth, at most a tile's. They are read in
 // place. What remains is copied with zeros around it, to where the panel has a whole step:
 // the first elements may have been added before, the last lie beyond the depth.
 struct Steps {
-  size_t depth;     // of a step, a multiple of kPanelDepth
+  size_t depth;     // of a step, a multiple of K4N16::kDepth
   size_t end;       // of those in place
   size_t rest;      // where the step of what remains begins
   __mmask64 fresh;  // the elements of that step that remain
 
   explicit Steps(size_t k) {
-    const size_t filled = (k + kPanelDepth - 1) / kPanelDepth * kPanelDepth;
+    const size_t filled = (k + K4N16::kDepth - 1) / K4N16::kDepth * K4N16::kDepth;
     const size_t count = (k + kTileBytes - 1) / kTileBytes;
-    if (count > 0 && k % (count * kPanelDepth) == 0)
+    if (count > 0 && k % (count * K4N16::kDepth) == 0)
       depth = k / count;
     else
       depth = 0 < filled && filled < kTileBytes ? filled : kTileBytes;
@@ -94,7 +94,7 @@ class LinearEnd {
   LinearEnd(const GemmI8& g, size_t j, int columns)
       : linear_(g.out),
         vectors_(g.out, j, columns),
-        last_(columns - (kPanels - 1) * kPanelOutputs),
+        last_(columns - (kPanels - 1) * K4N16::kOutputs),
         stride_(g.c_stride),
         y_(static_cast<uint8_t*>(g.c) + j),
         residual_(kResidual ? g.out.residual + j : nullptr) {}
@@ -185,12 +185,13 @@ __attribute__((always_inline)) inline void add_products(const GemmI8& g, const S
       for (int r = 0; r < kTileRows; ++r, panel += kTileBytes) __builtin_prefetch(panel, 0, 2);
     between();
   };
-  const size_t segment_bytes = (g.k + kPanelDepth - 1) / kPanelDepth * kTileBytes;  // of a panel
+  const size_t segment_bytes =
+      (g.k + K4N16::kDepth - 1) / K4N16::kDepth * kTileBytes;  // of a panel
   for (size_t s = 0; s < g.segments; ++s, b += segment_bytes) {
     const uint8_t* const x = first.a + g.a_offsets[s];
     const uint8_t* const y = second.a + g.a_offsets[s];
     for (size_t p = 0; p < steps.end; p += steps.depth)
-      step(x + p, y + p, a_stride, b + p * kPanelOutputs);
+      step(x + p, y + p, a_stride, b + p * K4N16::kOutputs);
     if (steps.fresh == 0) continue;
     alignas(kTileBytes) uint8_t rests[2][kTileRows][kTileBytes];
     const auto copy = [&](const uint8_t* from, uint8_t (*to)[kTileBytes]) {
@@ -200,16 +201,16 @@ __attribute__((always_inline)) inline void add_products(const GemmI8& g, const S
     };
     copy(x, rests[0]);
     if (two_tiles) copy(y, rests[1]);
-    step(rests[0][0], rests[1][0], kTileBytes, b + steps.rest * kPanelOutputs);
+    step(rests[0][0], rests[1][0], kTileBytes, b + steps.rest * K4N16::kOutputs);
   }
 }
 
 // All rows of the columns from j on.
 template <int kPanels, class End>
 void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
-  const int8_t* const b = g.b + j / kPanelOutputs * g.b_panel_stride;
+  const int8_t* const b = g.b + j / K4N16::kOutputs * g.b_panel_stride;
   const OutputVectors<kPanels> vectors(g.out, j, columns);
-  alignas(kTileBytes) int32_t bias[kPanels][kPanelOutputs];
+  alignas(kTileBytes) int32_t bias[kPanels][K4N16::kOutputs];
   for (int v = 0; v < kPanels; ++v) vectors.bias[v].store(bias[v]);
 
   // The products of a pair of tiles are under way while the sums before them become outputs.
@@ -232,18 +233,18 @@ void column_block(const GemmI8& g, const Steps& steps, size_t j, int columns) {
     }
     end.step();
     const int8_t* const panel =
-        next < next_end ? g.b + next / kPanelOutputs * g.b_panel_stride : nullptr;
-    next += kPanelOutputs;
+        next < next_end ? g.b + next / K4N16::kOutputs * g.b_panel_stride : nullptr;
+    next += K4N16::kOutputs;
     add_products<kPanels>(g, steps, first, second, height, b, panel, [&] { end.step(); });
     Sums& to = sums[turn];
     store_tile<sum_tile(0, 0)>(to[0], sizeof to[0]);
-    if (kPanels == 2) store_tile<sum_tile(0, 1)>(to[0] + kPanelOutputs, sizeof to[0]);
+    if (kPanels == 2) store_tile<sum_tile(0, 1)>(to[0] + K4N16::kOutputs, sizeof to[0]);
     end.step();
     if (two_tiles) {
       // Its rows that are not fresh are the last ones of the first tile.
       int32_t* const below = to[second.fresh];
       store_tile<sum_tile(1, 0)>(below, sizeof to[0]);
-      if (kPanels == 2) store_tile<sum_tile(1, 1)>(below + kPanelOutputs, sizeof to[0]);
+      if (kPanels == 2) store_tile<sum_tile(1, 1)>(below + K4N16::kOutputs, sizeof to[0]);
     }
     end.rest();
     end.begin(to[height - first.fresh], first.fresh + second.fresh);
@@ -268,7 +269,7 @@ void gemm_i8_amx_int8_16x32(const GemmI8& g) {
   const Steps steps(g.k);
   const int height = RowTiles(g).height();
   TileShapes shapes;
-  for (int v = 0; v < 2; ++v) shapes.set(weight_tile(v), steps.depth / kPanelDepth, kTileBytes);
+  for (int v = 0; v < 2; ++v) shapes.set(weight_tile(v), steps.depth / K4N16::kDepth, kTileBytes);
   for (int r = 0; r < 2; ++r) {
     shapes.set(input_tile(r), height, steps.depth);
     for (int v = 0; v < 2; ++v) shapes.set(sum_tile(r, v), height, kTileBytes);
@@ -277,7 +278,7 @@ void gemm_i8_amx_int8_16x32(const GemmI8& g) {
   const ColumnBlockFn two = column_block_for<2>(g.out), one = column_block_for<1>(g.out);
   for (size_t j = 0; j < g.n; j += kColumns) {
     const int columns = static_cast<int>(g.n - j < kColumns ? g.n - j : kColumns);
-    (columns > kPanelOutputs ? two : one)(g, steps, j, columns);
+    (columns > K4N16::kOutputs ? two : one)(g, steps, j, columns);
   }
   release_tiles();
 }

@@ -4,7 +4,8 @@
 //
 // with the sum exact, modulo 2^32, and the rest as accumulator.h says. A row of a may consist of
 // several segments of the same length that lie at given distances, so that a convolution reads its
-// taps in place. All kernels give the same bits; some do so only for weights that fit, see below.
+// taps in place. All kernels give the same bits; some do so only for weights
+// that fit, see weights/fit.h.
 //
 // If `dynamic` is given, rows of a have scales and zero points of their own, c is float, and
 //
@@ -19,24 +20,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cpu.h"
 #include "kernels/accumulator.h"
+#include "kernels/product.h"
+#include "weights/panel_layout.h"
 
 namespace edgert {
 
-constexpr int kPanelOutputs = 16;
-constexpr int kPanelDepth = 4;
 // Tiles of at most so many rows take them from several runs, see GemmI8: there are registers for as
 // many pointers.
 constexpr int kFreeRows = 6;
-
-// AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
-// u8 does if, for each column, the positive weights in it add up to at most kMaxFit and the
-// negative ones to at least -kMaxFit: 255 * 128 = 32640. The weights of a segment fit in
-//   kPairs  if that holds for the neighbours p = 2q and 2q + 1
-//   kQuads  if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
-enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
-constexpr int kMaxFit = 128;
 
 struct DynamicScale {  // byte q of a row stands for scale * (q - zero)
   float scale;
@@ -65,21 +57,14 @@ struct GemmI8 {
   void* c;          // uint8_t, int16_t or float, as output.dtype says
   size_t c_stride;  // elements, of c and of the residual
   AccumulatorOutput out;
-  // Or null. out.bias is the negative sum of each column of b then, out.output has type f32.
+  // Or null. There is no out.bias then, and out.output has type f32.
   const DynamicOutput* dynamic;
+  const int32_t* column_sums;  // of b, where there is `dynamic`
 };
 
-using GemmI8Fn = void (*)(const GemmI8&);
+using GemmI8Kernel = ProductKernel<GemmI8>;
 
-struct GemmI8Kernel {
-  const char* name;
-  Isa isa;
-  GemmI8Fn run;
-  int mr, nr;  // the tile: rows and columns held in registers
-  WeightFit needs;
-};
-
-#define KERNEL(symbol, isa, mr, nr, needs) void symbol(const GemmI8&);
+#define KERNEL(symbol, ...) void symbol(const GemmI8&);
 #include "kernels/gemm_i8/kernels.inc"
 
 // The best kernel that `isa` can run for weights that fit so far.

@@ -9,7 +9,7 @@
 namespace edgert {
 namespace {
 
-// From sums that include the bias, `rows` rows of `columns` of them, `stride` elements apart, to
+// From sums, `rows` rows of `columns` of them, `stride` elements apart, to
 // the outputs from row i, column j on.
 __attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, size_t i, size_t j,
                                                               const int32_t* sums, int rows,
@@ -21,15 +21,14 @@ __attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, s
   float* const c = static_cast<float*>(g.c) + at;
   for (int v = 0; v < columns; v += F32::kLanes) {
     const int n = columns - v < F32::kLanes ? columns - v : F32::kLanes;
-    const I32 minus_sum = load_first(g.out.bias + j + v, n);
+    const I32 sum = load_first(g.column_sums + j + v, n);
     const F32 multiplier = load_first(g.out.multiplier + j + v, n);
     const F32 bias = dynamic.bias ? load_first(dynamic.bias + j + v, n) : F32::zero();
     const DynamicScale* scale = dynamic.scales + i * dynamic.scale_step;
     const float* residual = dynamic.residual ? dynamic.residual + at + v : nullptr;
     float* to = c + v;
     for (int r = 0; r < rows; ++r, scale += dynamic.scale_step, to += c_stride) {
-      // The bias is there once.
-      const I32 zero = I32::broadcast(scale->zero - 1) * minus_sum;
+      const I32 zero = I32::broadcast(-scale->zero) * sum;
       F32 t = to_f32(I32::load(sums + r * stride + v) + zero) * multiplier *
                   F32::broadcast(&scale->scale) +
               bias;
@@ -58,8 +57,9 @@ struct ColumnBlock {
     for (int v = 0; v < kVectors; ++v) {
       const size_t column = j + v * kLanes;
       const int n = v < kVectors - 1 ? kLanes : last;
-      b[v] = g.b + column / kPanelOutputs * g.b_panel_stride + column % kPanelOutputs * kPanelDepth;
-      bias[v] = load_first(g.out.bias + column, n);
+      b[v] = g.b + column / K4N16::kOutputs * g.b_panel_stride +
+             column % K4N16::kOutputs * K4N16::kDepth;
+      bias[v] = g.out.bias ? load_first(g.out.bias + column, n) : I32::broadcast(0);
       multiplier[v] = load_first(g.out.multiplier + column, n);
     }
   }

@@ -102,7 +102,7 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
                                                 const ColumnBlock<kVectors>& block,
                                                 const int8_t* next) {
   using Rows = TileRows<kRows>;
-  constexpr int kLanes = F32::kLanes, kStep = kPanelOutputs * kPanelDepth;
+  constexpr int kLanes = F32::kLanes, kStep = K4N16::kOutputs * K4N16::kDepth;
   const int8_t* b[kVectors];
   for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
 
@@ -125,23 +125,23 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
       for (int v = 0; v < kVectors; ++v) w[v] = Dot::load(b[v] + u * kStep);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
-        const typename Dot::Input x = Dot::broadcast(word(element(r) + u * kPanelDepth));
+        const typename Dot::Input x = Dot::broadcast(word(element(r) + u * K4N16::kDepth));
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot::add(acc[r][v], x, w[v]);
       }
     };
     const auto advance = [&](int steps) {
-      at += steps * kPanelDepth;
+      at += steps * K4N16::kDepth;
       for (int v = 0; v < kVectors; ++v) b[v] += steps * kStep;
     };
     const auto four = [](const uint8_t* p) { return word_of(p); };
-    size_t left = g.k / kPanelDepth;
+    size_t left = g.k / K4N16::kDepth;
     for (; left >= 2; left -= 2) {
       if constexpr (Dot::kTwoSteps) {
 #pragma GCC unroll 32
         for (int r = 0; r < kRows; ++r) {
           const uint8_t* const p = element(r);
-          const auto x = Dot::broadcast(word_of(p)), y = Dot::broadcast(word_of(p + kPanelDepth));
+          const auto x = Dot::broadcast(word_of(p)), y = Dot::broadcast(word_of(p + K4N16::kDepth));
 #pragma GCC unroll 4
           for (int v = 0; v < kVectors; ++v)
             acc[r][v] = Dot::add(acc[r][v], x, Dot::load(b[v]), y, Dot::load(b[v] + kStep));
@@ -158,7 +158,7 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
       step(0, four);
       advance(1);
     }
-    if (const int rest = static_cast<int>(g.k % kPanelDepth); rest > 0) {
+    if (const int rest = static_cast<int>(g.k % K4N16::kDepth); rest > 0) {
       step(0, [rest](const uint8_t* p) { return word_of(p, rest); });
       advance(1);
     }
@@ -192,12 +192,12 @@ struct NextPanels {
   size_t halves, half_bytes;
 
   NextPanels(const GemmI8& g, size_t j, size_t columns)
-      : half(g.b + j / kPanelOutputs * g.b_panel_stride),
+      : half(g.b + j / K4N16::kOutputs * g.b_panel_stride),
         halves(0),
         half_bytes(g.b_panel_stride / 2) {
     if (j >= g.n) return;
     if (columns > g.n - j) columns = g.n - j;
-    halves = 2 * ((columns + kPanelOutputs - 1) / kPanelOutputs);
+    halves = 2 * ((columns + K4N16::kOutputs - 1) / K4N16::kOutputs);
   }
 
   // What the next tile fetches: the same again if that is all.

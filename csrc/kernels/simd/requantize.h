@@ -61,7 +61,7 @@ class Requantizer {
 inline bool is_linear_u8(const AccumulatorOutput& out) {
   return out.small && out.output.dtype == static_cast<int32_t>(DType::u8) &&
          Requantizer(out.output).linear() &&
-         (out.residual == nullptr || (!out.wide_residual && out.residual_scale <= 0x1p21f));
+         (out.residual == nullptr || (!out.residual_is_i16 && out.residual_scale <= 0x1p21f));
 }
 // The same without a residual.
 inline bool is_plain(const AccumulatorOutput& out) {
@@ -71,7 +71,7 @@ inline bool is_plain(const AccumulatorOutput& out) {
 // Whether LinearI16 can write the output: i16 without activation, and a residual only if it is i16.
 inline bool is_linear_i16(const AccumulatorOutput& out) {
   return out.output.dtype == static_cast<int32_t>(DType::i16) && Requantizer(out.output).linear() &&
-         (out.residual == nullptr || out.wide_residual);
+         (out.residual == nullptr || out.residual_is_i16);
 }
 
 // From sums in registers, which include the bias, to whole vectors of such an output.
@@ -210,7 +210,7 @@ __attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, 
   const Requantizer requantizer(out.output);
   // Stores of bytes could change what is not copied.
   const uint8_t* const residual = out.residual;
-  const bool wide = out.wide_residual;
+  const bool wide = out.residual_is_i16;
   const I32 residual_zero = I32::broadcast(out.residual_zero);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {

@@ -20,6 +20,8 @@
 #include "core/cpu.h"
 #include "kernels/accumulator.h"
 #include "kernels/winograd.h"
+#include "schema/enums.h"
+#include "weights/panel_layout.h"
 
 namespace edgert {
 
@@ -27,7 +29,7 @@ constexpr size_t kWinogradMaxChannels = 1827;
 static_assert(4ull * 9 * 255 * 128 * kWinogradMaxChannels < 1ull << 31 &&
               4ull * 9 * 255 * 128 * (kWinogradMaxChannels + 1) >= 1ull << 31);
 
-constexpr size_t kWinogradOutputs = 16;  // of a panel
+constexpr size_t kWinogradOutputs = K4N16::kOutputs;  // of a panel
 // Channels of a tile are written in whole vectors of so many; those beyond the last meet weights of
 // zero or none.
 constexpr size_t kWinogradChannels = 16;
@@ -73,9 +75,11 @@ struct WinogradI8Kernel {
   const char* name;
   Isa isa;
   const WinogradStepsI8& steps;
+  Layout form;                     // of the weights from which it makes its own
+  int macs_per_cycle, task_kmacs;  // as in ProductKernel
 };
 
-#define KERNEL(symbol, isa) extern const WinogradStepsI8 symbol;
+#define KERNEL(symbol, ...) extern const WinogradStepsI8 symbol;
 #include "kernels/winograd_i8/kernels.inc"
 
 // The best kernel that `isa` can run, or null.

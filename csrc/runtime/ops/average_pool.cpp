@@ -1,4 +1,4 @@
-#include "runtime/pool.h"
+#include "runtime/windows/pool.h"
 
 namespace edgert {
 namespace {

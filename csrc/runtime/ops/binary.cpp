@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "kernels/binary_f32/binary_f32.h"
-#include "runtime/broadcast.h"
+#include "runtime/movers/broadcast.h"
 #include "runtime/op.h"
 
 namespace edgert {

@@ -5,10 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/memory.h"
 #include "kernels/col2im_f32/col2im_f32.h"
-#include "runtime/conv_shape.h"
-#include "runtime/op.h"
+#include "runtime/product/bind.h"
 #include "runtime/split.h"
 
 namespace edgert {
@@ -50,12 +48,9 @@ TensorType infer(const NodeTypes& node) {
   return {DType::f32, out};
 }
 
-Layout layout_for(const ConvTransposeAttrs& attrs, const Shape& w) {
-  return attrs.groups == 1 || w[0] / attrs.groups % kPanelWidth == 0 ? Layout::k1n16 : Layout::row;
-}
-
 Layout weight_layout(const NodeTypes& node) {
-  return layout_for(node.attrs<ConvTransposeAttrs>(), node.shape(1));
+  return stored_form(DType::f32, DType::f32, node.shape(1)[0],
+                     node.attrs<ConvTransposeAttrs>().groups);
 }
 
 // Where the products of an axis lie: those of input position i and tap k at i * position + k * tap.
@@ -124,7 +119,7 @@ std::vector<Strip> strips(const Axis& rows, size_t height, size_t held) {
 }
 
 struct ConvTranspose {
-  ConvGemm multiply;  // a strip of input to its products
+  BoundProduct multiply;  // a strip of input to its products
   Col2imF32Kernel::Fn gather;
   size_t images, groups, channels;       // channels of a group of the output
   size_t input_row, input_elements;      // of x
@@ -134,8 +129,6 @@ struct ConvTranspose {
   Axis rows, columns;
   std::vector<Strip> strips;
   Activation activation;
-  Buffer repacked;
-  const float* panels;
   uint32_t input, bias, output;
 
   void operator()(const RunContext& context) const {
@@ -143,9 +136,11 @@ struct ConvTranspose {
     for (size_t image = 0; image < images; ++image)
       for (const Strip& strip : strips) {
         float* const products = reinterpret_cast<float*>(context.scratch());
-        multiply.run({x + image * input_elements + strip.first_input * input_row, panels, nullptr,
-                      nullptr, products, Activation{}},
-                     context.scratch() + product_bytes, context.pool());
+        multiply.plan->run({x + image * input_elements + strip.first_input * input_row,
+                            multiply.weights.data,
+                            products,
+                            {}},
+                           context.scratch() + product_bytes, context.pool());
         gather_rows(context, image, strip, products);
       }
   }
@@ -175,7 +170,7 @@ Step bind(const BindContext& context) {
   const Shape& y = context.output().type.shape;
   const size_t products = w[0], groups = attrs.groups, group_products = products / groups;
   const size_t taps = static_cast<size_t>(attrs.kernel[0]) * attrs.kernel[1];
-  const size_t channels = group_products / taps, depth = w[1];
+  const size_t channels = group_products / taps;
   const size_t product_row = x.elements(2, 3) * products;
 
   Axis rows(attrs, 0, x[1], y[1], product_row, attrs.kernel[1] * channels);
@@ -183,57 +178,24 @@ Step bind(const BindContext& context) {
   const size_t held = strip_rows(rows, x[1], product_row * sizeof(float));
   std::vector<Strip> list = strips(rows, x[1], held);
 
-  ConvGeometry strip;
+  ProductShape strip;
   strip.height = strip.out_height = held;
   strip.width = strip.out_width = x[2];
   strip.channels = x[3];
   strip.outputs = products;
   strip.groups = groups;
 
-  Buffer repacked;
-  const float* panels;
-  const Layout layout = layout_for(attrs, w);
-  const std::byte* const weights = context.constant(1, layout);
-  if (layout == Layout::row) {
-    const size_t group_elements = panel_elements(group_products, depth, 1);
-    repacked = Buffer(groups * group_elements * sizeof(float));
-    float* const to = reinterpret_cast<float*>(repacked.data());
-    const float* const from = reinterpret_cast<const float*>(weights);
-    for (size_t g = 0; g < groups; ++g)
-      pack_panels(from + g * group_products * depth, group_products, depth, depth, 1,
-                  to + g * group_elements);
-    panels = to;
-  } else {
-    panels = reinterpret_cast<const float*>(weights);
-  }
-
   const Col2imF32Kernel& gather = select_col2im_f32(context.isa);
   const size_t product_bytes = round_up(held * product_row * sizeof(float), kAlignment);
-  const size_t weight_bytes = repacked.bytes();
-  const auto step = std::make_shared<const ConvTranspose>(
-      ConvTranspose{ConvGemm(strip, context.isa, context.threads),
-                    gather.run,
-                    x.elements(0, 1),
-                    groups,
-                    channels,
-                    x.elements(2, 4),
-                    x.elements(1, 4),
-                    product_row,
-                    group_products,
-                    product_bytes,
-                    y.elements(2, 3),
-                    y.elements(3, 4),
-                    std::move(rows),
-                    std::move(columns),
-                    std::move(list),
-                    attrs.activation,
-                    std::move(repacked),
-                    panels,
-                    context.input_index(0),
-                    context.input_index(2),
-                    context.node.output});
-  return {std::string(step->multiply.kernel()) + " + " + gather.name,
-          product_bytes + step->multiply.scratch_bytes(), weight_bytes,
+  const auto step = std::make_shared<const ConvTranspose>(ConvTranspose{
+      BoundProduct(context, product_of(context, strip),
+                   context.constant(1, context.input(1)->layout)),
+      gather.run, x.elements(0, 1), groups, channels, x.elements(2, 4), x.elements(1, 4),
+      product_row, group_products, product_bytes, y.elements(2, 3), y.elements(3, 4),
+      std::move(rows), std::move(columns), std::move(list), attrs.activation,
+      context.input_index(0), context.input_index(2), context.node.output});
+  return {std::string(step->multiply.plan->kernel()) + " + " + gather.name,
+          product_bytes + step->multiply.plan->scratch_bytes(), step->multiply.weights.own.bytes(),
           [step](const RunContext& run) { (*step)(run); }};
 }
 

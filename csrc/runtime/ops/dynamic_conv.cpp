@@ -1,5 +1,4 @@
-#include "runtime/conv_shape.h"
-#include "runtime/dynamic.h"
+#include "runtime/product/dynamic.h"
 
 namespace edgert {
 namespace {
@@ -10,21 +9,14 @@ TensorType infer(const NodeTypes& node) {
   return infer_dynamic(node, attrs.activation, infer_conv(node, ConvWindow(attrs)));
 }
 
-Layout layout_for(const ConvAttrs& attrs, const Shape& w) {
-  return attrs.groups == 1 || w[0] / attrs.groups % kPanelOutputs == 0 ? Layout::k4n16
-                                                                       : Layout::row;
-}
-
 Layout weight_layout(const NodeTypes& node) {
-  return layout_for(node.attrs<ConvAttrs>(), node.shape(1));
+  return stored_form(DType::u8, DType::i8, node.shape(1)[0], node.attrs<ConvAttrs>().groups);
 }
 
 Step bind(const BindContext& context) {
   const ConvAttrs& attrs = context.attrs<ConvAttrs>();
-  const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
-  context.constant(1, layout_for(attrs, w));
-  const ConvGeometry geometry = conv_geometry(ConvWindow(attrs), x, w, context.output().type.shape);
-  return bind_dynamic(context, geometry, DynamicSet::kImage, attrs.activation);
+  return bind_dynamic(context, conv_shape(context, ConvWindow(attrs)), DynamicSet::kImage,
+                      attrs.activation);
 }
 
 }  // namespace

@@ -1,29 +1,17 @@
-#include "runtime/dynamic.h"
+#include "runtime/product/dynamic.h"
 
 namespace edgert {
 namespace {
 
 TensorType infer(const NodeTypes& node) {
-  node.require_rank(1, 2);
-  Shape out = node.shape(0);
-  const Shape& w = node.shape(1);
-  if (out.rank < 1 || out[out.rank - 1] != w[1])
-    node.fail("SHAPE", "input 0 has shape %s, expected %d in its last dimension",
-              to_string(out).c_str(), w[1]);
-  out[out.rank - 1] = w[0];
-  return infer_dynamic(node, node.attrs<GemmAttrs>().activation, out);
+  return infer_dynamic(node, node.attrs<GemmAttrs>().activation, infer_matrix(node));
 }
 
-Layout weight_layout(const NodeTypes&) { return Layout::k4n16; }
+Layout weight_layout(const NodeTypes& node) { return matrix_form(node); }
 
 Step bind(const BindContext& context) {
-  const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
-  context.constant(1, Layout::k4n16);
-  ConvGeometry geometry;
-  geometry.width = geometry.out_width = x.elements(0, x.rank - 1);
-  geometry.channels = static_cast<size_t>(w[1]);
-  geometry.outputs = static_cast<size_t>(w[0]);
-  return bind_dynamic(context, geometry, DynamicSet::kRow, context.attrs<GemmAttrs>().activation);
+  return bind_dynamic(context, matrix_shape(context), DynamicSet::kRow,
+                      context.attrs<GemmAttrs>().activation);
 }
 
 }  // namespace

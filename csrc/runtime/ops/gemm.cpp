@@ -1,7 +1,4 @@
-#include <memory>
-
-#include "runtime/conv_gemm.h"
-#include "runtime/op.h"
+#include "runtime/product/bind.h"
 
 namespace edgert {
 namespace {
@@ -9,17 +6,11 @@ namespace {
 TensorType infer(const NodeTypes& node) {
   node.require_dtype(0, DType::f32);
   node.require_dtype(1, DType::f32);
-  node.require_rank(1, 2);
-  const Shape &x = node.shape(0), &w = node.shape(1);
-  if (x.rank < 1 || x[x.rank - 1] != w[1])
-    node.fail("SHAPE", "input 0 has shape %s, expected %d in its last dimension",
-              to_string(x).c_str(), w[1]);
+  TensorType out{DType::f32, infer_matrix(node)};
   node.require_activation(node.attrs<GemmAttrs>().activation);
-  TensorType out = node.input(0);
-  out.shape[x.rank - 1] = w[0];
   if (!in_bounds(out))
     node.fail("LIMIT", "the output %s is too large", to_string(out.shape).c_str());
-  if (node.has(2)) node.require(2, DType::f32, {w[0]});
+  if (node.has(2)) node.require(2, DType::f32, {node.shape(1)[0]});
   if (node.has(3)) {
     node.require_dtype(3, DType::f32);
     if (node.shape(3) != out.shape)
@@ -29,24 +20,11 @@ TensorType infer(const NodeTypes& node) {
   return out;
 }
 
-Layout weight_layout(const NodeTypes&) { return Layout::k1n16; }
+Layout weight_layout(const NodeTypes& node) { return matrix_form(node); }
 
 Step bind(const BindContext& context) {
-  const Shape &x = context.input(0)->type.shape, &w = context.input(1)->type.shape;
-  const Activation activation = context.attrs<GemmAttrs>().activation;
-  const float* const panels = reinterpret_cast<const float*>(context.constant(1, Layout::k1n16));
-  ConvGeometry g;
-  g.width = g.out_width = x.elements(0, x.rank - 1);
-  g.channels = w[1];
-  g.outputs = w[0];
-  const auto conv = std::make_shared<const ConvGemm>(g, context.isa, context.threads);
-  const uint32_t in = context.input_index(0), bias = context.input_index(2);
-  const uint32_t residual = context.input_index(3), out = context.node.output;
-  return {conv->kernel(), conv->scratch_bytes(), 0, [=](const RunContext& run) {
-            conv->run({run.tensor<float>(in), panels, run.tensor<float>(bias),
-                       run.tensor<float>(residual), run.tensor<float>(out), activation},
-                      run.scratch(), run.pool());
-          }};
+  context.constant(1, context.input(1)->layout);
+  return bind_product_f32(context, matrix_shape(context), context.attrs<GemmAttrs>().activation);
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/memory.h"
-#include "runtime/conv_gemm.h"
-#include "runtime/op.h"
+#include "runtime/product/product.h"
+#include "weights/forms.h"
 
 namespace edgert {
 namespace {
@@ -60,86 +59,70 @@ Step bind(const BindContext& context) {
   const size_t m = a[a.rank - 2], k = a[a.rank - 1], n = b[b.rank - 1];
   const size_t batch = out.elements(0, out.rank - 2);
   const size_t b_matrices = b.elements(0, b.rank - 2);
-  const size_t panel_size = panel_elements(n, k, 1);
   const uint32_t a_index = context.input_index(0), b_index = context.input_index(1);
   const uint32_t y_index = context.node.output;
-  const auto panels_bytes = [&](size_t matrices) {
-    return round_up(matrices * panel_size * sizeof(float), kAlignment);
-  };
 
-  ConvGeometry g;
   // One matrix on the right for all on the left: their rows are those of one tall matrix.
   const bool tall = b_matrices == 1;
-  g.width = g.out_width = tall ? a.elements(0, a.rank - 1) : m;
-  g.channels = k;
-  g.outputs = n;
   const size_t products = tall ? 1 : batch;
   // Many products: each is a task of its own. Few: the threads share each of them.
   const bool by_product = products >= static_cast<size_t>(context.threads);
-  const auto conv =
-      std::make_shared<const ConvGemm>(g, context.isa, by_product ? 1 : context.threads);
+  const bool constant = b_tensor.data != nullptr;
+  const Product product = {DType::f32, DType::f32,
+                           matrix_shape(tall ? a.elements(0, a.rank - 1) : m, k, n),
+                           Layout::kn,  // the depth comes first
+                           constant};
+  const ProductMethod& method = choose_method(product, context.isa);
+  const std::shared_ptr<const ProductPlan> plan =
+      method.plan(product, {}, context.isa, by_product ? 1 : context.threads);
+  const WeightShape right = product.shape.weights();
 
   Step step;
-  step.kernel = conv->kernel();
-  std::shared_ptr<Buffer> packed;  // of a constant right-hand side
-  if (b_tensor.data != nullptr) {
-    packed = std::make_shared<Buffer>(b_matrices * panel_size * sizeof(float));
-    for (size_t i = 0; i < b_matrices; ++i)
-      pack_panels(reinterpret_cast<const float*>(context.constant(1, Layout::row)) + i * k * n, n,
-                  k, 1, n, reinterpret_cast<float*>(packed->data()) + i * panel_size);
-    step.weight_bytes = packed->bytes();
+  step.kernel = plan->kernel();
+  const auto packed = std::make_shared<std::vector<PreparedWeights>>();  // of constants
+  for (size_t i = 0; constant && i < b_matrices; ++i) {
+    const std::byte* const matrix = context.constant(1, Layout::row) + i * k * n * sizeof(float);
+    packed->push_back(method.prepare(product, matrix, nullptr, context.isa));
+    step.weight_bytes += packed->back().own.bytes();
   }
   const size_t copies = by_product ? context.threads : 1;  // of the scratch below
-  const size_t own_panels = packed ? 0 : panels_bytes(1);
-  const size_t copy_bytes = own_panels + conv->scratch_bytes();
+  const size_t computed_bytes =
+      constant ? 0
+               : round_up(form_elements(method.computed_form, right) * sizeof(float), kAlignment);
+  const size_t copy_bytes = computed_bytes + plan->scratch_bytes();
   step.scratch_bytes = copies * copy_bytes;
 
   step.run = [=](const RunContext& run) {
-    const float* const a_data = run.tensor<float>(a_index);
     const float* const b_data = run.tensor<float>(b_index);
-    float* const y = run.tensor<float>(y_index);
-    const auto operands = [&](size_t product, const float* panels) {
-      return ConvOperands{a_data + (tall ? 0 : batch_index(a, out, product)) * m * k,
-                          panels,
-                          nullptr,
-                          nullptr,
-                          y + product * m * n,
-                          Activation{}};
+    const auto operands = [&](size_t index, std::byte* scratch) {
+      const size_t left = tall ? 0 : batch_index(a, out, index);
+      const std::byte* const weights =
+          constant ? (*packed)[tall ? 0 : batch_index(b, out, index)].data : scratch;
+      return ProductOperands{run.tensor<float>(a_index) + left * m * k,
+                             weights,
+                             run.tensor<float>(y_index) + index * m * n,
+                             {}};
     };
-    const auto constant_panels = [&](size_t matrix) {
-      return reinterpret_cast<const float*>(packed->data()) + matrix * panel_size;
+    // The panels first .. last - 1 of a product's matrix on the right, which the model computes.
+    const auto pack_panels = [&](size_t index, std::byte* scratch, size_t first, size_t last) {
+      const size_t matrix = tall ? 0 : batch_index(b, out, index);
+      pack_transposed(right, b_data + matrix * k * n, reinterpret_cast<float*>(scratch), first,
+                      last);
     };
+    const size_t panels = constant ? 0 : panel_count(right);
     if (by_product) {
-      run.pool().parallel_for(products, [&](size_t product, int thread) {
+      run.pool().parallel_for(products, [&](size_t index, int thread) {
         std::byte* const scratch = run.scratch() + thread * copy_bytes;
-        const size_t matrix = tall ? 0 : batch_index(b, out, product);
-        const float* panels;
-        if (packed != nullptr) {
-          panels = constant_panels(matrix);
-        } else {
-          float* const to = reinterpret_cast<float*>(scratch);
-          pack_panels(b_data + matrix * k * n, n, k, 1, n, to);
-          panels = to;
-        }
-        conv->run_alone(operands(product, panels), scratch + own_panels);
+        pack_panels(index, scratch, 0, panels);
+        plan->run_alone(operands(index, scratch), scratch + computed_bytes);
       });
       return;
     }
-    for (size_t product = 0; product < products; ++product) {
-      const size_t matrix = tall ? 0 : batch_index(b, out, product);
-      const float* panels;
-      if (packed != nullptr) {
-        panels = constant_panels(matrix);
-      } else {
-        float* const to = reinterpret_cast<float*>(run.scratch());
-        run.pool().parallel_for(ceil_div(n, kPanelWidth), [&](size_t p, int) {
-          const size_t column = p * kPanelWidth;
-          pack_panels(b_data + matrix * k * n + column, std::min<size_t>(kPanelWidth, n - column),
-                      k, 1, n, to + column * k);
-        });
-        panels = to;
-      }
-      conv->run(operands(product, panels), run.scratch() + own_panels, run.pool());
+    for (size_t index = 0; index < products; ++index) {
+      if (!constant)
+        run.pool().parallel_for(
+            panels, [&](size_t p, int) { pack_panels(index, run.scratch(), p, p + 1); });
+      plan->run(operands(index, run.scratch()), run.scratch() + computed_bytes, run.pool());
     }
   };
   return step;

@@ -1,8 +1,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/movers/strided_copy.h"
 #include "runtime/op.h"
-#include "runtime/strided_copy.h"
 
 namespace edgert {
 namespace {

@@ -1,5 +1,5 @@
-#include "runtime/pool.h"
 #include "runtime/quantized.h"
+#include "runtime/windows/pool.h"
 
 namespace edgert {
 namespace {

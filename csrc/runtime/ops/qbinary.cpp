@@ -1,5 +1,5 @@
 #include "kernels/binary_u8/binary_u8.h"
-#include "runtime/broadcast.h"
+#include "runtime/movers/broadcast.h"
 #include "runtime/quantized.h"
 
 namespace edgert {

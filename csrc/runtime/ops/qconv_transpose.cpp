@@ -6,8 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/conv_gemm_i8.h"
-#include "runtime/conv_shape.h"
+#include "runtime/product/bind.h"
 #include "runtime/quantized.h"
 
 namespace edgert {
@@ -77,11 +76,11 @@ Phase phase_of(const BindContext& context, int axis, size_t first) {
 
 // The convolution that makes the outputs of a phase of the rows and of `count` phases of the
 // columns that read the same, whose outputs lie side by side, as channels of one pixel.
-ConvGeometry geometry_of(const BindContext& context, const Phase& row, const Phase& column,
-                         size_t count) {
+ProductShape shape_of(const BindContext& context, const Phase& row, const Phase& column,
+                      size_t count) {
   const QConvTransposeAttrs& attrs = context.attrs<QConvTransposeAttrs>();
   const Shape &x = context.input(0)->type.shape, &y = context.output().type.shape;
-  ConvGeometry g;
+  ProductShape g;
   g.batch = x[0];
   g.height = x[1];
   g.width = x[2];
@@ -102,21 +101,14 @@ ConvGeometry geometry_of(const BindContext& context, const Phase& row, const Pha
   return g;
 }
 
-// Its weights in rows, in `data`.
-Tensor weights_of(const BindContext& context, const Phase& row, const Phase& column, size_t count,
-                  Buffer& data) {
+// Its weights in rows.
+Buffer weights_of(const BindContext& context, const Phase& row, const Phase& column, size_t count) {
   const QConvTransposeAttrs& attrs = context.attrs<QConvTransposeAttrs>();
   const Tensor& filter = *context.input(1);
   const Shape& w = filter.type.shape;
   const size_t tap_bytes = w.elements(3, 4);
-  Tensor part;
-  part.type = filter.type;
-  part.type.shape[0] = static_cast<int32_t>(count) * w[0];
-  part.type.shape[1] = static_cast<int32_t>(row.taps);
-  part.type.shape[2] = static_cast<int32_t>(column.taps);
-  data = Buffer(part.type.bytes());
-  part.data = data.data();
-  std::byte* to = data.data();
+  Buffer rows(count * w.elements(0, 1) * row.taps * column.taps * tap_bytes);
+  std::byte* to = rows.data();
   for (size_t c = 0; c < count; ++c) {
     const size_t last = phase_of(context, 1, column.first + c).tap;
     for (int32_t o = 0; o < w[0]; ++o)
@@ -127,11 +119,11 @@ Tensor weights_of(const BindContext& context, const Phase& row, const Phase& col
                       tap_bytes);
         }
   }
-  return part;
+  return rows;
 }
 
 struct Part {
-  ConvGemmI8 conv;
+  BoundProduct conv;
   size_t first_task;
   size_t y;                   // the first output
   std::vector<int32_t> bias;  // includes what the zero point of x contributes
@@ -140,23 +132,22 @@ struct Part {
 
 std::shared_ptr<const Part> make_part(const BindContext& context, const Phase& row,
                                       const Phase& column, size_t count, size_t first_task) {
-  Buffer data;
-  const Tensor weights = weights_of(context, row, column, count, data);
-  const ConvGeometry g = geometry_of(context, row, column, count);
+  const Buffer rows = weights_of(context, row, column, count);
+  const ProductShape g = shape_of(context, row, column, count);
   const size_t outputs = g.outputs / count;
   const auto part = std::make_shared<Part>(
-      Part{ConvGemmI8(g, weights, context.isa, context.threads),
+      Part{BoundProduct(context, product_of(context, g), rows.data()),
            first_task,
            row.first * context.output().type.shape.elements(2, 4) + column.first * outputs,
            {},
            std::vector<float>(g.outputs)});
-  part->bias = part->conv.panels().minus_sums();
+  part->bias = column_sums(part->conv.product, part->conv.weights);
   const int32_t* const bias = reinterpret_cast<const int32_t*>(context.input(2)->data);
   const float* const multiplier = reinterpret_cast<const float*>(context.input(3)->data);
   const uint32_t x_zero = context.attrs<QConvTransposeAttrs>().x_zero;
   for (size_t i = 0; i < g.outputs; ++i) {
     part->multiplier[i] = multiplier[i % outputs];
-    part->bias[i] = static_cast<int32_t>(static_cast<uint32_t>(bias[i % outputs]) +
+    part->bias[i] = static_cast<int32_t>(static_cast<uint32_t>(bias[i % outputs]) -
                                          static_cast<uint32_t>(part->bias[i]) * x_zero);
   }
   return part;
@@ -173,16 +164,16 @@ Step bind(const BindContext& context) {
     if (!phase_of(context, 1, c).reads_as(column)) together = 1;
 
   std::vector<std::shared_ptr<const Part>> parts;
-  size_t tasks = 0, window_bytes = 0;
+  size_t tasks = 0, task_bytes = 0;
   Step step;
   for (size_t r = 0; r < rows; ++r)
     for (size_t c = 0; c < columns; c += together) {
       parts.push_back(
           make_part(context, phase_of(context, 0, r), phase_of(context, 1, c), together, tasks));
       const Part& part = *parts.back();
-      tasks += part.conv.tasks();
-      window_bytes = std::max(window_bytes, part.conv.window_bytes());
-      step.weight_bytes += part.conv.weight_bytes() + part.bias.size() * 2 * sizeof(int32_t);
+      tasks += part.conv.plan->tasks();
+      task_bytes = std::max(task_bytes, part.conv.plan->task_bytes());
+      step.weight_bytes += part.conv.weights.own.bytes() + part.bias.size() * 2 * sizeof(int32_t);
     }
 
   AccumulatorOutput out = {};
@@ -190,18 +181,23 @@ Step bind(const BindContext& context) {
   out.small = has_small_results(context, w.elements(1, 4));
   const uint8_t x_zero = static_cast<uint8_t>(attrs.x_zero);
   const uint32_t input = context.input_index(0), output = context.node.output;
-  step.kernel = parts[0]->conv.kernel();
-  step.scratch_bytes = static_cast<size_t>(context.threads) * window_bytes;
+  step.kernel = parts[0]->conv.plan->kernel();
+  step.scratch_bytes = static_cast<size_t>(context.threads) * task_bytes;
   step.run = [=](const RunContext& run) {
     run.pool().parallel_for(tasks, [&](size_t task, int thread) {
       size_t p = parts.size() - 1;
       while (parts[p]->first_task > task) --p;
       const Part& part = *parts[p];
-      ConvOperandsI8 operands = {run.tensor<uint8_t>(input), x_zero, nullptr, out};
-      operands.y = run.tensor<std::byte>(output) + part.y * output_bytes(out.output);
-      operands.out.bias = part.bias.data();
-      operands.out.multiplier = part.multiplier.data();
-      part.conv.run_task(operands, task - part.first_task, run.scratch() + thread * window_bytes);
+      ProductOperands operands = {run.tensor<void>(input),
+                                  part.conv.weights.data,
+                                  run.tensor<std::byte>(output) + part.y * output_bytes(out.output),
+                                  {},
+                                  out,
+                                  x_zero};
+      operands.sums.bias = part.bias.data();
+      operands.sums.multiplier = part.multiplier.data();
+      part.conv.plan->run_task(operands, task - part.first_task,
+                               run.scratch() + thread * task_bytes);
     });
   };
   return step;

@@ -1,5 +1,5 @@
+#include "runtime/movers/strided_copy.h"
 #include "runtime/op.h"
-#include "runtime/strided_copy.h"
 
 namespace edgert {
 namespace {

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgert import interp
-from edgert.encoding import nearest_shorts
+from edgert import _core, interp
 from edgert.ir import Graph, Node, Value
 from edgert.passes.base import activation, parameters
 from edgert.quantize.affine import Affine
@@ -344,7 +343,7 @@ class Lowering:
 
 def short_multiplier(multiplier: np.ndarray) -> np.ndarray:
     """What 16 bits keep of the multipliers, if no scale changes by more than 0.2 % by that."""
-    short = nearest_shorts(multiplier)
+    short = _core.nearest_shorts(multiplier)
     return short if (np.abs(short - multiplier) <= multiplier * 2.0**-9).all() else multiplier
 
 
@@ -354,6 +353,6 @@ def _short_bias(bias: np.ndarray, rows: np.ndarray) -> np.ndarray:
     Rounded inputs make an error of 0.29 times the norm of an output's weights ``rows``; that of the
     bias stays below a tenth of it.
     """
-    short = nearest_shorts(bias)
+    short = _core.nearest_shorts(bias)
     error = np.abs(short.astype(np.int64) - bias)
     return short if (error <= np.linalg.norm(rows, axis=1) / 32).all() else bias

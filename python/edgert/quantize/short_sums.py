@@ -1,6 +1,6 @@
 """Sums of products that AVX2 forms in 16 bits, and weights with which they never overflow.
 
-``WeightFit`` in ``kernels/gemm_i8/gemm_i8.h`` has the rules: weights whose products meet in such a
+``WeightFit`` in ``csrc/weights/fit.h`` has the rules: weights whose products meet in such a
 sum keep their positive part within ``MAX_SUM``, and their negative part, too.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgert import _core
+
 FITS = "any", "pairs", "quads"
 LARGEST = 127
-MAX_SUM = 128  # 255 * 128 fits 16 bits
-_BLOCK = 4  # the depth that panels fill up to
+MAX_SUM = _core.MAX_FIT
 
 
 def short_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
@@ -20,23 +21,13 @@ def short_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
     ``fit`` is one of ``FITS``. The depth consists of ``rows`` of ``taps`` that kernels read as one,
     of ``channels`` each.
     """
-    return sums_at(fit, np.arange(rows * taps * channels).reshape(rows, taps, channels))
+    return _core.weights_that_meet(FITS.index(fit), rows, taps, channels)
 
 
 def sums_at(fit: str, depth: np.ndarray) -> np.ndarray:
     """The same for the places ``depth`` [rows, taps, channels]."""
-    if fit == "any":
-        return depth.reshape(-1, 1)
-    if fit == "pairs":
-        return _filled_up(depth, 2).reshape(-1, 2)
-    blocks = _filled_up(depth, _BLOCK).reshape(len(depth), -1)
-    steps = _filled_up(blocks, 2 * _BLOCK).reshape(-1, 2, 2, 2)
-    return steps.swapaxes(1, 2).reshape(-1, 4)
-
-
-def _filled_up(places: np.ndarray, multiple: int) -> np.ndarray:
-    missing = [(0, 0)] * (places.ndim - 1) + [(0, -places.shape[-1] % multiple)]
-    return np.pad(places, missing, constant_values=-1)
+    sums = short_sums(fit, *depth.shape)
+    return np.where(sums < 0, -1, depth.reshape(-1)[sums])
 
 
 def members(values: np.ndarray, sums: np.ndarray) -> np.ndarray:

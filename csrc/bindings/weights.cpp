@@ -1,0 +1,135 @@
+// How constants lie in a file, for the converter: there is no second packer.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstring>
+#include <string>
+
+#include "bindings/bindings.h"
+#include "core/error.h"
+#include "weights/facts.h"
+#include "weights/forms.h"
+#include "weights/shorts.h"
+
+namespace py = pybind11;
+
+namespace edgert {
+namespace {
+
+const std::byte* bytes_of(const py::array& array) {
+  return static_cast<const std::byte*>(array.data());
+}
+std::byte* bytes_of(py::array& array) { return static_cast<std::byte*>(array.mutable_data()); }
+
+// The type of an array whose elements lie side by side.
+TensorType type_of(const py::array& array) {
+  TensorType type;
+  if (array.ndim() > kMaxRank || !(array.flags() & py::array::c_style))
+    throw Error(ErrorCode::kInput, "ARRAY", "expected a contiguous array");
+  bool known = false;
+#define X(name, id, bits, numpy)                                             \
+  if (array.dtype().normalized_num() == py::dtype(numpy).normalized_num()) { \
+    type.dtype = DType::name;                                                \
+    known = true;                                                            \
+  }
+#include "schema/dtypes.def"
+#undef X
+  if (!known) throw Error(ErrorCode::kInput, "DTYPE", "no element type of a file");
+  for (py::ssize_t i = 0; i < array.ndim(); ++i)
+    type.shape[type.shape.rank++] = static_cast<int32_t>(array.shape(i));
+  return type;
+}
+
+uint64_t checked_bytes(const TensorType& type, int layout, Encoding encoding) {
+  const auto bytes = payload_bytes(type, static_cast<Layout>(layout), encoding);
+  if (!bytes) throw Error(ErrorCode::kInput, "LAYOUT", "no constant of this type lies so");
+  return *bytes;
+}
+
+// The elements in the order, and with the zeros, of a layout.
+py::array pack_weight(const py::array& data, int layout) {
+  const TensorType type = type_of(data);
+  const size_t bytes = checked_bytes(type, layout, Encoding::plain);
+  py::array stored(data.dtype(), static_cast<py::ssize_t>(bytes / dtype_bytes(type.dtype)));
+  pack(static_cast<Layout>(layout), weight_shape(type.shape), type.dtype, bytes_of(data),
+       type.dtype, bytes_of(stored));
+  return stored;
+}
+
+// Fills `data` with the elements of a payload.
+void unpack_weight(const py::buffer& payload, int layout, int encoding, py::array data) {
+  const TensorType type = type_of(data);
+  const py::buffer_info info = payload.request();
+  const auto how = static_cast<Encoding>(encoding);
+  if (static_cast<uint64_t>(info.size * info.itemsize) != checked_bytes(type, layout, how))
+    throw Error(ErrorCode::kInput, "SIZE", "a payload of the wrong size");
+  const auto* const stored = static_cast<const std::byte*>(info.ptr);
+  if (how == Encoding::plain)
+    return unpack(static_cast<Layout>(layout), weight_shape(type.shape), type.dtype, stored,
+                  bytes_of(data));
+  int32_t exponent;
+  std::memcpy(&exponent, stored, sizeof exponent);
+  unpack_shorts(type.dtype, exponent, type.shape.elements(), stored + sizeof exponent,
+                bytes_of(data));
+}
+
+// The array, int32 or float32, rounded to what the encoding `shorts` keeps; unchanged if elements
+// are not finite, or the largest is too large for it.
+py::array nearest_shorts(const py::array& any) {
+  const py::array data = py::array::ensure(any, py::array::c_style);
+  const TensorType type = type_of(data);
+  if (!shorts_bytes(type)) return data;
+  const size_t n = type.shape.elements();
+  const auto exponent = shorts_exponent(type.dtype, bytes_of(data), n);
+  if (!exponent) return data;
+  py::array rounded(data.dtype(),
+                    std::vector<py::ssize_t>(data.shape(), data.shape() + data.ndim()));
+  round_to_shorts(type.dtype, *exponent, n, bytes_of(data), bytes_of(rounded));
+  return rounded;
+}
+
+// The payload in encoding `shorts`, or None if that would change a bit or be no shorter.
+py::object pack_shorts_of(const py::array& data) {
+  const TensorType type = type_of(data);
+  const auto bytes = shorts_bytes(type);
+  if (!bytes || *bytes >= type.bytes()) return py::none();
+  const size_t n = type.shape.elements();
+  const auto exponent = shorts_exponent(type.dtype, bytes_of(data), n);
+  if (!exponent) return py::none();
+  Buffer rounded(type.bytes());
+  round_to_shorts(type.dtype, *exponent, n, bytes_of(data), rounded.data());
+  if (std::memcmp(rounded.data(), bytes_of(data), type.bytes()) != 0) return py::none();
+  std::string payload(*bytes, '\0');
+  std::memcpy(payload.data(), &*exponent, sizeof *exponent);
+  pack_shorts(type.dtype, *exponent, n, bytes_of(data),
+              reinterpret_cast<std::byte*>(payload.data() + sizeof *exponent));
+  return py::bytes(payload);
+}
+
+// [sums, members]: the places of the weights that meet in each, -1 for none.
+py::array weights_that_meet(int fit, size_t rows, size_t taps, size_t channels) {
+  const auto rule = static_cast<WeightFit>(fit);
+  const std::vector<int64_t> sums = meeting(rule, rows, taps, channels);
+  const size_t members = sum_members(rule);
+  return py::array_t<int64_t>({sums.size() / members, members}, sums.data());
+}
+
+}  // namespace
+
+void register_weights(py::module_& m) {
+  m.def("pack_weight", &pack_weight, py::arg("data"), py::arg("layout"));
+  m.def("unpack_weight", &unpack_weight, py::arg("payload"), py::arg("layout"), py::arg("encoding"),
+        py::arg("data"));
+  m.def("pack_shorts", &pack_shorts_of, py::arg("data"));
+  m.def("nearest_shorts", &nearest_shorts, py::arg("data"));
+  m.def("weights_that_meet", &weights_that_meet, py::arg("fit"), py::arg("rows"), py::arg("taps"),
+        py::arg("channels"));
+  m.def("payload_alignment",
+        [](int encoding) { return payload_alignment(static_cast<Encoding>(encoding)); });
+  m.def("payload_bytes", [](const py::array& data, int layout, int encoding) {
+    return checked_bytes(type_of(data), layout, static_cast<Encoding>(encoding));
+  });
+  m.attr("MAX_FIT") = kMaxFit;
+}
+
+}  // namespace edgert

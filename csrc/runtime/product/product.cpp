@@ -1,0 +1,66 @@
+#include "runtime/product/product.h"
+
+#include "weights/facts.h"
+#include "weights/forms.h"
+
+namespace edgert {
+
+const ProductMethod& choose_method(const Product& product, IsaSet isa) {
+#define METHOD(name) \
+  if (name##_method.suits(product, isa)) return name##_method;
+#include "runtime/product/methods.inc"
+  __builtin_unreachable();  // tiles suit all products of their types
+}
+
+Layout stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise) {
+  if (depthwise) return Layout::kn;
+  const bool panels = groups == 1 || K1N16::are_whole(outputs / groups);
+  if (!panels || (x == DType::i16 && w == DType::i8)) return Layout::row;
+  if (w == DType::f32) return Layout::k1n16;
+  return w == DType::i16 ? Layout::k2n16 : Layout::k4n16;
+}
+
+Layout conv_form(const NodeTypes& node, const ConvWindow& window) {
+  const int32_t outputs = node.shape(1)[0], groups = window.groups;
+  const bool depthwise = groups > 1 && groups == outputs && groups == node.shape(0)[3];
+  return stored_form(node.input(0).dtype, node.input(1).dtype, outputs, groups, depthwise);
+}
+
+Layout matrix_form(const NodeTypes& node) {
+  return stored_form(node.input(0).dtype, node.input(1).dtype, node.shape(1)[0], 1);
+}
+
+void ProductPlan::run(const ProductOperands& operands, std::byte* scratch, ThreadPool& pool) const {
+  pool.parallel_for(tasks_, [&](size_t task, int thread) {
+    run_task(operands, task, scratch + thread * task_bytes_);
+  });
+}
+
+void ProductPlan::run_alone(const ProductOperands& operands, std::byte* scratch) const {
+  for (size_t task = 0; task < tasks_; ++task) run_task(operands, task, scratch);
+}
+
+PreparedWeights in_form(Layout form, const Product& product, DType element,
+                        const std::byte* weights) {
+  PreparedWeights prepared;
+  prepared.data = weights;
+  if (product.form == form && product.w == element) return prepared;
+  const WeightShape shape = product.shape.weights();
+  prepared.own = Buffer(form_elements(form, shape) * dtype_bytes(element));
+  if (product.form == form)
+    pack(Layout::row, shape, product.w, weights, element, prepared.own.data());
+  else if (product.form == Layout::kn)
+    pack_transposed(shape, reinterpret_cast<const float*>(weights),
+                    reinterpret_cast<float*>(prepared.own.data()), 0, panel_count(shape));
+  else
+    pack(form, shape, product.w, weights, element, prepared.own.data());
+  prepared.data = prepared.own.data();
+  return prepared;
+}
+
+std::vector<int32_t> column_sums(const Product& product, const PreparedWeights& weights) {
+  return column_sums(Panels<K4N16>(product.shape.weights()),
+                     reinterpret_cast<const int8_t*>(weights.data));
+}
+
+}  // namespace edgert

@@ -1,0 +1,99 @@
+#include "weights/facts.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace edgert {
+namespace {
+
+typedef int8_t Bytes __attribute__((vector_size(16)));
+typedef int16_t Words __attribute__((vector_size(16)));
+
+// The sums of neighbours among 16 weights, of those that are positive or of those that are not.
+Words load_pair_sums(const int8_t* p, bool positive) {
+  Bytes bytes;
+  std::memcpy(&bytes, p, sizeof bytes);
+  const Bytes part = positive ? (bytes > 0 ? bytes : Bytes{}) : (bytes < 0 ? bytes : Bytes{});
+  const Words words = (Words)part;
+  const Words sums = ((words << 8) >> 8) + (words >> 8);
+  return positive ? sums : -sums;
+}
+
+}  // namespace
+
+std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t channels) {
+  // Taps are filled up to whole sums, those of quads to whole steps, of which two make sums.
+  const bool quads = fit == WeightFit::kQuads;
+  const size_t tap = round_up(channels, quads ? K4N16::kDepth : sum_members(fit));
+  const size_t row = round_up(taps * tap, quads ? 2 * K4N16::kDepth : 1);
+  std::vector<int64_t> sums(rows * row, -1);
+  int64_t place = 0;
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t t = 0; t < taps; ++t)
+      for (size_t c = 0; c < channels; ++c) {
+        const size_t p = t * tap + c;
+        sums[r * row + sum_of(fit, p) * sum_members(fit) + member_of(fit, p)] = place++;
+      }
+  return sums;
+}
+
+// In vectors: the weights of a step are neighbours of neighbours, those of the next step lie a step
+// on.
+WeightFit fit_of(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
+  constexpr size_t kStep = K4N16::kStep;
+  static_assert(sum_of(WeightFit::kQuads, 0) == sum_of(WeightFit::kQuads, K4N16::kDepth + 1));
+  Words pairs = {}, quads = {};  // the largest sums
+  const size_t steps = panels.count() * panels.steps();
+  for (size_t i = 0; i < steps; ++i) {
+    const bool first = i % segment_steps % 2 == 0;  // of two steps that are added
+    const bool both = first && i % segment_steps + 1 < segment_steps;
+    const int8_t* const step = weights + i * kStep;
+    for (size_t j = 0; j < kStep; j += sizeof(Bytes))
+      for (bool positive : {false, true}) {
+        const Words sums = load_pair_sums(step + j, positive);
+        pairs = sums > pairs ? sums : pairs;
+        if (!both) continue;
+        const Words four = sums + load_pair_sums(step + kStep + j, positive);
+        quads = four > quads ? four : quads;
+      }
+  }
+  WeightFit fit = WeightFit::kQuads;
+  for (size_t i = 0; i < sizeof(Words) / sizeof(int16_t); ++i) {
+    if (pairs[i] > kMaxFit) return WeightFit::kAny;
+    if (quads[i] > kMaxFit) fit = WeightFit::kPairs;
+  }
+  return fit;
+}
+
+std::vector<int32_t> column_sums(const Panels<K4N16>& panels, const int8_t* weights) {
+  std::vector<uint32_t> sums(panels.outputs());
+  panels.for_runs([&](size_t output, size_t, size_t place, auto n) {
+    for (size_t i = 0; i < n; ++i) sums[output] += static_cast<uint32_t>(int{weights[place + i]});
+  });
+  return {sums.begin(), sums.end()};
+}
+
+size_t longest_chunk(const Panels<K2N16>& panels, const int16_t* weights) {
+  const size_t steps = panels.steps();
+  const auto fits = [&](size_t chunk) {
+    for (size_t p = 0; p < panels.count(); ++p)
+      for (size_t first = 0; first < steps; first += chunk) {
+        const size_t last = std::min(first + chunk, steps);
+        int32_t sums[K2N16::kStep] = {};  // no more than can be told from too much
+        for (size_t s = first; s < last; ++s) {
+          const int16_t* const w = weights + p * panels.panel_stride() + s * K2N16::kStep;
+          for (size_t i = 0; i < K2N16::kStep; ++i)
+            sums[i] = std::min(sums[i] + std::abs(int32_t{w[i]}), 1 << 17);
+        }
+        for (size_t i = 0; i < K2N16::kStep; i += K2N16::kDepth)
+          if (sums[i] + sums[i + 1] > kMaxWeights) return false;
+      }
+    return true;
+  };
+  size_t parts = 1;
+  while (parts < steps && !fits(ceil_div(steps, parts))) parts += parts / 4 + 1;
+  return std::max<size_t>(1, ceil_div(steps, parts));
+}
+
+}  // namespace edgert

@@ -1,0 +1,31 @@
+// Which weights meet in a sum of 16 bits, and what they may be.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace edgert {
+
+// AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
+// u8 does if, for each output, the positive weights in it add up to at most kMaxFit and the
+// negative ones to at least -kMaxFit: 255 * 128 = 32640. The weights of a segment of the depth,
+// each tap filled up to whole steps of K4N16, fit in
+//   kPairs  if that holds for the neighbours p = 2q and 2q + 1
+//   kQuads  if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
+enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
+constexpr int kMaxFit = 128;
+
+// The sum of the magnitudes of weights whose products with i16 fit in 32 bits: 32768 * 65535 <
+// 2^31.
+constexpr int64_t kMaxWeights = 65535;
+
+constexpr size_t sum_members(WeightFit fit) { return size_t{1} << static_cast<int>(fit); }
+// The number of the sum in which place p of a segment is, and its number there.
+constexpr size_t sum_of(WeightFit fit, size_t p) {
+  return fit == WeightFit::kQuads ? p / 8 * 2 + p % 4 / 2 : p / sum_members(fit);
+}
+constexpr size_t member_of(WeightFit fit, size_t p) {
+  return fit == WeightFit::kQuads ? p / 4 % 2 * 2 + p % 2 : p % sum_members(fit);
+}
+
+}  // namespace edgert

@@ -1,0 +1,39 @@
+// The forms in which weights lie, schema/layouts.def, and what payloads make of the elements,
+// schema/encodings.def. Each form has a file; this is for who knows it only when it runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "core/tensor.h"
+#include "weights/shape.h"
+
+namespace edgert {
+
+// Elements of a weight in this form, those that fill it up too.
+uint64_t form_elements(Layout layout, const WeightShape& shape);
+
+// From rows to this form and back. Elements are of the same type, or widened from i8 to i16.
+void pack(Layout layout, const WeightShape& shape, DType from, const std::byte* rows, DType to,
+          std::byte* stored);
+void unpack(Layout layout, const WeightShape& shape, DType dtype, const std::byte* stored,
+            std::byte* rows);
+
+// From the transposed matrix [depth][outputs] of floats of one group to k1n16: the panels first ..
+// last - 1 of panel_count(), so that threads can share the work.
+size_t panel_count(const WeightShape& shape);
+void pack_transposed(const WeightShape& shape, const float* matrix, float* panels, size_t first,
+                     size_t last);
+
+// Bytes of the payload of a constant whose type is in bounds; nothing if it cannot be held so.
+std::optional<uint64_t> payload_bytes(const TensorType& type, Layout layout, Encoding encoding);
+
+// What the offset of a payload is a multiple of: elements that are used in place lie as kernels
+// want them, others without padding.
+uint64_t payload_alignment(Encoding encoding);
+
+const char* layout_name(Layout layout);
+const char* encoding_name(Encoding encoding);
+
+}  // namespace edgert

@@ -1,0 +1,191 @@
+// Weights in every form against the words of schema/layouts.def, and what is said of them against
+// the definition.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "harness.h"
+#include "weights/facts.h"
+#include "weights/forms.h"
+#include "weights/kn.h"
+#include "weights/shorts.h"
+
+namespace edgert {
+namespace {
+
+using test::GuardedArray;
+using test::Random;
+
+const WeightShape kShapes[] = {{1, 1, 1, 1},   {16, 1, 8, 1},   {17, 3, 5, 1}, {40, 9, 4, 1},
+                               {15, 2, 35, 1}, {3, 1, 70, 1},   {32, 4, 6, 2}, {20, 9, 7, 2},
+                               {6, 1, 3, 6},   {33, 25, 1, 33}, {0, 3, 4, 1},  {4, 0, 3, 1},
+                               {4, 3, 0, 1},   {48, 1, 128, 3}, {31, 1, 33, 1}};
+
+// Where element (output, tap, channel) lies in panels with `side` of the depth side by side.
+size_t place(const WeightShape& w, size_t side, size_t output, size_t tap, size_t channel) {
+  const size_t own = w.outputs / w.groups, steps = w.taps * ceil_div(w.channels, side);
+  const size_t panel = output / own * ceil_div(own, 16) + output % own / 16;
+  const size_t step = tap * ceil_div(w.channels, side) + channel / side;
+  return ((panel * steps + step) * 16 + output % own % 16) * side + channel % side;
+}
+
+template <typename From, typename To>
+void check_form(Layout layout, DType from, DType to, const WeightShape& w) {
+  GuardedArray<From> rows(w.elements());
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<From>(1 + i % 100);
+  const size_t side = layout == Layout::k4n16 ? 4 : layout == Layout::k2n16 ? 2 : 1;
+  GuardedArray<To> stored(form_elements(layout, w));
+  const auto bytes = [](auto& array) { return reinterpret_cast<std::byte*>(array.data()); };
+  pack(layout, w, from, bytes(rows), to, bytes(stored));
+  std::vector<To> expected(stored.size());
+  for (size_t o = 0; o < w.outputs; ++o)
+    for (size_t t = 0; t < w.taps; ++t)
+      for (size_t c = 0; c < w.channels; ++c) {
+        const size_t row = (o * w.taps + t) * w.channels + c;
+        const size_t at = layout == Layout::row  ? row
+                          : layout == Layout::kn ? (t * w.channels + c) * w.outputs + o
+                                                 : place(w, side, o, t, c);
+        expected[at] = static_cast<To>(rows[row]);
+      }
+  const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", layout_name(layout),
+                                  w.outputs, w.taps, w.channels, w.groups);
+  CHECK(std::equal(expected.begin(), expected.end(), stored.begin()), "%s", what.c_str());
+  GuardedArray<To> back(w.elements());
+  unpack(layout, w, to, bytes(stored), bytes(back));
+  CHECK(std::equal(back.begin(), back.end(), rows.begin()), "%s and back", what.c_str());
+}
+
+TEST(weights_in_every_form) {
+  for (const WeightShape& w : kShapes)
+    for (Layout layout : {Layout::row, Layout::kn, Layout::k1n16, Layout::k2n16, Layout::k4n16}) {
+      check_form<int8_t, int8_t>(layout, DType::i8, DType::i8, w);
+      check_form<int16_t, int16_t>(layout, DType::i16, DType::i16, w);
+      check_form<float, float>(layout, DType::f32, DType::f32, w);
+      check_form<int64_t, int64_t>(layout, DType::i64, DType::i64, w);
+      check_form<int8_t, int16_t>(layout, DType::i8, DType::i16, w);
+    }
+}
+
+TEST(weights_transposed) {
+  for (size_t outputs : {1, 15, 16, 17, 40})
+    for (size_t depth : {0, 1, 7, 33}) {
+      const WeightShape w = {outputs, 1, depth, 1};
+      GuardedArray<float> matrix(outputs * depth), found(form_elements(Layout::k1n16, w));
+      std::iota(matrix.begin(), matrix.end(), 1.0f);
+      for (size_t p = panel_count(w); p-- > 0;)
+        pack_transposed(w, matrix.data(), found.data(), p, p + 1);
+      std::vector<float> expected(found.size());
+      for (size_t o = 0; o < outputs; ++o)
+        for (size_t k = 0; k < depth; ++k) expected[place(w, 1, o, 0, k)] = matrix[k * outputs + o];
+      CHECK(std::equal(expected.begin(), expected.end(), found.begin()), "%zux%zu", depth, outputs);
+    }
+}
+
+// The largest fit by the definition: weights that meet() together.
+WeightFit defined_fit(const WeightShape& w, size_t rows, const int8_t* weights) {
+  for (WeightFit fit : {WeightFit::kQuads, WeightFit::kPairs}) {
+    const std::vector<int64_t> places = meeting(fit, rows, w.taps / rows, w.channels);
+    bool fits = true;
+    for (size_t o = 0; o < w.outputs; ++o)
+      for (size_t s = 0; s < places.size(); s += sum_members(fit)) {
+        int positive = 0, negative = 0;
+        for (size_t i = 0; i < sum_members(fit); ++i) {
+          if (places[s + i] < 0) continue;
+          const int weight = weights[o * w.depth() + static_cast<size_t>(places[s + i])];
+          (weight > 0 ? positive : negative) += weight;
+        }
+        fits &= positive <= kMaxFit && negative >= -kMaxFit;
+      }
+    if (fits) return fit;
+  }
+  return WeightFit::kAny;
+}
+
+TEST(weights_fit) {
+  Random random(31);
+  int found[3] = {};
+  for (int round = 0; round < 600; ++round) {
+    const size_t rows = random.integer(1, 3), taps = random.integer(1, 3);
+    const WeightShape w = {static_cast<size_t>(random.integer(1, 20)), rows * taps,
+                           static_cast<size_t>(random.integer(1, 21)), 1};
+    std::vector<int8_t> weights(w.elements());
+    const int most = random.integer(20, 60);
+    for (int8_t& e : weights) e = static_cast<int8_t>(random.integer(-most, most));
+    if (round % 3 == 0) weights[random.integer(0, static_cast<int>(weights.size()) - 1)] = -128;
+    const Panels<K4N16> panels(w);
+    GuardedArray<int8_t> stored(panels.elements());
+    panels.pack(weights.data(), stored.data());
+    for (size_t segments : {rows, w.taps}) {
+      const WeightFit expected = defined_fit(w, segments, weights.data());
+      ++found[static_cast<int>(expected)];
+      CHECK(fit_of(panels, stored.data(), panels.steps() / segments) == expected,
+            "[%zu, %zu x %zu, %zu]", w.outputs, rows, taps, w.channels);
+    }
+  }
+  CHECK(found[0] > 50 && found[1] > 50 && found[2] > 50, "every fit occurs");
+}
+
+TEST(weights_column_sums) {
+  Random random(32);
+  for (const WeightShape& w : kShapes) {
+    std::vector<int8_t> weights(w.elements());
+    for (int8_t& e : weights) e = static_cast<int8_t>(random.integer(-128, 127));
+    const Panels<K4N16> panels(w);
+    GuardedArray<int8_t> stored(panels.elements());
+    panels.pack(weights.data(), stored.data());
+    const std::vector<int32_t> sums = column_sums(panels, stored.data());
+    CHECK(sums.size() == w.outputs, "%zu sums of %zu outputs", sums.size(), w.outputs);
+    for (size_t o = 0; o < w.outputs; ++o) {
+      const int8_t* const row = weights.data() + o * w.depth();
+      CHECK(sums[o] == std::accumulate(row, row + w.depth(), 0), "output %zu", o);
+    }
+  }
+}
+
+TEST(weights_have_32_bits) {
+  // 65535 * 32768 and a bias of 32767 are 2^31 - 1.
+  const WeightShape w = {2, 1, 4, 1};
+  std::vector<int16_t> weights = {0, 0, 0, 0, 32767, -32767, 1, 0};
+  std::vector<int32_t> bias = {INT32_MIN + 1, -32767};
+  const Panels<K2N16> panels(w);
+  const Kn kn(w);
+  const auto fits = [&](const auto& form) {
+    GuardedArray<int16_t> stored(form.elements());
+    form.pack(weights.data(), stored.data());
+    return sums_have_32_bits(form, stored.data(), bias.data());
+  };
+  CHECK(fits(panels) && fits(kn), "the largest that fit");
+  bias[1] = 32768;
+  CHECK(!fits(panels) && !fits(kn), "a larger bias");
+  bias[1] = 0;
+  weights[7] = 1;
+  CHECK(!fits(panels) && !fits(kn), "a larger weight");
+}
+
+TEST(weights_chunks) {
+  Random random(33);
+  for (int round = 0; round < 100; ++round) {
+    const WeightShape w = {static_cast<size_t>(random.integer(1, 20)), 1,
+                           static_cast<size_t>(random.integer(1, 60)), 1};
+    std::vector<int16_t> weights(w.elements());
+    const int most = random.integer(1, 32767);
+    for (int16_t& e : weights) e = static_cast<int16_t>(random.integer(-most, most));
+    const Panels<K2N16> panels(w);
+    GuardedArray<int16_t> stored(panels.elements());
+    panels.pack(weights.data(), stored.data());
+    const size_t chunk = longest_chunk(panels, stored.data());
+    CHECK(chunk >= 1 && chunk <= panels.steps(), "%zu of %zu steps", chunk, panels.steps());
+    // One step always fits: two weights of at most 32767.
+    for (size_t o = 0; o < w.outputs; ++o)
+      for (size_t first = 0; first < w.channels; first += 2 * chunk) {
+        int64_t sum = 0;
+        for (size_t c = first; c < std::min(first + 2 * chunk, w.channels); ++c)
+          sum += std::abs(int64_t{weights[o * w.channels + c]});
+        CHECK(sum <= kMaxWeights, "output %zu from %zu on", o, first);
+      }
+  }
+}
+
+}  // namespace
+}  // namespace edgert
