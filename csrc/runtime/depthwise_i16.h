@@ -1,7 +1,7 @@
 // Depthwise convolution of i16 by i8 or i16.
 #pragma once
 
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 #include "runtime/conv_gemm.h"
 #include "runtime/op.h"
 

@@ -1,7 +1,7 @@
 // What the quantised operators check alike.
 #pragma once
 
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 #include "runtime/op.h"
 
 namespace edgert {

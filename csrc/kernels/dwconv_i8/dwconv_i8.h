@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "core/cpu.h"
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 
 namespace edgert {
 

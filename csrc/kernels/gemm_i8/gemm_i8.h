@@ -20,7 +20,7 @@
 #include <cstdint>
 
 #include "core/cpu.h"
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 
 namespace edgert {
 

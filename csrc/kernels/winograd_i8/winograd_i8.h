@@ -18,8 +18,8 @@
 #include <cstdint>
 
 #include "core/cpu.h"
-#include "kernels/accumulator.h"
-#include "kernels/winograd.h"
+#include "kernels/records/accumulator.h"
+#include "kernels/records/winograd.h"
 
 namespace edgert {
 

@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "kernels/col2im_f32/col2im_f32.h"
+#include "kernels/kernel.h"
 #include "runtime/conv_shape.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -125,7 +126,7 @@ std::vector<Strip> strips(const Axis& rows, size_t height, size_t held) {
 
 struct ConvTranspose {
   ConvGemm multiply;  // a strip of input to its products
-  Col2imF32Kernel::Fn gather;
+  Kernel<Col2imF32>::Fn gather;
   size_t images, groups, channels;       // channels of a group of the output
   size_t input_row, input_elements;      // of x
   size_t product_row, product_channels;  // a row of products; those of a group in a pixel
@@ -207,7 +208,7 @@ Step bind(const BindContext& context) {
     panels = reinterpret_cast<const float*>(weights);
   }
 
-  const Col2imF32Kernel& gather = select_col2im_f32(context.isa);
+  const Kernel<Col2imF32>& gather = select_kernels(context.isa).col2im_f32;
   const size_t product_bytes = round_up(held * product_row * sizeof(float), kAlignment);
   const size_t weight_bytes = repacked.bytes();
   const auto step = std::make_shared<const ConvTranspose>(
