@@ -1,6 +1,7 @@
-// Speed of the convolution kernels on the layers of common networks: fp32, or bytes with --i8.
+// Speed of the convolution kernels on the layers of common networks: fp32, or bytes with --i8. Or,
+// with --rows, of every kernel of every family, best or not, on a problem of its own.
 //
-// usage: edgert_kernel_bench [--i8] [--isa NAME] [--threads N] [--only TEXT] [--json]
+// usage: edgert_kernel_bench [--i8 | --rows] [--isa NAME] [--threads N] [--only TEXT] [--json]
 //
 // One line per kernel and layer: GMAC/s of the fastest run and its share of what the multiply-add
 // units could do, measured right beside it by a loop on registers alone, since other users of a
@@ -19,6 +20,7 @@
 #include "core/threads.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "peak.h"
+#include "rows.h"
 #include "runtime/product/product.h"
 #include "schema/enums.h"
 #include "weights/forms.h"
@@ -165,13 +167,15 @@ Result run_layer(const Layer& layer, bool i8, const PeakLoop& loop, IsaSet set, 
 int run(int argc, char** argv) {
   std::string only, level;
   int threads = 1;
-  bool json = false, i8 = false;
+  bool json = false, i8 = false, every_row = false;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--json") {
       json = true;
     } else if (option == "--i8") {
       i8 = true;
+    } else if (option == "--rows") {
+      every_row = true;
     } else if (i + 1 < argc && option == "--isa") {
       level = argv[++i];
     } else if (i + 1 < argc && option == "--only") {
@@ -179,10 +183,15 @@ int run(int argc, char** argv) {
     } else if (i + 1 < argc && option == "--threads") {
       threads = std::max(1, std::atoi(argv[++i]));
     } else {
-      std::fprintf(stderr, "usage: %s [--i8] [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
+      std::fprintf(stderr,
+                   "usage: %s [--i8 | --rows] [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
                    argv[0]);
       return 2;
     }
+  }
+  if (every_row) {
+    run_rows(only, level, json);
+    return 0;
   }
   for (Isa isa : isa_list(cpu_isa())) {
     // Levels without rows of their own would repeat those of the level below.

@@ -46,8 +46,17 @@ MODULES = {name: (i, side) for i, (side, names) in enumerate(PYTHON_LAYERS) for 
 
 CPP_FILES = sorted(p for p in CSRC.rglob("*") if p.suffix in (".cpp", ".h", ".inc", ".def"))
 PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
-ISA_LEVELS = re.findall(r"^X\((\w+),", (CSRC / "core/isa.def").read_text(), re.MULTILINE)
-ISA_FILES = [p for p in CPP_FILES if p.stem in ISA_LEVELS and p.parts[-3] == "kernels"]
+KERNELS = CSRC / "kernels"
+LEVEL_ROWS = re.findall(r"^(\w*LEVEL)\((\w+),", (CSRC / "core/isa.def").read_text(), re.MULTILINE)
+ISA_LEVELS = {level for _, level in LEVEL_ROWS}
+VECTOR_HEADERS = [KERNELS / f"simd/{level}.h" for kind, level in LEVEL_ROWS if kind != "LEVEL"]
+ISA_FILES = [
+    p
+    for p in CPP_FILES
+    if KERNELS in p.parents and p.suffix == ".cpp" and p.stem in {*ISA_LEVELS, "kernel", "level"}
+]
+FAMILIES = re.findall(r"^FAMILY\((\w+), (\w+)\)", (KERNELS / "families.def").read_text(), re.M)
+TABLES = re.findall(r"^TABLE_FAMILY\((\w+)\)", (KERNELS / "families.def").read_text(), re.M)
 TYPE_HEADERS = {"cstdint", "cstddef", "cstring", "type_traits", "utility"}  # nothing to inline
 
 
@@ -73,17 +82,7 @@ def test_cpp_includes_point_left(path: Path) -> None:
         assert (CSRC / name).is_file(), f"{name}: includes are relative to csrc/"
         assert target[0] in allowed, f"{layer} must not include {name}"
         if layer == "kernels" and target[0] == "kernels" and path.parent.name != "kernels":
-            own = {
-                path.parent.name,
-                "simd",
-                "depthwise.h",
-                "kernel.h",
-                "accumulator.h",
-                "pool_image.h",
-                "product.h",
-                "resize_axis.h",
-                "winograd.h",
-            }
+            own = {path.parent.name, "records", "simd", "kernel.h", "level.h"}
             assert target[1] in own, f"family {path.parent.name} must not include {name}"
 
 
@@ -93,7 +92,9 @@ def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
     seen, todo = set(), [path]
     while todo:
         for quote, name in includes(todo.pop()):
-            if quote == '"':
+            if name == "kernels/level.h":
+                todo += VECTOR_HEADERS
+            elif quote == '"':
                 header = CSRC / name
                 if name.startswith(("kernels/", "weights/")) and header not in seen:
                     seen.add(header)
@@ -103,19 +104,39 @@ def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
                 assert known, f"<{name}> may leak inline functions"
 
 
-def test_a_kernel_row_for_every_isa_file() -> None:
+def test_families_are_listed_and_tested() -> None:
+    """families.def names the folders of kernels, and each has its test."""
+    folders = {p.name for p in KERNELS.iterdir() if p.is_dir()} - {"records", "simd"}
+    names = [*TABLES, *(name for name, _ in FAMILIES)]
+    assert sorted(names) == sorted(folders)
+    for name in names:
+        assert (ROOT / f"tests/kernels/{name}_test.cpp").is_file(), f"{name} has no test"
+
+
+@pytest.mark.parametrize(("family", "arguments"), FAMILIES)
+def test_families_have_one_kernel_for_all_levels(family: str, arguments: str) -> None:
+    """kernel.cpp, and in its place <level>.cpp for levels with vectors, define the kernels."""
+    folder = KERNELS / family
+    assert not (folder / "kernels.inc").exists()
+    kernel = f"void KERNEL_NAME({family})(const {arguments}&"
+    assert kernel in (folder / "kernel.cpp").read_text()
+    assert f"struct {arguments} {{" in (folder / f"{family}.h").read_text()
+    for path in {*folder.glob("*.cpp")} - {folder / "kernel.cpp"}:
+        assert KERNELS / f"simd/{path.stem}.h" in VECTOR_HEADERS, f"{path.name}: no such level"
+        assert f"void {family}_{path.stem}(const {arguments}&" in path.read_text()
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_a_kernel_row_for_every_isa_file(family: str) -> None:
     """Each <family>/<level>.cpp has rows of that level, and each row's symbol names its file."""
-    for family in sorted(p for p in (CSRC / "kernels").iterdir() if p.is_dir()):
-        table = family / "kernels.inc"
-        if not table.exists():
-            continue
-        rows = re.findall(r"^KERNEL\((\w+),\s*(\w+)", table.read_text(), re.MULTILINE)
-        assert {level for _, level in rows} == {
-            p.stem for p in family.glob("*.cpp") if p.stem in ISA_LEVELS
-        }, f"{family.name}: kernels.inc and the files of the levels differ"
-        for symbol, level in rows:
-            assert symbol.startswith(f"{family.name}_{level}"), symbol
-            assert symbol in (family / f"{level}.cpp").read_text(), symbol
+    folder = KERNELS / family
+    rows = re.findall(r"^KERNEL\((\w+),\s*(\w+)", (folder / "kernels.inc").read_text(), re.M)
+    files = {p.stem for p in folder.glob("*.cpp") if p.stem in ISA_LEVELS}
+    assert {level for _, level in rows} == files, "kernels.inc and the files of the levels differ"
+    assert f'"kernels/{family}/kernels.inc"' in (KERNELS / "list.cpp").read_text()
+    for symbol, level in rows:
+        assert symbol.startswith(f"{family}_{level}"), symbol
+        assert symbol in (folder / f"{level}.cpp").read_text(), symbol
 
 
 RUNTIME_FILES = [p for p in CPP_FILES if p.is_relative_to(CSRC / "runtime")]

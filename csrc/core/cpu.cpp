@@ -21,15 +21,10 @@
 namespace edgert {
 namespace {
 
-struct Features {
-  bool avx2 = false, fma = false, f16c = false, avx_vnni = false, avx512 = false;
-  bool avx512_vnni = false, amx_int8 = false;
-  bool neon = false, dotprod = false, i8mm = false;
-};
+[[maybe_unused]] bool bit(uint64_t value, int index) { return value >> index & 1; }
 
+// What the features of isa.def are told by.
 #if defined(__x86_64__)
-
-bool bit(unsigned value, int index) { return value >> index & 1; }
 
 // The registers of AMX are 8 KiB that Linux saves only for processes that asked for them: this one,
 // all its threads and children have them from then on. Older kernels than 5.16, and sandboxes, say
@@ -39,60 +34,48 @@ bool permit_tiles() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-Features read_features() {
-  Features f;
-  unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !bit(c, 27)) return f;  // no OSXSAVE: no wide registers
-  const bool fma = bit(c, 12), f16c = bit(c, 29);
-  unsigned xcr0, xcr0_high;
-  __asm__("xgetbv" : "=a"(xcr0), "=d"(xcr0_high) : "c"(0));
-  const bool os_ymm = (xcr0 & 0x6) == 0x6;
-  const bool os_zmm = (xcr0 & 0xE6) == 0xE6;
-  const bool os_amx = (xcr0 & 0x60000) == 0x60000;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
-  const unsigned leaves = a;
-  f.avx2 = os_ymm && bit(b, 5);
-  f.fma = os_ymm && fma;
-  f.f16c = os_ymm && f16c;
-  // F, DQ, BW and VL: every CPU with one of the last three has all of them.
-  f.avx512 = os_zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);
-  f.avx512_vnni = f.avx512 && bit(c, 11);
-  f.amx_int8 = f.avx512_vnni && os_amx && bit(d, 24) && bit(d, 25) && permit_tiles();
-  if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx_vnni = os_ymm && bit(a, 4);
-  return f;
-}
+struct Leaf {  // of CPUID, its registers; zeros if the CPU has no such leaf or part of it
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  Leaf(unsigned leaf, unsigned part) { __get_cpuid_count(leaf, part, &a, &b, &c, &d); }
+};
 
-#elif defined(__aarch64__)
+struct Told {
+  Leaf leaf1{1, 0}, leaf7{7, 0}, leaf7_1{7, 1};
+  bool ymm = false, zmm = false, tiles = false;  // the operating system saves these registers
 
-Features read_features() {
-  Features f;
-  f.neon = true;
-  f.dotprod = getauxval(AT_HWCAP) >> 20 & 1;  // HWCAP_ASIMDDP
-  f.i8mm = getauxval(AT_HWCAP2) >> 13 & 1;    // HWCAP2_I8MM
-  return f;
-}
+  Told() {
+    if (!bit(leaf1.c, 27)) return;  // no OSXSAVE: no wide registers
+    unsigned xcr0, xcr0_high;
+    __asm__("xgetbv" : "=a"(xcr0), "=d"(xcr0_high) : "c"(0));
+    ymm = (xcr0 & 0x6) == 0x6;
+    zmm = (xcr0 & 0xE6) == 0xE6;
+    tiles = (xcr0 & 0x60000) == 0x60000;
+  }
+};
 
-#elif defined(__arm__)
+#elif defined(__aarch64__) || defined(__arm__)
 
-Features read_features() {
-  Features f;
-  f.neon = getauxval(AT_HWCAP) >> 12 & 1;  // HWCAP_NEON
-  return f;
-}
+struct Told {
+  unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
+};
 
 #else
 
-Features read_features() { return {}; }
+struct Told {};
 
 #endif
 
-IsaSet detect() {
-  [[maybe_unused]] const Features f = read_features();
-  IsaSet set;
-#define X(name, architecture, detected) \
-  if (detected) set = set.with(Isa::name);
+struct Features : Told {
+#define FEATURE(name, told) bool name = told;
 #include "core/isa.def"
-#undef X
+};
+
+IsaSet detect() {
+  [[maybe_unused]] const Features f = {};
+  IsaSet set;
+#define LEVEL(name, needs, flags) \
+  if (needs) set = set.with(Isa::name);
+#include "core/isa.def"
   return set;
 }
 
@@ -144,21 +127,19 @@ size_t cache_size(int name, size_t guess) {
 
 const char* isa_name(Isa isa) {
   switch (isa) {
-#define X(name, architecture, detected) \
-  case Isa::name:                       \
+#define LEVEL(name, needs, flags) \
+  case Isa::name:                 \
     return #name;
 #include "core/isa.def"
-#undef X
   }
   return "?";
 }
 
 std::vector<Isa> isa_list(IsaSet set) {
   std::vector<Isa> list;
-#define X(name, architecture, detected) \
+#define LEVEL(name, needs, flags) \
   if (set.has(Isa::name)) list.push_back(Isa::name);
 #include "core/isa.def"
-#undef X
   return list;
 }
 

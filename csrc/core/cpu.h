@@ -9,9 +9,8 @@
 namespace edgert {
 
 enum class Isa : uint8_t {
-#define X(name, architecture, detected) name,
+#define LEVEL(name, needs, flags) name,
 #include "core/isa.def"
-#undef X
 };
 
 // A set of instruction set levels.

@@ -1,41 +1,67 @@
-# Compiler flags of each instruction set level: the kernels of a level are the files <name>.cpp below
-# csrc/kernels. The rest of the build keeps to the baseline of the architecture.
-# (gcc 12 takes the undefined operand of its own AVX-512 intrinsics for an uninitialised variable.)
-set(EDGERT_ISA_x86
-    "avx2|-mavx2 -mfma -mf16c"
-    "avx_vnni|-mavx2 -mfma -mf16c -mavxvnni"
-    "avx512|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512 -Wno-uninitialized -Wno-maybe-uninitialized"
-    "avx512_vnni|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c -Wno-uninitialized -Wno-maybe-uninitialized"
-    "amx_int8|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -Wno-uninitialized -Wno-maybe-uninitialized")
-set(EDGERT_ISA_aarch64
-    "neon|"
-    "neon_dot|-march=armv8.2-a+dotprod"
-    "neon_i8mm|-march=armv8.2-a+i8mm")
-set(EDGERT_ISA_arm
-    "neon|-mfpu=neon-vfpv4")
+# Compiles kernels for the instruction set levels of csrc/core/isa.def. The rest of the build keeps to
+# the baseline of the architecture.
 
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  set(EDGERT_ARCHITECTURE x86)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
-  set(EDGERT_ARCHITECTURE aarch64)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
-  set(EDGERT_ARCHITECTURE arm)
-else()
-  set(EDGERT_ARCHITECTURE other)
-endif()
-
-# Appends to `sources` the kernel files of this architecture, each with the flags of its level.
-function(edgert_kernel_sources sources)
-  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/csrc/kernels/*/select.cpp
-       ${CMAKE_SOURCE_DIR}/csrc/kernels/*/portable.cpp)
-  foreach(row IN LISTS EDGERT_ISA_${EDGERT_ARCHITECTURE})
-    string(REGEX MATCH "^[^|]+" name "${row}")
-    string(REGEX REPLACE "^[^|]+\\|" "" flags "${row}")
-    separate_arguments(flags)
-    file(GLOB isa_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/csrc/kernels/*/${name}.cpp)
-    # No LTO: it would inline wide instructions into code that runs everywhere.
-    set_source_files_properties(${isa_files} PROPERTIES COMPILE_OPTIONS "${flags};-fno-lto")
-    list(APPEND files ${isa_files})
+# Reads the levels of the architecture that the compiler compiles for, weakest first: EDGERT_LEVELS,
+# EDGERT_VECTOR_LEVELS of them, and EDGERT_LEVEL_FLAGS_<level>.
+function(edgert_read_levels)
+  set(levels_file ${CMAKE_SOURCE_DIR}/csrc/core/isa.def)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${levels_file})
+  separate_arguments(preprocess UNIX_COMMAND "${CMAKE_CXX_FLAGS}")  # such as -m32
+  if(CMAKE_CXX_COMPILER_TARGET)
+    list(APPEND preprocess ${CMAKE_CXX_COMPILE_OPTIONS_TARGET}${CMAKE_CXX_COMPILER_TARGET})
+  endif()
+  # Macros that expand to themselves leave the rows as they are.
+  list(APPEND preprocess -DLEVEL=LEVEL -DVECTOR_LEVEL=VECTOR_LEVEL -x c++ -E -P ${levels_file})
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${preprocess} OUTPUT_VARIABLE text
+                  RESULT_VARIABLE failed)
+  string(REGEX MATCHALL "(VECTOR_)?LEVEL\\([^\"]*\"[^\"]*\"\\)" rows "${text}")
+  if(failed OR NOT rows)
+    message(FATAL_ERROR "the compiler could not preprocess ${levels_file}")
+  endif()
+  foreach(row IN LISTS rows)
+    string(REGEX MATCH "^(VECTOR_)?LEVEL\\(([a-z0-9_]+),[^\"]*\"([^\"]*)\"" row "${row}")
+    set(level ${CMAKE_MATCH_2})
+    list(APPEND levels ${level})
+    if(CMAKE_MATCH_1)
+      list(APPEND vector_levels ${level})
+    endif()
+    separate_arguments(flags UNIX_COMMAND "${CMAKE_MATCH_3}")
+    set(EDGERT_LEVEL_FLAGS_${level} ${flags} PARENT_SCOPE)
   endforeach()
-  set(${sources} ${files} PARENT_SCOPE)
+  set(EDGERT_LEVELS ${levels} PARENT_SCOPE)
+  set(EDGERT_VECTOR_LEVELS ${vector_levels} PARENT_SCOPE)
+endfunction()
+
+# An object library of sources that are compiled for a level.
+function(edgert_add_level_library name level)
+  add_library(${name} OBJECT ${ARGN})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/csrc)
+  target_compile_definitions(${name} PRIVATE EDGERT_LEVEL=${level})
+  # No LTO: it would inline wide instructions into code that runs everywhere.
+  target_compile_options(${name} PRIVATE ${EDGERT_LEVEL_FLAGS_${level}} -fno-lto)
+endfunction()
+
+# Adds a library edgert_kernels_<level> for each level that has kernels, and to `objects` its objects:
+# every <family>/<level>.cpp and, for a level with vectors, every <family>/kernel.cpp beside which
+# there is no such file.
+function(edgert_add_kernels objects)
+  set(kernels ${CMAKE_SOURCE_DIR}/csrc/kernels)
+  file(GLOB for_vectors CONFIGURE_DEPENDS ${kernels}/*/kernel.cpp)
+  foreach(level IN LISTS EDGERT_LEVELS)
+    file(GLOB sources CONFIGURE_DEPENDS ${kernels}/*/${level}.cpp)
+    if(level IN_LIST EDGERT_VECTOR_LEVELS)
+      foreach(source IN LISTS for_vectors)
+        string(REPLACE /kernel.cpp /${level}.cpp of_level ${source})
+        if(NOT of_level IN_LIST sources)
+          list(APPEND sources ${source})
+        endif()
+      endforeach()
+      list(APPEND sources ${kernels}/level.cpp)
+    endif()
+    if(sources)
+      edgert_add_level_library(edgert_kernels_${level} ${level} ${sources})
+      list(APPEND ${objects} $<TARGET_OBJECTS:edgert_kernels_${level}>)
+    endif()
+  endforeach()
+  set(${objects} ${${objects}} PARENT_SCOPE)
 endfunction()

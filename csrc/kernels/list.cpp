@@ -1,88 +1,76 @@
 #include "kernels/list.h"
 
+#include <cstring>
+
+#include "kernels/kernel.h"
+
 namespace edgert {
+
+#define VECTOR_LEVEL(name, needs, flags) extern const LevelKernels level_kernels_##name;
+#include "core/isa.def"
+
+namespace {
+
+const LevelKernels* const kLevels[] = {
+// weakest first
+#define VECTOR_LEVEL(name, needs, flags) &level_kernels_##name,
+#include "core/isa.def"
+};
+constexpr size_t kLevelCount = sizeof kLevels / sizeof *kLevels;
+
+struct Row {
+  const char* name;
+  Isa isa;
+};
+
+const Row kTables[] = {
+// of all families that have one; each starts its rows' names
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/dwconv_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/dwconv_i16/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/dwconv_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_i16/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/winograd_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/winograd_i8/kernels.inc"
+};
+
+}  // namespace
+
+const LevelKernels* level_kernels(Isa isa) {
+  for (const LevelKernels* level : kLevels)
+    if (level->isa == isa) return level;
+  return nullptr;
+}
+
+const LevelKernels& select_kernels(IsaSet isa) {
+  for (size_t i = kLevelCount; i-- > 1;)
+    if (isa.has(kLevels[i]->isa)) return *kLevels[i];
+  return *kLevels[0];  // portable is always there
+}
 
 std::vector<KernelInfo> kernel_list() {
   std::vector<KernelInfo> list;
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  const char* family;
-  family = "gemm_f32";
-#include "kernels/gemm_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "pool_f32";
-#include "kernels/pool_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "batch_norm_f32";
-#include "kernels/batch_norm_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "binary_f32";
-#include "kernels/binary_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "layer_norm_f32";
-#include "kernels/layer_norm_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "lrn_f32";
-#include "kernels/lrn_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "reduce_f32";
-#include "kernels/reduce_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "softmax_f32";
-#include "kernels/softmax_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "unary_f32";
-#include "kernels/unary_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "resize_f32";
-#include "kernels/resize_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "resize_u8";
-#include "kernels/resize_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "dwconv_f32";
-#include "kernels/dwconv_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "col2im_f32";
-#include "kernels/col2im_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "gemm_i8";
-#include "kernels/gemm_i8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "gemm_i16";
-#include "kernels/gemm_i16/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "dwconv_i8";
-#include "kernels/dwconv_i8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "dwconv_i16";
-#include "kernels/dwconv_i16/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "quantize_f32";
-#include "kernels/quantize_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "dequantize_f32";
-#include "kernels/dequantize_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "lookup_u8";
-#include "kernels/lookup_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "binary_u8";
-#include "kernels/binary_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "pool_u8";
-#include "kernels/pool_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "softmax_u8";
-#include "kernels/softmax_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "layer_norm_u8";
-#include "kernels/layer_norm_u8/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "winograd_f32";
-#include "kernels/winograd_f32/kernels.inc"
-#define KERNEL(symbol, isa, ...) list.push_back({#symbol, family, Isa::isa});
-  family = "winograd_i8";
-#include "kernels/winograd_i8/kernels.inc"
+  const auto add_levels = [&](const char* family, auto kernels) {
+    for (size_t i = kLevelCount; i-- > 0;)
+      list.push_back({(kLevels[i]->*kernels).name, family, kLevels[i]->isa});
+  };
+  const auto add_table = [&](const char* family) {
+    for (const Row& row : kTables)
+      if (std::strncmp(row.name, family, std::strlen(family)) == 0)
+        list.push_back({row.name, family, row.isa});
+  };
+#define FAMILY(family, Arguments) add_levels(#family, &LevelKernels::family);
+#define TABLE_FAMILY(family) add_table(#family);
+#include "kernels/families.def"
   return list;
 }
 

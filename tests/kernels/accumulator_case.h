@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 #include "schema/enums.h"
 
 namespace edgert::test {

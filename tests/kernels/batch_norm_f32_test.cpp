@@ -12,14 +12,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<BatchNormF32Kernel> rows() {
-  std::vector<BatchNormF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/batch_norm_f32/kernels.inc"
-  return list;
-}
-
 TEST(batch_norm_f32_tails) {
   Random random(1);
   for (size_t columns = 1; columns < 70; ++columns)
@@ -30,7 +22,7 @@ TEST(batch_norm_f32_tails) {
       test::fill_uniform(scale, random);
       test::fill_uniform(shift, random);
       FusedBits bits;
-      for (const BatchNormF32Kernel& kernel : rows()) {
+      for (const Kernel<BatchNormF32>& kernel : test::kernels(&LevelKernels::batch_norm_f32)) {
         GuardedArray<float> y(kRows * columns, guard), z(kRows * columns, guard);
         const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
         kernel.run({kRows, columns, x.data(), scale.data(), shift.data(), y.data(), {}});

@@ -13,14 +13,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<BinaryF32Kernel> rows() {
-  std::vector<BinaryF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/binary_f32/kernels.inc"
-  return list;
-}
-
 double exact(BinaryFn fn, double a, double b) {
   switch (fn) {
     case BinaryFn::add:
@@ -85,7 +77,7 @@ TEST(binary_f32_every_repetition_and_tail) {
             test::fill_uniform(a, random, fn == BinaryFn::pow ? 0.1f : -2.0f, 2.0f);
             test::fill_uniform(b, random, 0.5f, 3.0f);
             FusedBits bits;
-            for (const BinaryF32Kernel& kernel : rows()) {
+            for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32)) {
               GuardedArray<float> y(kRows * columns, guard);
               const BinaryOperandF32 x1 = operand(in_a, a.data()), x2 = operand(in_b, b.data());
               kernel.run({fn, kRows, columns, x1, x2, y.data(), {}});
@@ -103,7 +95,7 @@ TEST(binary_f32_every_repetition_and_tail) {
 
 TEST(binary_f32_activation_and_in_place) {
   Random random(2);
-  for (const BinaryF32Kernel& kernel : rows()) {
+  for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32)) {
     GuardedArray<float> a(100), b(100), y(100);
     test::fill_uniform(a, random);
     test::fill_uniform(b, random);
@@ -123,7 +115,7 @@ TEST(binary_f32_activation_and_in_place) {
 
 TEST(binary_f32_max_and_min_keep_nan) {
   const float values[] = {kNan, 1.0f};
-  for (const BinaryF32Kernel& kernel : rows())
+  for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32))
     for (BinaryFn fn : {BinaryFn::max, BinaryFn::min})
       for (int first = 0; first < 2; ++first) {
         float y = 0;
@@ -141,7 +133,7 @@ TEST(binary_f32_pow_corners) {
     list.push_back(corner);
     list.push_back(-corner);
   }
-  for (const BinaryF32Kernel& kernel : rows())
+  for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32))
     for (float x : list)
       for (float y : list) {
         float power = 0;

@@ -12,14 +12,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<Col2imF32Kernel> kernels() {
-  std::vector<Col2imF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/col2im_f32/kernels.inc"
-  return list;
-}
-
 // Outputs with 0 to 3 offsets each, multiples of `step` below `step * limit`.
 struct Axis {
   Axis(size_t outputs, size_t step, int limit, Random& random) : start{0} {
@@ -47,7 +39,7 @@ void check(size_t channels, size_t gap, bool has_bias, UnaryFn fn, Guard guard) 
   test::fill_uniform(x, random);
   test::fill_uniform(bias, random);
   const Activation activation = {static_cast<int32_t>(fn), -0.25f, 0.5f};
-  for (const Col2imF32Kernel& kernel : kernels()) {
+  for (const Kernel<Col2imF32>& kernel : test::kernels(&LevelKernels::col2im_f32)) {
     GuardedArray<float> y(outputs, guard);
     kernel.run({channels, rows.axis(), columns.axis(), kOrigin, x.data(),
                 has_bias ? bias.data() : nullptr, y.data(), y_stride, activation});

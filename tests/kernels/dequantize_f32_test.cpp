@@ -9,20 +9,12 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<DequantizeF32Kernel> rows() {
-  std::vector<DequantizeF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/dequantize_f32/kernels.inc"
-  return list;
-}
-
 template <typename T>
 void check(DType dtype, size_t n, float scale, int32_t zero, Guard guard) {
   GuardedArray<T> x(n, guard);
   Random random(n);
   for (T& value : x) value = static_cast<T>(random.bits());
-  for (const DequantizeF32Kernel& kernel : rows()) {
+  for (const Kernel<DequantizeF32>& kernel : test::kernels(&LevelKernels::dequantize_f32)) {
     GuardedArray<float> y(n, guard);
     kernel.run({n, dtype, x.data(), y.data(), scale, zero});
     for (size_t i = 0; i < n; ++i) {

@@ -13,6 +13,7 @@
 
 #include "core/cpu.h"
 #include "core/error.h"
+#include "kernels/kernel.h"
 
 namespace edgert::test {
 
@@ -105,19 +106,34 @@ void fill_uniform(Array& array, Random& random, float low = -1.0f, float high = 
 // Whether this machine can run a kernel of the level, EDGERT_ISA considered.
 inline bool can_run(Isa isa) { return cpu_isa().has(isa); }
 
+// The kernels of a family that this machine can run, weakest first.
+template <typename Arguments>
+std::vector<Kernel<Arguments>> kernels(Kernel<Arguments> LevelKernels::* family) {
+  std::vector<Kernel<Arguments>> list;
+  for (Isa isa : isa_list(cpu_isa()))
+    if (const LevelKernels* const level = level_kernels(isa)) list.push_back(level->*family);
+  return list;
+}
+
+// Whether floats at a level are results of multiply-adds that round once.
+inline bool is_fused(Isa isa) {
+  const LevelKernels* const level = level_kernels(isa);
+  return level == nullptr || level->fused;
+}
+
 // Of the results of one computation by several kernels: those that round a * b + c once have the
-// same bits. The portable ones may round twice.
+// same bits, and so have those that round it twice.
 class FusedBits {
  public:
   void check(Isa isa, const char* kernel, const float* y, size_t n) {
-    if (isa == Isa::portable) return;
-    if (first_.empty()) first_.assign(y, y + n);
-    CHECK(n == 0 || std::memcmp(first_.data(), y, n * sizeof(float)) == 0,
-          "%s: other bits than the other fused kernels", kernel);
+    std::vector<float>& first = first_[is_fused(isa)];
+    if (first.empty()) first.assign(y, y + n);
+    CHECK(n == 0 || std::memcmp(first.data(), y, n * sizeof(float)) == 0,
+          "%s: other bits than the other kernels that round alike", kernel);
   }
 
  private:
-  std::vector<float> first_;
+  std::vector<float> first_[2];
 };
 
 }  // namespace edgert::test

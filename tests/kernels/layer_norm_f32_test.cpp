@@ -10,14 +10,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<LayerNormF32Kernel> rows() {
-  std::vector<LayerNormF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/layer_norm_f32/kernels.inc"
-  return list;
-}
-
 TEST(layer_norm_f32_tails) {
   Random random(1);
   for (size_t columns : {1, 2, 15, 16, 31, 32, 33, 47, 63, 65, 120, 500})
@@ -29,7 +21,7 @@ TEST(layer_norm_f32_tails) {
       test::fill_uniform(scale, random);
       test::fill_uniform(shift, random);
       FusedBits bits;
-      for (const LayerNormF32Kernel& kernel : rows()) {
+      for (const Kernel<LayerNormF32>& kernel : test::kernels(&LevelKernels::layer_norm_f32)) {
         GuardedArray<float> y(kRows * columns, guard);
         kernel.run({kRows, columns, x.data(), scale.data(), shift.data(), kEpsilon, y.data()});
         for (size_t r = 0; r < kRows; ++r) {

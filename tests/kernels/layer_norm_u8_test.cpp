@@ -11,14 +11,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<LayerNormU8Kernel> rows() {
-  std::vector<LayerNormU8Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/layer_norm_u8/kernels.inc"
-  return list;
-}
-
 // The formula of layer_norm_u8.h, element by element.
 void reference(const LayerNormU8& g) {
   const double n = static_cast<double>(g.columns);
@@ -61,7 +53,7 @@ void check(const Case& c, size_t row_count, size_t columns, Guard guard) {
   LayerNormU8 g{row_count,    columns,   x.data(), scale.data(),
                 shift.data(), c.epsilon, c.zero,   expected.data()};
   reference(g);
-  for (const LayerNormU8Kernel& kernel : rows()) {
+  for (const Kernel<LayerNormU8>& kernel : test::kernels(&LevelKernels::layer_norm_u8)) {
     GuardedArray<uint8_t> y(n, guard), in_place(n, guard);
     std::copy(x.begin(), x.end(), in_place.begin());
     g.x = x.data();

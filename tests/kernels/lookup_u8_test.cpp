@@ -9,21 +9,13 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<LookupU8Kernel> rows() {
-  std::vector<LookupU8Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/lookup_u8/kernels.inc"
-  return list;
-}
-
 void check(size_t n, Guard guard) {
   Random random(n);
   GuardedArray<uint8_t> table(256, guard), x(n, guard);
   for (uint8_t& entry : table) entry = static_cast<uint8_t>(random.bits());
   // Every index at every place of a vector.
   for (size_t i = 0; i < n; ++i) x[i] = static_cast<uint8_t>(i + i / 256);
-  for (const LookupU8Kernel& kernel : rows()) {
+  for (const Kernel<LookupU8>& kernel : test::kernels(&LevelKernels::lookup_u8)) {
     GuardedArray<uint8_t> y(n, guard), in_place(n, guard);
     for (size_t i = 0; i < n; ++i) in_place[i] = x[i];
     kernel.run({n, x.data(), y.data(), table.data()});

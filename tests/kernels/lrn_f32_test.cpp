@@ -12,14 +12,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<LrnF32Kernel> rows() {
-  std::vector<LrnF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/lrn_f32/kernels.inc"
-  return list;
-}
-
 TEST(lrn_f32_windows_and_tails) {
   Random random(1);
   for (size_t size : {1, 2, 3, 5, 8, 90})
@@ -30,7 +22,7 @@ TEST(lrn_f32_windows_and_tails) {
         GuardedArray<float> x(kRows * columns, guard);
         test::fill_uniform(x, random, -3.0f, 3.0f);
         FusedBits bits;
-        for (const LrnF32Kernel& kernel : rows()) {
+        for (const Kernel<LrnF32>& kernel : test::kernels(&LevelKernels::lrn_f32)) {
           GuardedArray<float> y(kRows * columns, guard);
           kernel.run({kRows, columns, x.data(), y.data(), size, kAlpha, kBeta, kBias});
           for (size_t r = 0; r < kRows; ++r)

@@ -14,14 +14,6 @@ using test::pool_windows;
 using test::PoolAxis;
 using test::Random;
 
-std::vector<PoolF32Kernel> kernels() {
-  std::vector<PoolF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/pool_f32/kernels.inc"
-  return list;
-}
-
 void check(bool average, const PoolAxis& height, const PoolAxis& width, int channels, Guard guard) {
   const std::vector<PoolWindow> rows = pool_windows(height), columns = pool_windows(width);
   const size_t outputs = rows.size() * columns.size() * channels;
@@ -44,7 +36,7 @@ void check(bool average, const PoolAxis& height, const PoolAxis& width, int chan
           }
         expected.push_back(average ? sum / static_cast<float>(row.counted * column.counted) : most);
       }
-  for (const PoolF32Kernel& kernel : kernels()) {
+  for (const Kernel<PoolF32>& kernel : test::kernels(&LevelKernels::pool_f32)) {
     GuardedArray<float> y(outputs, guard);
     kernel.run({average,
                 {static_cast<size_t>(channels), static_cast<size_t>(width.size), height.dilation,
@@ -74,7 +66,7 @@ TEST(pool_f32_windows) {
 }
 
 TEST(pool_f32_keeps_infinities) {
-  for (const PoolF32Kernel& kernel : kernels()) {
+  for (const Kernel<PoolF32>& kernel : test::kernels(&LevelKernels::pool_f32)) {
     const PoolWindow window = {0, 1, 1};
     for (float value : {-INFINITY, INFINITY}) {
       float y = 0;

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/pool_image.h"
+#include "kernels/records/pool_image.h"
 
 namespace edgert::test {
 

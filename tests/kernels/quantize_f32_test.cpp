@@ -11,14 +11,6 @@ namespace {
 using test::Guard;
 using test::GuardedArray;
 
-std::vector<QuantizeF32Kernel> rows() {
-  std::vector<QuantizeF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/quantize_f32/kernels.inc"
-  return list;
-}
-
 int expected(float x, const QuantizeF32& g) {
   if (std::isnan(x)) return g.low;
   const float low = static_cast<float>(g.low - g.zero), high = static_cast<float>(g.high - g.zero);
@@ -33,7 +25,7 @@ void check_as(const std::vector<float>& values, float scale, int zero, Guard gua
                                                : DType::u8;
   GuardedArray<float> x(values.size(), guard);
   std::copy(values.begin(), values.end(), x.data());
-  for (const QuantizeF32Kernel& kernel : rows()) {
+  for (const Kernel<QuantizeF32>& kernel : test::kernels(&LevelKernels::quantize_f32)) {
     GuardedArray<T> y(values.size(), guard);
     const QuantizeF32 g = {x.size(), x.data(), kType,         y.data(),
                            scale,    zero,     Limits::min(), Limits::max()};

@@ -9,14 +9,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<ResizeF32Kernel> kernels() {
-  std::vector<ResizeF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/resize_f32/kernels.inc"
-  return list;
-}
-
 struct Axis {
   Axis(int taps, int size, int out, Random& random) : out(out) {
     for (int i = 0; i < out * taps; ++i) {
@@ -55,8 +47,8 @@ void check(int taps, int channels, Guard guard) {
         expected.push_back(sum);
         bound.push_back(magnitude * 0x1p-23 * (2 * taps + 1));
       }
-  std::vector<float> fused;
-  for (const ResizeF32Kernel& kernel : kernels()) {
+  test::FusedBits bits;
+  for (const Kernel<ResizeF32>& kernel : test::kernels(&LevelKernels::resize_f32)) {
     GuardedArray<float> y(outputs, guard);
     kernel.run({taps, static_cast<size_t>(channels), kWidth, rows.axis(), columns.axis(), x.data(),
                 y.data()});
@@ -64,11 +56,7 @@ void check(int taps, int channels, Guard guard) {
     for (size_t i = 0; i < outputs; ++i) wrong += !(std::fabs(y[i] - expected[i]) <= bound[i]);
     CHECK(wrong == 0, "%s taps=%d channels=%d: %zu of %zu", kernel.name, taps, channels, wrong,
           outputs);
-    if (kernel.isa == Isa::portable) continue;
-    if (fused.empty()) fused.assign(y.begin(), y.end());
-    CHECK(std::memcmp(y.data(), fused.data(), outputs * sizeof(float)) == 0,
-          "%s taps=%d channels=%d: other bits than the other fused kernels", kernel.name, taps,
-          channels);
+    bits.check(kernel.isa, kernel.name, y.data(), outputs);
   }
 }
 

@@ -13,14 +13,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<SoftmaxF32Kernel> rows() {
-  std::vector<SoftmaxF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/softmax_f32/kernels.inc"
-  return list;
-}
-
 // [outer][count][stride] of which `inner` columns are there.
 void check(size_t outer, size_t count, size_t inner, size_t stride, bool log, Guard guard) {
   Random random(count * 100 + inner);
@@ -28,7 +20,7 @@ void check(size_t outer, size_t count, size_t inner, size_t stride, bool log, Gu
   GuardedArray<float> x(size, guard);
   test::fill_uniform(x, random, -20.0f, 20.0f);
   FusedBits bits;
-  for (const SoftmaxF32Kernel& kernel : rows()) {
+  for (const Kernel<SoftmaxF32>& kernel : test::kernels(&LevelKernels::softmax_f32)) {
     GuardedArray<float> y(size, guard);
     kernel.run({outer, count, inner, x.data(), y.data(), stride, log});
     std::vector<float> results;
@@ -67,7 +59,7 @@ TEST(softmax_f32_rows_and_columns) {
 
 TEST(softmax_f32_corners) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const SoftmaxF32Kernel& kernel : rows()) {
+  for (const Kernel<SoftmaxF32>& kernel : test::kernels(&LevelKernels::softmax_f32)) {
     float masked[3] = {1.0f, -1e30f, -kInfinity}, y[3];
     kernel.run({1, 3, 1, masked, y, 1, false});
     CHECK(y[0] == 1.0f && y[1] == 0.0f && y[2] == 0.0f, "%s: %g %g %g", kernel.name, y[0], y[1],

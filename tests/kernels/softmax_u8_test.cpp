@@ -11,14 +11,6 @@ using test::Guard;
 using test::GuardedArray;
 using test::Random;
 
-std::vector<SoftmaxU8Kernel> rows() {
-  std::vector<SoftmaxU8Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/softmax_u8/kernels.inc"
-  return list;
-}
-
 // The formula of softmax_u8.h, element by element.
 void reference(const SoftmaxU8& g) {
   for (size_t r = 0; r < g.rows; ++r) {
@@ -52,7 +44,7 @@ void check(const Case& c, size_t row_count, size_t columns, Guard guard) {
   for (uint8_t& byte : x) byte = static_cast<uint8_t>(random.integer(c.low, c.high));
   SoftmaxU8 g{row_count, columns, x.data(), table.data(), c.levels, c.zero, expected.data()};
   reference(g);
-  for (const SoftmaxU8Kernel& kernel : rows()) {
+  for (const Kernel<SoftmaxU8>& kernel : test::kernels(&LevelKernels::softmax_u8)) {
     GuardedArray<uint8_t> y(n, guard), in_place(n, guard);
     std::copy(x.begin(), x.end(), in_place.begin());
     g.x = x.data();

@@ -12,14 +12,6 @@ namespace {
 using test::Guard;
 using test::GuardedArray;
 
-std::vector<UnaryF32Kernel> rows() {
-  std::vector<UnaryF32Kernel> list;
-#define KERNEL(symbol, isa) \
-  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol});
-#include "kernels/unary_f32/kernels.inc"
-  return list;
-}
-
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Results differ from the exact ones by at most `ulp` units in the last place or by `relative`
@@ -108,7 +100,7 @@ TEST(unary_f32_accuracy) {
   const std::vector<float> x = arguments();
   for (const Function& f : kFunctions) {
     test::FusedBits bits;
-    for (const UnaryF32Kernel& kernel : rows()) {
+    for (const Kernel<UnaryF32>& kernel : test::kernels(&LevelKernels::unary_f32)) {
       std::vector<float> y(x.size());
       kernel.run({x.size(), x.data(), y.data(), {static_cast<int32_t>(f.fn), f.alpha, f.beta}});
       int wrong = 0, falling = 0;
@@ -129,7 +121,7 @@ TEST(unary_f32_accuracy) {
 
 TEST(unary_f32_nan_and_range) {
   const std::vector<float> x = arguments();
-  for (const UnaryF32Kernel& kernel : rows()) {
+  for (const Kernel<UnaryF32>& kernel : test::kernels(&LevelKernels::unary_f32)) {
     for (const Function& f : kFunctions) {
       const float nan = std::numeric_limits<float>::quiet_NaN();
       float y = 0;
@@ -148,7 +140,7 @@ TEST(unary_f32_nan_and_range) {
 }
 
 TEST(unary_f32_lengths) {
-  for (const UnaryF32Kernel& kernel : rows())
+  for (const Kernel<UnaryF32>& kernel : test::kernels(&LevelKernels::unary_f32))
     for (size_t n = 0; n < 70; ++n)
       for (Guard guard : {Guard::kFront, Guard::kBack}) {
         GuardedArray<float> x(n, guard), y(n, guard);

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -20,12 +19,5 @@ struct BatchNormF32 {
   float* y;
   Activation activation;  // the function f
 };
-
-using BatchNormF32Kernel = Kernel<BatchNormF32>;
-
-#define KERNEL(symbol, isa) void symbol(const BatchNormF32&);
-#include "kernels/batch_norm_f32/kernels.inc"
-
-const BatchNormF32Kernel& select_batch_norm_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -27,12 +26,5 @@ struct BinaryF32 {
   float* y;               // rows x columns, contiguous
   Activation activation;  // the function f
 };
-
-using BinaryF32Kernel = Kernel<BinaryF32>;
-
-#define KERNEL(symbol, isa) void symbol(const BinaryF32&);
-#include "kernels/binary_f32/kernels.inc"
-
-const BinaryF32Kernel& select_binary_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -31,12 +30,5 @@ struct Col2imF32 {
   size_t y_stride;    // elements between pixels
   Activation activation;
 };
-
-using Col2imF32Kernel = Kernel<Col2imF32>;
-
-#define KERNEL(symbol, isa) void symbol(const Col2imF32&);
-#include "kernels/col2im_f32/kernels.inc"
-
-const Col2imF32Kernel& select_col2im_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kernel.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -20,12 +19,5 @@ struct DequantizeF32 {
   float scale;
   int32_t zero;
 };
-
-using DequantizeF32Kernel = Kernel<DequantizeF32>;
-
-#define KERNEL(symbol, isa) void symbol(const DequantizeF32&);
-#include "kernels/dequantize_f32/kernels.inc"
-
-const DequantizeF32Kernel& select_dequantize_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -14,7 +14,7 @@
 
 #include <cstddef>
 
-#include "kernels/depthwise.h"
+#include "kernels/records/depthwise.h"
 #include "schema/attrs.h"
 
 namespace edgert {

@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/accumulator.h"
-#include "kernels/depthwise.h"
+#include "kernels/records/accumulator.h"
+#include "kernels/records/depthwise.h"
 
 namespace edgert {
 

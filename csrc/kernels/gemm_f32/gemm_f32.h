@@ -16,7 +16,7 @@
 
 #include <cstddef>
 
-#include "kernels/product.h"
+#include "kernels/records/product.h"
 #include "schema/attrs.h"
 #include "weights/panel_layout.h"
 

@@ -20,8 +20,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/accumulator.h"
-#include "kernels/product.h"
+#include "kernels/records/accumulator.h"
+#include "kernels/records/product.h"
 #include "weights/panel_layout.h"
 
 namespace edgert {

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -23,12 +22,5 @@ struct LayerNormF32 {
   float epsilon;
   float* y;
 };
-
-using LayerNormF32Kernel = Kernel<LayerNormF32>;
-
-#define KERNEL(symbol, isa) void symbol(const LayerNormF32&);
-#include "kernels/layer_norm_f32/kernels.inc"
-
-const LayerNormF32Kernel& select_layer_norm_f32(IsaSet isa);
 
 }  // namespace edgert

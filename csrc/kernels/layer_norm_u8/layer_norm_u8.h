@@ -13,8 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kernel.h"
-
 namespace edgert {
 
 // 255^2 times as many is below 2^31.
@@ -29,12 +27,5 @@ struct LayerNormU8 {
   int32_t zero;
   uint8_t* y;
 };
-
-using LayerNormU8Kernel = Kernel<LayerNormU8>;
-
-#define KERNEL(symbol, isa) void symbol(const LayerNormU8&);
-#include "kernels/layer_norm_u8/kernels.inc"
-
-const LayerNormU8Kernel& select_layer_norm_u8(IsaSet isa);
 
 }  // namespace edgert

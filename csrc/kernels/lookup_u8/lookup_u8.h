@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kernel.h"
-
 namespace edgert {
 
 struct LookupU8 {
@@ -16,12 +14,5 @@ struct LookupU8 {
   uint8_t* y;
   const uint8_t* table;  // 256 entries
 };
-
-using LookupU8Kernel = Kernel<LookupU8>;
-
-#define KERNEL(symbol, isa) void symbol(const LookupU8&);
-#include "kernels/lookup_u8/kernels.inc"
-
-const LookupU8Kernel& select_lookup_u8(IsaSet isa);
 
 }  // namespace edgert

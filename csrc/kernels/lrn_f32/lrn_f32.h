@@ -9,7 +9,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -22,12 +21,5 @@ struct LrnF32 {
   size_t size;  // at least 1
   float alpha, beta, bias;
 };
-
-using LrnF32Kernel = Kernel<LrnF32>;
-
-#define KERNEL(symbol, isa) void symbol(const LrnF32&);
-#include "kernels/lrn_f32/kernels.inc"
-
-const LrnF32Kernel& select_lrn_f32(IsaSet isa);
 
 }  // namespace edgert

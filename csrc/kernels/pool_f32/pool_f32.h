@@ -10,8 +10,7 @@
 // overlap.
 #pragma once
 
-#include "kernels/kernel.h"
-#include "kernels/pool_image.h"
+#include "kernels/records/pool_image.h"
 
 namespace edgert {
 
@@ -21,12 +20,5 @@ struct PoolF32 {
   const float* x;
   float* y;
 };
-
-using PoolF32Kernel = Kernel<PoolF32>;
-
-#define KERNEL(symbol, isa) void symbol(const PoolF32&);
-#include "kernels/pool_f32/kernels.inc"
-
-const PoolF32Kernel& select_pool_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kernel.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -21,12 +20,5 @@ struct QuantizeF32 {
   float scale;
   int32_t zero, low, high;
 };
-
-using QuantizeF32Kernel = Kernel<QuantizeF32>;
-
-#define KERNEL(symbol, isa) void symbol(const QuantizeF32&);
-#include "kernels/quantize_f32/kernels.inc"
-
-const QuantizeF32Kernel& select_quantize_f32(IsaSet isa);
 
 }  // namespace edgert

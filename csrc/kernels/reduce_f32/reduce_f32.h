@@ -8,7 +8,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -23,12 +22,5 @@ struct ReduceF32 {
   float* y;  // outer x inner, contiguous
   float divisor;
 };
-
-using ReduceF32Kernel = Kernel<ReduceF32>;
-
-#define KERNEL(symbol, isa) void symbol(const ReduceF32&);
-#include "kernels/reduce_f32/kernels.inc"
-
-const ReduceF32Kernel& select_reduce_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -9,8 +9,7 @@
 // multiply-add, whose error is at most twice as large. Any alignment; x and y do not overlap.
 #pragma once
 
-#include "kernels/kernel.h"
-#include "kernels/resize_axis.h"
+#include "kernels/records/resize_axis.h"
 
 namespace edgert {
 
@@ -22,12 +21,5 @@ struct ResizeF32 {
   const float* x;  // an image [height][width][channels]
   float* y;        // [rows.size][columns.size][channels]
 };
-
-using ResizeF32Kernel = Kernel<ResizeF32>;
-
-#define KERNEL(symbol, isa) void symbol(const ResizeF32&);
-#include "kernels/resize_f32/kernels.inc"
-
-const ResizeF32Kernel& select_resize_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -25,6 +25,7 @@ struct I32 {
 
 struct F32 {
   static constexpr int kLanes = 8;
+  static constexpr bool kFused = true;  // accumulate() rounds once
   __m256 v;
 
   static F32 zero() { return {_mm256_setzero_ps()}; }
@@ -192,6 +193,24 @@ __attribute__((noinline)) inline void store_i16(int16_t* p, I32 a, int n) {
   store_i16(words, a);
   for (int i = 0; i < n; ++i) p[i] = words[i];
 }
+
+// The entries of a table at a vector of bytes; by single loads, gathers are slow on many CPUs.
+inline I32 gather(const int32_t* table, const uint8_t* x) {
+  return {_mm256_setr_epi32(table[x[0]], table[x[1]], table[x[2]], table[x[3]], table[x[4]],
+                            table[x[5]], table[x[6]], table[x[7]])};
+}
+
+// Sums of bytes and of their squares, spread over the lanes.
+struct ByteMoments {
+  I32 sums = I32::zero(), squares = I32::zero();
+  void add(I32 bytes) {
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i low = _mm256_unpacklo_epi8(bytes.v, zero);
+    const __m256i high = _mm256_unpackhi_epi8(bytes.v, zero);
+    sums = sums + I32{_mm256_sad_epu8(bytes.v, zero)};
+    squares = squares + I32{_mm256_madd_epi16(low, low)} + I32{_mm256_madd_epi16(high, high)};
+  }
+};
 
 // Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
 class Bytes4 {

@@ -24,6 +24,7 @@ struct I32 {
 
 struct F32 {
   static constexpr int kLanes = 16;
+  static constexpr bool kFused = true;  // accumulate() rounds once
   __m512 v;
 
   static F32 zero() { return {_mm512_setzero_ps()}; }
@@ -132,6 +133,26 @@ inline void store_i16(int16_t* p, I32 a) {  // lanes in -2^15 .. 2^15 - 1
 inline void store_i16(int16_t* p, I32 a, int n) {
   _mm512_mask_cvtepi32_storeu_epi16(p, F32::first_lanes(n).v, a.v);
 }
+
+// The entries of a table at a vector of bytes; by single loads, gathers are slow on many CPUs.
+inline I32 gather(const int32_t* table, const uint8_t* x) {
+  return {_mm512_setr_epi32(table[x[0]], table[x[1]], table[x[2]], table[x[3]], table[x[4]],
+                            table[x[5]], table[x[6]], table[x[7]], table[x[8]], table[x[9]],
+                            table[x[10]], table[x[11]], table[x[12]], table[x[13]], table[x[14]],
+                            table[x[15]])};
+}
+
+// Sums of bytes and of their squares, spread over the lanes.
+struct ByteMoments {
+  I32 sums = I32::zero(), squares = I32::zero();
+  void add(I32 bytes) {
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i low = _mm512_unpacklo_epi8(bytes.v, zero);
+    const __m512i high = _mm512_unpackhi_epi8(bytes.v, zero);
+    sums = sums + I32{_mm512_sad_epu8(bytes.v, zero)};
+    squares = squares + I32{_mm512_madd_epi16(low, low)} + I32{_mm512_madd_epi16(high, high)};
+  }
+};
 
 // Four vectors of integers as bytes, vector after vector: clamp(lane + zero, low, high).
 class Bytes4 {

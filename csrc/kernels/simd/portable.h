@@ -32,6 +32,7 @@ struct I32 {
 
 struct F32 {
   static constexpr int kLanes = 4;
+  static constexpr bool kFused = false;  // accumulate() rounds twice
   typedef float Vector __attribute__((vector_size(16)));
   Vector v;
 
@@ -141,6 +142,26 @@ inline void store_i16(int16_t* p, I32 a, int n) {  // lanes in -2^15 .. 2^15 - 1
   for (int i = 0; i < n; ++i) p[i] = static_cast<int16_t>(a.v[i]);
 }
 inline void store_i16(int16_t* p, I32 a) { store_i16(p, a, F32::kLanes); }
+
+// The entries of a table at a vector of bytes.
+inline I32 gather(const int32_t* table, const uint8_t* x) {
+  I32 entries;
+  for (int i = 0; i < F32::kLanes; ++i) entries.v[i] = static_cast<uint32_t>(table[x[i]]);
+  return entries;
+}
+
+// Sums of bytes and of their squares, spread over the lanes.
+struct ByteMoments {
+  I32 sums = I32::zero(), squares = I32::zero();
+  __attribute__((noinline)) void add(I32 bytes) {  // long without vectors of bytes
+    for (int i = 0; i < 4; ++i) {
+      const I32 byte = bytes & I32::broadcast(255);
+      sums = sums + byte;
+      squares = squares + byte * byte;
+      bytes = shift_right<8>(bytes);
+    }
+  }
+};
 
 // Half to even: adding 2^23 leaves no bit for a fraction.
 inline F32 round(F32 a) {

@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 #include "kernels/simd/activation.h"
 
 namespace edgert {

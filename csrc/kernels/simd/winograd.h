@@ -1,7 +1,7 @@
 // The transforms of winograd_f32.h over vectors of channels. Local to the file that includes it.
 #pragma once
 
-#include "kernels/winograd.h"
+#include "kernels/records/winograd.h"
 
 namespace edgert {
 namespace {

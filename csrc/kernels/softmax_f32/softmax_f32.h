@@ -9,7 +9,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
@@ -22,12 +21,5 @@ struct SoftmaxF32 {
   size_t stride;  // elements between neighbours on the axis, at least inner
   bool log;
 };
-
-using SoftmaxF32Kernel = Kernel<SoftmaxF32>;
-
-#define KERNEL(symbol, isa) void symbol(const SoftmaxF32&);
-#include "kernels/softmax_f32/kernels.inc"
-
-const SoftmaxF32Kernel& select_softmax_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -11,8 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kernel.h"
-
 namespace edgert {
 
 struct SoftmaxU8 {
@@ -23,12 +21,5 @@ struct SoftmaxU8 {
   int32_t zero;
   uint8_t* y;
 };
-
-using SoftmaxU8Kernel = Kernel<SoftmaxU8>;
-
-#define KERNEL(symbol, isa) void symbol(const SoftmaxU8&);
-#include "kernels/softmax_u8/kernels.inc"
-
-const SoftmaxU8Kernel& select_softmax_u8(IsaSet isa);
 
 }  // namespace edgert

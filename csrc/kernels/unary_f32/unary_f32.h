@@ -6,7 +6,6 @@
 
 #include <cstddef>
 
-#include "kernels/kernel.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -17,12 +16,5 @@ struct UnaryF32 {
   float* y;
   Activation function;
 };
-
-using UnaryF32Kernel = Kernel<UnaryF32>;
-
-#define KERNEL(symbol, isa) void symbol(const UnaryF32&);
-#include "kernels/unary_f32/kernels.inc"
-
-const UnaryF32Kernel& select_unary_f32(IsaSet isa);
 
 }  // namespace edgert

@@ -30,7 +30,7 @@
 #include <cstddef>
 
 #include "core/cpu.h"
-#include "kernels/winograd.h"
+#include "kernels/records/winograd.h"
 #include "schema/attrs.h"
 
 namespace edgert {

@@ -18,8 +18,8 @@
 #include <cstdint>
 
 #include "core/cpu.h"
-#include "kernels/accumulator.h"
-#include "kernels/winograd.h"
+#include "kernels/records/accumulator.h"
+#include "kernels/records/winograd.h"
 #include "schema/enums.h"
 #include "weights/panel_layout.h"
 

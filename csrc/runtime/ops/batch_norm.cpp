@@ -1,4 +1,5 @@
 #include "kernels/batch_norm_f32/batch_norm_f32.h"
+#include "kernels/kernel.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -19,7 +20,7 @@ Step bind(const BindContext& context) {
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const Activation activation = context.attrs<BatchNormAttrs>().activation;
-  const BatchNormF32Kernel& kernel = select_batch_norm_f32(context.isa);
+  const Kernel<BatchNormF32>& kernel = select_kernels(context.isa).batch_norm_f32;
   const uint32_t in = context.input_index(0), out = context.node.output;
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

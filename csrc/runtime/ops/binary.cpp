@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "kernels/binary_f32/binary_f32.h"
+#include "kernels/kernel.h"
 #include "runtime/movers/broadcast.h"
 #include "runtime/op.h"
 
@@ -93,7 +94,7 @@ Step bind(const BindContext& context) {
   if (type.dtype == DType::i32) return bind_integer<int32_t>(context, shape);
   if (type.dtype == DType::i64) return bind_integer<int64_t>(context, shape);
   const BinaryAttrs attrs = context.attrs<BinaryAttrs>();
-  const BinaryF32Kernel& kernel = select_binary_f32(context.isa);
+  const Kernel<BinaryF32>& kernel = select_kernels(context.isa).binary_f32;
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/col2im_f32/col2im_f32.h"
+#include "kernels/kernel.h"
 #include "runtime/product/bind.h"
 #include "runtime/split.h"
 
@@ -120,7 +121,7 @@ std::vector<Strip> strips(const Axis& rows, size_t height, size_t held) {
 
 struct ConvTranspose {
   BoundProduct multiply;  // a strip of input to its products
-  Col2imF32Kernel::Fn gather;
+  Kernel<Col2imF32>::Fn gather;
   size_t images, groups, channels;       // channels of a group of the output
   size_t input_row, input_elements;      // of x
   size_t product_row, product_channels;  // a row of products; those of a group in a pixel
@@ -185,7 +186,7 @@ Step bind(const BindContext& context) {
   strip.outputs = products;
   strip.groups = groups;
 
-  const Col2imF32Kernel& gather = select_col2im_f32(context.isa);
+  const Kernel<Col2imF32>& gather = select_kernels(context.isa).col2im_f32;
   const size_t product_bytes = round_up(held * product_row * sizeof(float), kAlignment);
   const auto step = std::make_shared<const ConvTranspose>(ConvTranspose{
       BoundProduct(context, product_of(context, strip),

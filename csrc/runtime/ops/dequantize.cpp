@@ -1,4 +1,5 @@
 #include "kernels/dequantize_f32/dequantize_f32.h"
+#include "kernels/kernel.h"
 #include "runtime/quantized.h"
 #include "runtime/split.h"
 
@@ -25,7 +26,7 @@ TensorType infer(const NodeTypes& node) {
 
 Step bind(const BindContext& context) {
   const QuantizeAttrs attrs = context.attrs<QuantizeAttrs>();
-  const DequantizeF32Kernel& kernel = select_dequantize_f32(context.isa);
+  const Kernel<DequantizeF32>& kernel = select_kernels(context.isa).dequantize_f32;
   const TensorType& type = context.input(0)->type;
   const DType dtype = type.dtype;
   const size_t n = type.shape.elements(), bytes = dtype_bytes(dtype);

@@ -1,3 +1,4 @@
+#include "kernels/kernel.h"
 #include "kernels/layer_norm_f32/layer_norm_f32.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -20,7 +21,7 @@ Step bind(const BindContext& context) {
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const float epsilon = context.attrs<LayerNormAttrs>().epsilon;
-  const LayerNormF32Kernel& kernel = select_layer_norm_f32(context.isa);
+  const Kernel<LayerNormF32>& kernel = select_kernels(context.isa).layer_norm_f32;
   const uint32_t in = context.input_index(0), out = context.node.output;
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

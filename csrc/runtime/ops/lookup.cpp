@@ -1,3 +1,4 @@
+#include "kernels/kernel.h"
 #include "kernels/lookup_u8/lookup_u8.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -14,7 +15,7 @@ TensorType infer(const NodeTypes& node) {
 }
 
 Step bind(const BindContext& context) {
-  const LookupU8Kernel& kernel = select_lookup_u8(context.isa);
+  const Kernel<LookupU8>& kernel = select_kernels(context.isa).lookup_u8;
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), table = context.input_index(1);
   const uint32_t out = context.node.output;

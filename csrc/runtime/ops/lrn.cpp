@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/kernel.h"
 #include "kernels/lrn_f32/lrn_f32.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -23,7 +24,7 @@ Step bind(const BindContext& context) {
   const Shape& shape = context.output().type.shape;
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
-  const LrnF32Kernel& kernel = select_lrn_f32(context.isa);
+  const Kernel<LrnF32>& kernel = select_kernels(context.isa).lrn_f32;
   const uint32_t in = context.input_index(0), out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);

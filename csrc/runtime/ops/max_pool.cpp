@@ -12,7 +12,7 @@ TensorType infer(const NodeTypes& node) {
 
 Step bind(const BindContext& context) {
   return context.output().type.dtype == DType::f32 ? bind_pool_f32(context, false)
-                                                   : bind_max_pool_u8(context);
+                                                   : bind_max_pool_int(context);
 }
 
 }  // namespace

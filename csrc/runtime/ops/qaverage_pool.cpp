@@ -17,6 +17,6 @@ TensorType infer(const NodeTypes& node) {
 
 }  // namespace
 
-extern const OpDef qaverage_pool_op = {infer, bind_average_pool_u8};
+extern const OpDef qaverage_pool_op = {infer, bind_average_pool_int};
 
 }  // namespace edgert

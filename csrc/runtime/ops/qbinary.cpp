@@ -1,4 +1,5 @@
-#include "kernels/binary_u8/binary_u8.h"
+#include "kernels/binary_int/binary_int.h"
+#include "kernels/kernel.h"
 #include "runtime/movers/broadcast.h"
 #include "runtime/quantized.h"
 
@@ -28,10 +29,10 @@ Step bind(const BindContext& context) {
   const QBinaryAttrs attrs = context.attrs<QBinaryAttrs>();
   const TensorType& type = context.output().type;
   const Broadcast shape(type.shape, context.input(0)->type.shape, context.input(1)->type.shape);
-  const BinaryU8Kernel& kernel = select_binary_u8(context.isa);
+  const Kernel<BinaryInt>& kernel = select_kernels(context.isa).binary_int;
   const size_t bytes = dtype_bytes(type.dtype);
-  const bool wide = context.input(0)->type.dtype == DType::i16;
-  const size_t element = wide ? sizeof(int16_t) : 1;  // of an operand
+  const DType dtype = context.input(0)->type.dtype;
+  const size_t element = dtype_bytes(dtype);  // of an operand
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
@@ -41,7 +42,7 @@ Step bind(const BindContext& context) {
             split_broadcast(run.pool(), shape, 2 * element + bytes,
                             [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
                               run_kernel({static_cast<BinaryFn>(attrs.fn),
-                                          wide,
+                                          dtype,
                                           rows,
                                           columns,
                                           {a + from_a.offset * element, from_a.row, from_a.column,

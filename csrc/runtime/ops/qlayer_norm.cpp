@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/kernel.h"
 #include "kernels/layer_norm_u8/layer_norm_u8.h"
 #include "runtime/quantized.h"
 #include "runtime/split.h"
@@ -29,7 +30,7 @@ Step bind(const BindContext& context) {
   const Shape& shape = context.output().type.shape;
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
-  const LayerNormU8Kernel& kernel = select_layer_norm_u8(context.isa);
+  const Kernel<LayerNormU8>& kernel = select_kernels(context.isa).layer_norm_u8;
   const uint32_t in = context.input_index(0), out = context.node.output;
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

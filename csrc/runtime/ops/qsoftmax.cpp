@@ -1,3 +1,4 @@
+#include "kernels/kernel.h"
 #include "kernels/softmax_u8/softmax_u8.h"
 #include "runtime/quantized.h"
 #include "runtime/split.h"
@@ -38,7 +39,7 @@ Step bind(const BindContext& context) {
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const float levels = 1.0f / attrs.scale;
   check_table(context, reinterpret_cast<const int32_t*>(context.constant(1, Layout::row)));
-  const SoftmaxU8Kernel& kernel = select_softmax_u8(context.isa);
+  const Kernel<SoftmaxU8>& kernel = select_kernels(context.isa).softmax_u8;
   const uint32_t in = context.input_index(0), in_table = context.input_index(1);
   const uint32_t out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

@@ -1,3 +1,4 @@
+#include "kernels/kernel.h"
 #include "kernels/quantize_f32/quantize_f32.h"
 #include "runtime/quantized.h"
 #include "runtime/split.h"
@@ -21,7 +22,7 @@ TensorType infer(const NodeTypes& node) {
 
 Step bind(const BindContext& context) {
   const QuantizeAttrs attrs = context.attrs<QuantizeAttrs>();
-  const QuantizeF32Kernel& kernel = select_quantize_f32(context.isa);
+  const Kernel<QuantizeF32>& kernel = select_kernels(context.isa).quantize_f32;
   const TensorType type = context.output().type;
   const Limits limits = limits_of(type.dtype);
   const size_t n = type.shape.elements(), bytes = dtype_bytes(type.dtype);

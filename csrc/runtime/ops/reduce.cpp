@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/kernel.h"
 #include "kernels/reduce_f32/reduce_f32.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -190,7 +191,7 @@ Step bind(const BindContext& context) {
   if (dtype == DType::i64) return bind_integer<int64_t>(context);
   const ReduceFn fn = static_cast<ReduceFn>(context.attrs<ReduceAttrs>().fn);
   const float count = static_cast<float>(divisor(context));
-  const ReduceF32Kernel& kernel = select_reduce_f32(context.isa);
+  const Kernel<ReduceF32>& kernel = select_kernels(context.isa).reduce_f32;
   return bind_passes<float>(context, kernel.name,
                             [=, run_kernel = kernel.run](const Part<float>& p, bool last) {
                               run_kernel({fn, p.outer, p.count, p.inner, p.x, p.outer_stride,

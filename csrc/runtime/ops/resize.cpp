@@ -3,8 +3,9 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/kernel.h"
 #include "kernels/resize_f32/resize_f32.h"
-#include "kernels/resize_u8/resize_u8.h"
+#include "kernels/resize_int/resize_int.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -143,9 +144,9 @@ AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
 }
 
 struct Interpolation {
-  ResizeF32Kernel::Fn floats;  // or null:
-  ResizeU8Kernel::Fn integers;
-  bool wide;
+  Kernel<ResizeF32>::Fn floats;  // or null:
+  Kernel<ResizeInt>::Fn integers;
+  DType dtype;
   int taps;
   size_t images, image_bytes, width, channels;
   AxisTable rows, columns;
@@ -171,7 +172,7 @@ struct Interpolation {
       floats({taps, channels, width, part, all, reinterpret_cast<const float*>(x),
               reinterpret_cast<float*>(y)});
     else
-      integers({wide, channels, width, part, all, x, y});
+      integers({dtype, channels, width, part, all, x, y});
   }
 };
 
@@ -214,16 +215,16 @@ Step bind(const BindContext& context) {
                               image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
                               std::move(columns), context.input_index(0), context.node.output}};
   const bool floats = in.dtype == DType::f32;
-  const ResizeF32Kernel& of_floats = select_resize_f32(context.isa);
-  const ResizeU8Kernel& of_integers = select_resize_u8(context.isa);
+  const Kernel<ResizeF32>& of_floats = select_kernels(context.isa).resize_f32;
+  const Kernel<ResizeInt>& of_integers = select_kernels(context.isa).resize_int;
   const size_t height = attrs.size[0], width = attrs.size[1];
-  return {floats ? of_floats.name : of_integers.name, 0, 0,
-          Interpolation{floats ? of_floats.run : nullptr, of_integers.run, in.dtype == DType::i16,
-                        tap_count(mode), image.elements(0, 1),
-                        image.elements(1, 4) * dtype_bytes(in.dtype), image.elements(2, 3),
-                        image.elements(3, 4), std::move(rows), std::move(columns), height, width,
-                        width * image.elements(3, 4) * dtype_bytes(in.dtype),
-                        context.input_index(0), context.node.output}};
+  return {
+      floats ? of_floats.name : of_integers.name, 0, 0,
+      Interpolation{floats ? of_floats.run : nullptr, of_integers.run, in.dtype, tap_count(mode),
+                    image.elements(0, 1), image.elements(1, 4) * dtype_bytes(in.dtype),
+                    image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
+                    height, width, width * image.elements(3, 4) * dtype_bytes(in.dtype),
+                    context.input_index(0), context.node.output}};
 }
 
 }  // namespace

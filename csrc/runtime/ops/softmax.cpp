@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/kernel.h"
 #include "kernels/softmax_f32/softmax_f32.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -27,7 +28,7 @@ Step bind(const BindContext& context) {
   const size_t count = static_cast<size_t>(shape[attrs.axis]);
   const size_t inner = shape.elements(attrs.axis + 1, shape.rank);
   const size_t blocks = (inner + kBlock - 1) / kBlock;
-  const SoftmaxF32Kernel& kernel = select_softmax_f32(context.isa);
+  const Kernel<SoftmaxF32>& kernel = select_kernels(context.isa).softmax_f32;
   const uint32_t in = context.input_index(0), out = context.node.output;
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);

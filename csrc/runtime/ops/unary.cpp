@@ -1,6 +1,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/kernel.h"
 #include "kernels/unary_f32/unary_f32.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
@@ -62,7 +63,7 @@ Step bind(const BindContext& context) {
   }
   if (type.dtype == DType::i32) return bind_integer<int32_t>(context);
   if (type.dtype == DType::i64) return bind_integer<int64_t>(context);
-  const UnaryF32Kernel& kernel = select_unary_f32(context.isa);
+  const Kernel<UnaryF32>& kernel = select_kernels(context.isa).unary_f32;
   const Activation function = context.attrs<UnaryAttrs>().function;
   const size_t n = type.shape.elements();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/tensor.h"
-#include "kernels/accumulator.h"
+#include "kernels/records/accumulator.h"
 #include "schema/attrs.h"
 
 namespace edgert {

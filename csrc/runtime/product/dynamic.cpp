@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "kernels/kernel.h"
 #include "kernels/quantize_f32/quantize_f32.h"
 #include "kernels/reduce_f32/reduce_f32.h"
 #include "runtime/product/bind.h"
@@ -27,8 +28,8 @@ DynamicScale scale_of(float least, float greatest) {
 class Quantizer {
  public:
   Quantizer(IsaSet isa, size_t sets, size_t elements)
-      : reduce_(select_reduce_f32(isa).run),
-        quantize_(select_quantize_f32(isa).run),
+      : reduce_(select_kernels(isa).reduce_f32.run),
+        quantize_(select_kernels(isa).quantize_f32.run),
         sets_(sets),
         elements_(elements) {}
 
@@ -101,8 +102,8 @@ class Quantizer {
       quantize_({n, x, DType::u8, y, scale.scale, scale.zero, 0, 255});
   }
 
-  ReduceF32Kernel::Fn reduce_;
-  QuantizeF32Kernel::Fn quantize_;
+  Kernel<ReduceF32>::Fn reduce_;
+  Kernel<QuantizeF32>::Fn quantize_;
   size_t sets_, elements_;
 };
 

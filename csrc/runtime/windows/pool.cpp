@@ -4,8 +4,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/kernel.h"
 #include "kernels/pool_f32/pool_f32.h"
-#include "kernels/pool_u8/pool_u8.h"
+#include "kernels/pool_int/pool_int.h"
 #include "runtime/split.h"
 
 namespace edgert {
@@ -83,8 +84,8 @@ struct Pool {
 };
 
 // `args` has what is special to the kernel.
-template <typename Kernel, typename Args>
-Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kernel& kernel,
+template <typename Args>
+Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kernel<Args>& kernel,
                   const Args& args) {
   const Shape& in = context.input(0)->type.shape;
   Pool<Args> pool{kernel.run,
@@ -142,30 +143,30 @@ Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs) {
 Step bind_pool_f32(const BindContext& context, bool average) {
   PoolF32 args = {};
   args.average = average;
-  return bind_windows(context, context.attrs<PoolAttrs>(), select_pool_f32(context.isa), args);
+  return bind_windows(context, context.attrs<PoolAttrs>(), select_kernels(context.isa).pool_f32,
+                      args);
 }
 
-Step bind_max_pool_u8(const BindContext& context) {
-  PoolU8 args = {};
-  const DType dtype = context.output().type.dtype;
-  args.is_signed = dtype == DType::i8;
-  args.wide = dtype == DType::i16;
-  args.output.dtype = static_cast<int32_t>(dtype);  // of i16: all that there are, as they are
+Step bind_max_pool_int(const BindContext& context) {
+  PoolInt args = {};
+  args.dtype = context.output().type.dtype;
+  args.output.dtype = static_cast<int32_t>(args.dtype);  // of i16: all that there are, as they are
   args.output.scale = 1;
   args.output.low = INT16_MIN;
   args.output.high = INT16_MAX;
-  return bind_windows(context, context.attrs<PoolAttrs>(), select_pool_u8(context.isa), args);
+  return bind_windows(context, context.attrs<PoolAttrs>(), select_kernels(context.isa).pool_int,
+                      args);
 }
 
-Step bind_average_pool_u8(const BindContext& context) {
+Step bind_average_pool_int(const BindContext& context) {
   const QPoolAttrs& attrs = context.attrs<QPoolAttrs>();
-  PoolU8 args = {};
+  PoolInt args = {};
   args.average = true;
-  args.wide = context.input(0)->type.dtype == DType::i16;
+  args.dtype = context.input(0)->type.dtype;
   args.x_zero = attrs.x_zero;
   args.x_scale = attrs.x_scale;
   args.output = attrs.output;
-  return bind_windows(context, attrs.pool, select_pool_u8(context.isa), args);
+  return bind_windows(context, attrs.pool, select_kernels(context.isa).pool_int, args);
 }
 
 }  // namespace edgert

@@ -11,7 +11,7 @@ Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs);
 
 // Pools input 0, [batch, height, width, channels].
 Step bind_pool_f32(const BindContext& context, bool average);
-Step bind_max_pool_u8(const BindContext& context);  // i8 and i16 as well
-Step bind_average_pool_u8(const BindContext& context);
+Step bind_max_pool_int(const BindContext& context);  // i8 and i16 as well
+Step bind_average_pool_int(const BindContext& context);
 
 }  // namespace edgert

@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "core/memory.h"
-#include "kernels/winograd.h"
+#include "kernels/records/winograd.h"
 #include "runtime/product/tasks.h"
 
 namespace edgert {

@@ -1,9 +1,0 @@
-#include "kernels/simd/avx512.h"
-
-#include "kernels/batch_norm_f32/batch_norm_f32_loop.h"
-
-namespace edgert {
-
-void batch_norm_f32_avx512(const BatchNormF32& g) { batch_norm(g); }
-
-}  // namespace edgert

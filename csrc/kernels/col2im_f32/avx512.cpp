@@ -1,9 +1,0 @@
-#include "kernels/simd/avx512.h"
-
-#include "kernels/col2im_f32/col2im_f32_pixel.h"
-
-namespace edgert {
-
-void col2im_f32_avx512(const Col2imF32& g) { col2im(g); }
-
-}  // namespace edgert

@@ -1,9 +1,0 @@
-#include "kernels/simd/portable.h"
-
-#include "kernels/resize_f32/resize_f32_pixel.h"
-
-namespace edgert {
-
-void resize_f32_portable(const ResizeF32& r) { resize(r); }
-
-}  // namespace edgert

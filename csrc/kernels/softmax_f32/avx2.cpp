@@ -1,9 +1,0 @@
-#include "kernels/simd/avx2.h"
-
-#include "kernels/softmax_f32/softmax_f32_loop.h"
-
-namespace edgert {
-
-void softmax_f32_avx2(const SoftmaxF32& g) { softmax(g); }
-
-}  // namespace edgert
