@@ -5,15 +5,16 @@
 
 namespace edgert {
 
-// A product of a constant, or of weights that the model computes, with its method and its plan.
+// A product with its method, its weights if they are constant, and its plan.
 struct BoundProduct {
   Product product;
   const ProductMethod* method;
-  PreparedWeights weights;  // of a constant
+  PreparedWeights weights;
   std::unique_ptr<const ProductPlan> plan;
 
-  // Input 1 as `constant` says, in the form that the file has; bias as in ProductMethod.
-  BoundProduct(const BindContext& context, const Product& product, const std::byte* weights,
+  // `constant`: the weights as product.form has them, not used if the model computes them. `bias`
+  // as in ProductMethod::prepare.
+  BoundProduct(const BindContext& context, const Product& product, const std::byte* constant,
                const int32_t* bias = nullptr);
 };
 
