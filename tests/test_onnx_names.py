@@ -25,6 +25,7 @@ from edgert import passes
 from edgert.converter import convert
 from edgert.errors import FormatError, LimitError, UnsupportedError
 from edgert.importer import import_model
+from edgert.parity import check_parity
 from edgert.unpack import unpack
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
@@ -168,6 +169,18 @@ def test_only_the_product_that_is_dynamic_is_noted(name: str) -> None:
     dynamic = [node.op for node in graph.nodes if node.name in graph.dynamic]
     assert dynamic == ["gemm", "binary"]
     assert [node.op for node in graph.nodes] == ["gemm", "binary", "gemm"]
+
+
+def test_the_original_is_compared_whatever_its_nodes_are_called(tmp_path: Path) -> None:
+    """ONNX Runtime does not load nodes of one name."""
+    nodes = [
+        helper.make_node(op, [a], [b], "n") for op, a, b in (("Exp", "x", "t"), ("Neg", "t", "y"))
+    ]
+    onnx.save(make_model(nodes, [X], ["y"]), tmp_path / "m.onnx")
+    convert(tmp_path / "m.onnx")
+    model = edgert.load(tmp_path / "m.edgert")
+    x = np.ones((2, 3), F32)
+    assert check_parity(str(tmp_path / "m.onnx"), model, [{"x": x}]).passed
 
 
 # --- functions of the model -----------------------------------------------------------------------
