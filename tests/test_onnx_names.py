@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from edgert import passes
 from edgert.converter import convert
 from edgert.errors import FormatError, LimitError, UnsupportedError
 from edgert.importer import import_model
+from edgert.parity import check_parity
 from edgert.unpack import unpack
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
@@ -169,6 +171,18 @@ def test_only_the_product_that_is_dynamic_is_noted(name: str) -> None:
     assert [node.op for node in graph.nodes] == ["gemm", "binary", "gemm"]
 
 
+def test_the_original_is_compared_whatever_its_nodes_are_called(tmp_path: Path) -> None:
+    """ONNX Runtime does not load nodes of one name."""
+    nodes = [
+        helper.make_node(op, [a], [b], "n") for op, a, b in (("Exp", "x", "t"), ("Neg", "t", "y"))
+    ]
+    onnx.save(make_model(nodes, [X], ["y"]), tmp_path / "m.onnx")
+    convert(tmp_path / "m.onnx")
+    model = edgert.load(tmp_path / "m.edgert")
+    x = np.ones((2, 3), F32)
+    assert check_parity(str(tmp_path / "m.onnx"), model, [{"x": x}]).passed
+
+
 # --- functions of the model -----------------------------------------------------------------------
 
 
@@ -239,6 +253,35 @@ def test_functions_that_differ_in_overload_alone() -> None:
         plain = helper.make_node(op, ["x"], ["y"])
         assert found == meaning(import_model(with_functions([plain])))
     refuse(FormatError, "DUPLICATE", with_functions([node], *functions, functions[0]))
+
+
+def test_what_a_function_hands_on_must_be_given() -> None:
+    """An operand that the caller leaves out is no result; what reads it is without it."""
+    call = helper.make_node("F", ["x"], ["y"], domain="f")
+    clip = [helper.make_node("Clip", ["a", "", "c"], ["b"])]
+    assert meaning(import_model(with_functions([call], function("f", "F", clip, "ac")))) == meaning(
+        import_model(make_model([helper.make_node("Clip", ["x"], ["y"])], [X], ["y"]))
+    )
+    hands_on = helper.make_function("f", "F", ["a", "c"], ["c"], [], [helper.make_opsetid("", 18)])
+    assert "'c'" in refuse(FormatError, "ARITY", with_functions([call], hands_on))
+
+
+def test_long_names_cost_no_memory_for_each_call() -> None:
+    """Up to the limit; and no time worth noting."""
+    long = "n" * (1 << 14)
+    nodes = [relu("a", long, long), relu(long, "b")]
+    calls = [helper.make_node("F", [f"v{i}"], [f"v{i + 1}"], domain="f") for i in range(500)]
+    calls[0].input[0] = "x"
+    model = with_functions(calls, function("f", "F", nodes))
+    model.graph.output[0].name = calls[-1].output[0]
+    tracemalloc.start()
+    graph = import_model(model)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(graph.nodes) == 1000
+    assert most < len(calls) * len(long)
+    for bad in (relu("x", "y", long + "n"), relu("x", long + "n"), relu(long + "n", "y")):
+        refuse(LimitError, "NAME", make_model([bad], [X], ["y"]))
 
 
 def test_operators_of_other_domains_are_no_parts_of_dynamic_products() -> None:

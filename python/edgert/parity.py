@@ -121,9 +121,12 @@ def _run_original(
     try:
         return run(path, [dict(_original_dtypes(path, sample)) for sample in samples])
     except Exception as error:  # whatever the other library raises
+        from edgert.importer.text import printable
+
         first_line = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise UnsupportedError(
-            f"the original does not run for comparison: {first_line[0]}; --no-check leaves it out",
+            f"the original does not run for comparison: {printable(first_line[0])}; --no-check "
+            "leaves it out",
             "CHECK",
         ) from error
 
@@ -149,10 +152,28 @@ def _run_onnxruntime(
     options.log_severity_level = 3  # errors only: stderr belongs to the command
     if not fused:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        _for_onnxruntime(path), options, providers=["CPUExecutionProvider"]
+    )
     names = [output.name for output in session.get_outputs()]
     results = [dict(zip(names, session.run(names, sample))) for sample in samples]
     return f"ONNX Runtime {onnxruntime.__version__}", results
+
+
+def _for_onnxruntime(path: str) -> str | bytes:
+    """The path; or, as ONNX Runtime refuses nodes of one name, the model without names of nodes."""
+    import onnx
+
+    from edgert.importer.protos import all_nodes
+
+    nodes = all_nodes(onnx.load(path, load_external_data=False).graph.node)
+    names = [node.name for node, _ in nodes if node.name]
+    if len(names) == len(set(names)):
+        return path
+    model = onnx.load(path)
+    for node, _ in all_nodes(model.graph.node):
+        node.name = ""
+    return model.SerializeToString()
 
 
 def _run_reference_evaluator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
@@ -27,12 +28,13 @@ from edgert.schema import MAX_NAME_BYTES
 
 MAX_DEPTH = 32  # subgraphs in subgraphs
 MAX_NODES = 1 << 17  # with functions expanded
+MAX_NAME_LENGTH = 1 << 14
 
 
 def check_model(model: onnx.ModelProto) -> None:
     """Checks versions, names, that nodes can be sorted, and each against ONNX's definition of it.
 
-    Raises FormatError (rules DUPLICATE, ORDER, NAME, CHECK), LimitError (DEPTH, OPS) or
+    Raises FormatError (rules DUPLICATE, ORDER, NAME, CHECK), LimitError (DEPTH, OPS, NAME) or
     UnsupportedError (OPSET, IR).
     """
     if not 1 <= model.ir_version <= onnx.IR_VERSION:
@@ -50,7 +52,7 @@ def check_model(model: onnx.ModelProto) -> None:
         _check_interface_name(name)
     for function in model.functions:
         what = f"function {quoted(function.name)}"
-        _check_text(function.name, function.domain, function.overload)
+        _check_names(function.name, function.domain, function.overload)
         _check_domain(domain_of(function), what)
         _check_opsets(function.opset_import, what)
         _check_depth(function.node)
@@ -145,8 +147,7 @@ def _check_scope(nodes: Sequence[onnx.NodeProto], known: set[str], what: str) ->
     """Nodes can be sorted and write each name once; adds what they write to ``known``."""
     written: set[str] = set()
     for node in nodes:
-        _check_text(node.name, node.op_type, node.domain, node.overload)
-        _check_text(*node.input, *node.output)
+        _check_names(node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
         _check_attributes(node)
         for name in filter(None, node.output):
             if name in known or name in written:
@@ -166,16 +167,16 @@ def _check_scope(nodes: Sequence[onnx.NodeProto], known: set[str], what: str) ->
 
 def _check_attributes(node: onnx.NodeProto) -> None:
     names = [attribute.name for attribute in node.attribute]
-    _check_text(*names, *(attribute.ref_attr_name for attribute in node.attribute))
-    if len(names) != len(set(names)):
-        twice = next(name for name in names if names.count(name) > 1)
+    _check_names(*names, *(attribute.ref_attr_name for attribute in node.attribute))
+    (twice, count), *_ = Counter(names).most_common(1) or [("", 0)]
+    if count > 1:
         raise FormatError(f"{describe(node)} has the attribute {quoted(twice)} twice", "DUPLICATE")
 
 
 def _check_unique(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
-        _check_text(name)
+        _check_names(name)
         if not name:
             raise FormatError(f"one of the {what} has no name", "NAME")
         if name in seen:
@@ -191,6 +192,18 @@ def _check_interface_name(name: str) -> None:
             "or has characters that move the cursor or change the direction of writing",
             "NAME",
         )
+
+
+def _check_names(*names: str) -> None:
+    """Names are text that is short enough to be read again in each call of a function."""
+    _check_text(*names)
+    for name in names:
+        if len(name) > MAX_NAME_LENGTH:
+            raise LimitError(
+                f"the name {quoted(name)} has {len(name)} characters; the limit is "
+                f"{MAX_NAME_LENGTH}",
+                "NAME",
+            )
 
 
 def _check_text(*texts: str | bytes) -> None:

@@ -41,7 +41,7 @@ from edgert.importer.registry import OPERATORS, Operator
 from edgert.importer.tensors import TensorReader
 from edgert.importer.text import printable, quoted
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
-from edgert.schema import MAX_RANK, DType
+from edgert.schema import MAX_NAME_BYTES, MAX_RANK, DType
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 _RANDOM |= {"Bernoulli", "Multinomial"}
@@ -74,6 +74,10 @@ class _Scope:
     functions: Mapping[FunctionKey, onnx.FunctionProto]
     attrs: Mapping[str, Any]
     prefix: str
+
+    def label(self, name: str) -> str:
+        """What to call something of this scope; a long name costs memory once, not per call."""
+        return f"{self.prefix}{name}"[:MAX_NAME_BYTES]
 
 
 class Lowering:
@@ -226,7 +230,13 @@ class Lowering:
             self._run_body(body, outputs)
             if len(self._unsupported) > failures:
                 raise _Reported
-            return [self._lookup(name) for name in outputs]
+            results = [self._lookup(name) for name in outputs]
+            for name, result in zip(outputs, results):
+                if result is None:
+                    raise FormatError(
+                        f"its result {quoted(name)} is left out by the caller", "ARITY"
+                    )
+            return results
         finally:
             self._scopes.pop()
 
@@ -295,7 +305,7 @@ class Lowering:
                 results = [*results, *[_UNKNOWN] * (len(outputs) - len(results))]
             for name, tensor in zip(outputs, results):
                 if name:
-                    scope.values[name] = self._bound(tensor, f"{scope.prefix}{name}")
+                    scope.values[name] = self._bound(tensor, scope.label(name))
 
     def _bound(self, tensor: Tensor | _Unknown, label: str) -> Tensor | _Unknown:
         """What the current scope knows by a name, which becomes the label of it."""
@@ -309,7 +319,7 @@ class Lowering:
         self, node: onnx.NodeProto, inputs: list[Tensor | None], outputs: int
     ) -> list[Tensor]:
         scope, domain = self._scopes[-1], domain_of(node)
-        name = self._node_names.new(f"{scope.prefix}{name_of(node)}")
+        name = self._node_names.new(scope.label(name_of(node)))
         try:
             attrs = self._attributes(node, scope.attrs)
             call = Call(
@@ -430,7 +440,7 @@ class Lowering:
 
     def _report(self, node: onnx.NodeProto, why: str) -> None:
         scope = self._scopes[-1]
-        name, opset = f"{scope.prefix}{name_of(node)}", scope.opsets.get(domain_of(node), 0)
+        name, opset = scope.label(name_of(node)), scope.opsets.get(domain_of(node), 0)
         self._unsupported.append(UnsupportedNode(name, node.op_type, node.domain, opset, why))
 
     def _metadata(self, inputs: Sequence[Input]) -> dict[str, str]:
