@@ -114,12 +114,15 @@ struct PadAttrs {
   float value;
 };
 
-struct ResizeAttrs {   // of the height and the width of an image
-  int32_t mode;        // ResizeMode
-  int32_t coordinate;  // ResizeCoordinate
-  int32_t nearest;     // ResizeNearest
-  int32_t size[2];     // height, width of the output
-  float scale[2];      // output / input as the model states it
+// Of the height and the width of an image: element i of the output comes from the place
+// (first + i * step) / unit of the input, exactly; `nearest` takes the element at that place
+// rounded down, and the converter has put the rounding that the model wants into `first`.
+struct ResizeAttrs {
+  int32_t mode;     // ResizeMode
+  int32_t size[2];  // height, width of the output
+  int32_t first[2];
+  int32_t step[2];
+  int32_t unit[2];  // positive
   float cubic_coefficient;
   int32_t exclude_outside;  // 0, 1
 };
