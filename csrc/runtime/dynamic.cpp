@@ -97,7 +97,7 @@ class Quantizer {
     if (std::isnan(scale.scale))
       std::fill_n(y, n, uint8_t{0});
     else
-      quantize_({n, x, DType::u8, y, scale.scale, scale.zero, 0, 255});
+      quantize_({n, x, DType::u8, y, scale.scale, 0, scale.zero, 0, 255});
   }
 
   ReduceF32Kernel::Fn reduce_;

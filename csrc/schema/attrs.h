@@ -148,7 +148,8 @@ struct Requantize {
 struct QuantizeAttrs {
   int32_t dtype;  // DType of the output
   float scale;
-  int32_t zero;  // in the range of the quantised type
+  int32_t zero;
+  int32_t shift;  // quantize: what is added before rounding; the zero point is zero + shift
 };
 
 struct QConvAttrs {
@@ -178,11 +179,13 @@ struct QConvTransposeAttrs {
 };
 
 struct QBinaryAttrs {
-  int32_t fn;  // BinaryFn: add or mul
+  int32_t fn;       // BinaryFn: add or mul
+  int32_t shifted;  // 0, 1; of u8: shift is added
   int32_t a_zero;
   float a_scale;
   int32_t b_zero;
   float b_scale;
+  float shift;  // only if shifted
   Requantize output;
 };
 

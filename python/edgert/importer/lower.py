@@ -83,7 +83,7 @@ class Lowering:
         self._model = model
         self._tensors = tensors
         self._folder = Folder()
-        self._graph = ir.Graph()
+        self.graph = ir.Graph()
         self._unsupported: list[UnsupportedNode] = []
         self._scopes: list[_Scope] = []
         self._constants: dict[int, tuple[Constant, str]] = {}  # id -> constant, its value
@@ -92,7 +92,7 @@ class Lowering:
         self._wrapped: Exception | None = None  # the last error that got the name of a node
 
     def run(self, inputs: Sequence[Input]) -> ir.Graph:
-        proto, graph = self._model.graph, self._graph
+        proto, graph = self._model.graph, self.graph
         values: ChainMap[str, Tensor | None] = ChainMap()
         interface: dict[str, str] = {}  # name by value
         for item in inputs:
@@ -128,7 +128,7 @@ class Lowering:
         operands = ["" if tensor is None else self._value(tensor) for tensor in inputs]
         label = f"{name}/{op}"
         try:
-            output = self._graph.add(
+            output = self.graph.add(
                 op, operands, attrs, name=name, output=self._value_names.new(label)
             )
         except FormatError as error:
@@ -136,7 +136,7 @@ class Lowering:
                 raise UnsupportedNodeError(str(error)) from error
             raise
         self._labels.suggest(output, label)
-        return self._graph.values[output]
+        return self.graph.values[output]
 
     def apply(self, call: Call, domain: str) -> list[Tensor]:
         """The outputs of one node of an operator that is not a function of the model."""
@@ -174,9 +174,6 @@ class Lowering:
         attribute = self._schema(call.op, call.opset).attributes.get(name)
         stated = attribute is not None and attribute.default_value.name
         return self._attribute(attribute.default_value) if stated else None
-
-    def note_dynamic(self, name: str) -> None:
-        self._graph.dynamic.add(name)
 
     def enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
         if graph.input:
@@ -385,7 +382,7 @@ class Lowering:
         if id(tensor) not in self._constants:
             _check_rank(tensor.shape, quoted(tensor.name))
             data = tensor.data.astype(_run_dtype(tensor.dtype, tensor.name), copy=False)
-            value = self._graph.add_constant(self._value_names.new(tensor.name), data)
+            value = self.graph.add_constant(self._value_names.new(tensor.name), data)
             self._labels.suggest(value, tensor.name)
             self._constants[id(tensor)] = tensor, value
         return self._constants[id(tensor)][1]
