@@ -377,7 +377,8 @@ def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:
     """A float out of an integer's range becomes the nearest one of the range, NaN 0."""
     x, dtype = inputs[0], np.dtype(DType(attrs["dtype"]).name)
     if x.dtype.kind != "f" or dtype.kind not in "iu":
-        return x.astype(dtype)
+        with np.errstate(over="ignore"):  # becomes infinite
+            return x.astype(dtype)
     limits, x = np.iinfo(dtype), _f64(x)
     low, high = float(limits.min), float(limits.max)
     inside = np.where((x > low) & (x < high), x, 0).astype(dtype)
