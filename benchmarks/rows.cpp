@@ -115,6 +115,7 @@ Work prepare(BinaryF32& g, Arrays& arrays) {
 
 Work prepare(BinaryInt& g, Arrays& arrays) {
   g.fn = BinaryFn::add;
+  g.shifted = false;
   g.dtype = DType::u8;
   g.rows = 1;
   g.columns = kCount;
@@ -209,7 +210,7 @@ Work prepare(PoolInt& g, Arrays& arrays) {
 
 Work prepare(QuantizeF32& g, Arrays& arrays) {
   uint8_t* const y = arrays.ones<uint8_t>();
-  g = {kCount, arrays.varied<float>(), DType::u8, y, 0.5f, 3, 0, 255};
+  g = {kCount, arrays.varied<float>(), DType::u8, y, 0.5f, 0, 3, 0, 255};
   return bytes(kCount, g.x, kCount, y);
 }
 

@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from resizes import resize_attrs
 
 from edgert.ir import Graph
 from edgert.schema import (
     BinaryFn,
     DType,
     PadMode,
-    ResizeCoordinate,
     ResizeMode,
-    ResizeNearest,
     UnaryFn,
 )
 
@@ -203,9 +202,8 @@ def movements(batch: int, limit: int) -> Net:
     y = net.op("max_pool", y, **window(3, 3, 2, 1), count_include_pad=0)
     small = net.mean(y, (3, 2))
     up = net.op(
-        "resize", net.conv(small, 24), mode=ResizeMode.nearest, nearest=ResizeNearest.floor,
-        coordinate=ResizeCoordinate.asymmetric, size=net.values[y].shape[1:3], scale=[1.0, 1.0],
-        cubic_coefficient=0.0, exclude_outside=0,
+        "resize", net.conv(small, 24), mode=ResizeMode.nearest, size=net.values[y].shape[1:3],
+        first=[0, 0], step=[1, 1], unit=[1, 1], cubic_coefficient=0.0, exclude_outside=0,
     )  # fmt: skip
     total = net.both(BinaryFn.add, up, y, act=HARD_SWISH)
     gated = net.both(BinaryFn.mul, total, up, floats=True)
@@ -247,23 +245,20 @@ def upsamplings(batch: int, limit: int) -> Net:
             output_padding=added, x_zero=_ZERO, output=output(**end),
         )  # fmt: skip
 
-    def resize(x: str, *size: int, coordinate: ResizeCoordinate) -> str:
+    def resize(x: str, *size: int, coordinate: str) -> str:
         shape = net.values[x].shape[1:3]
-        scale = [new / old for new, old in zip(size, shape)]
-        return net.op("resize", x, mode=ResizeMode.linear, nearest=ResizeNearest.floor,
-                      coordinate=coordinate, size=size, scale=scale, cubic_coefficient=0.0,
-                      exclude_outside=0)  # fmt: skip
+        return net.op("resize", x, **resize_attrs(ResizeMode.linear, shape, size, coordinate))
 
     x = net.conv(net.x(7, 9, 13), 37, (3, 3))
     blocks = transposed(x, 24, (2, 2), (2, 2), [0] * 4, act=HARD_SWISH)
     smooth = transposed(x, 24, (4, 4), (2, 2), [1] * 4)
     odd = transposed(x, 33, (3, 5), (2, 3), [1, 0, 2, 4], (1, 0), (1, 2), act={"fn": UnaryFn.silu})
     joined = net.both(BinaryFn.add, blocks, smooth)
-    twice = resize(joined, 28, 36, coordinate=ResizeCoordinate.half_pixel)
-    uneven = resize(odd, 9, 61, coordinate=ResizeCoordinate.align_corners)
+    twice = resize(joined, 28, 36, coordinate="half_pixel")
+    uneven = resize(odd, 9, 61, coordinate="align_corners")
     wide = net.op("quantize", net.op("dequantize", x, dtype=DType.float32, scale=_STEP, zero=_ZERO),
                   dtype=DType.int16, scale=2.0**-10, zero=0)  # fmt: skip
-    words = resize(wide, 11, 9, coordinate=ResizeCoordinate.asymmetric)
+    words = resize(wide, 11, 9, coordinate="asymmetric")
     net.outputs = [
         net.conv(twice, 11),
         uneven,

@@ -24,16 +24,16 @@ from quantized_cases import (
     quantize_cases,
     random_bytes,
 )
+from resizes import resize_attrs
 from wide_cases import wide_cases, wide_output_cases
 
+from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
 from edgert.schema import (
     BinaryFn,
     DType,
     PadMode,
     ReduceFn,
-    ResizeCoordinate,
     ResizeMode,
-    ResizeNearest,
     UnaryFn,
 )
 
@@ -292,11 +292,11 @@ def _pad(rng: np.random.Generator) -> Iterator[Case]:
 
 def _resize(rng: np.random.Generator) -> Iterator[Case]:
     for mode in ResizeMode:
-        for coordinate in ResizeCoordinate:
+        for coordinate in COORDINATES:
             for i, size in enumerate([(8, 10), (2, 3), (7, 1), (4, 5)]):
-                attrs = {"mode": mode, "coordinate": coordinate, "nearest": ResizeNearest(i),
-                         "size": size, "scale": (size[0] / 4, size[1] / 5),
-                         "cubic_coefficient": -0.75, "exclude_outside": i & 1}  # fmt: skip
+                attrs = resize_attrs(
+                    mode, (4, 5), size, coordinate, ROUNDINGS[i], exclude_outside=i & 1
+                )
                 shape = (1, 4, 5, 3 + 14 * (i % 2))
                 yield Case(attrs, [_normal(rng, *shape)])
                 if mode is not ResizeMode.cubic:

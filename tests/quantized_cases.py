@@ -34,7 +34,9 @@ REQUANTIZED = [
 
 
 def quantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
-    """Ties and their neighbours, what has no byte, both types."""
+    """Ties and their neighbours, what has no byte, both types, zero points added before and after
+    rounding.
+    """
     corners = np.array([0, -0.0, 1e-45, -1e-40, 1e38, -1e38, np.inf, -np.inf, np.nan], np.float32)
     for dtype, zero in [(DType.uint8, 0), (DType.uint8, 131), (DType.int8, 0), (DType.int8, -128)]:
         for scale in (1.0, 0.1, 0.0173, 1e-30, 3e-40, 1e12):
@@ -42,6 +44,8 @@ def quantize_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
                 ties = (np.arange(-300, 300, dtype=np.float32) / 2) * np.float32(scale)
             x = np.concatenate([ties, np.nextafter(ties, np.float32(9)), corners])
             yield {"dtype": dtype, "scale": scale, "zero": zero}, [x], []
+            yield {"dtype": dtype, "scale": scale, "zero": 0, "shift": zero}, [x], []
+            yield {"dtype": dtype, "scale": scale, "zero": zero // 2, "shift": zero // 3}, [x], []
             for shape in [(), (1, 5), (3, 37)]:
                 x = (100 * scale * rng.normal(size=shape)).astype(np.float32)
                 yield {"dtype": dtype, "scale": scale, "zero": zero}, [x], []
@@ -72,21 +76,23 @@ def lookup_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
 
 
 def qbinary_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
-    """Broadcasts, zero points and outputs."""
+    """Broadcasts, zero points and outputs, with a shift and shifted."""
     pairs = [((), ()), ((3, 5), (3, 5)), ((2, 4, 33), (33,)), ((2, 5, 7, 16), (2, 1, 1, 16)),
              ((1, 7, 9, 40), (1, 1, 1, 40)), ((2, 5, 7, 24), (2, 5, 7, 1)), ((5, 6), ()),
              ((2, 1, 1, 21), (2, 3, 4, 21)), ((1, 6, 5, 130), (1, 6, 5, 130))]  # fmt: skip
     for fn in (BinaryFn.add, BinaryFn.mul):
         for output in REQUANTIZED:
-            for a, b in pairs:
+            for i, (a, b) in enumerate(pairs):
+                shifted, shift = ((0, 0.0), (1, -3.7), (1, 100.3))[i % 3]
                 inputs = [random_bytes(rng, *a), random_bytes(rng, *b)]
                 for a_zero, a_scale, b_zero, b_scale in [
                     (0, 0.4, 0, 0.5),
                     (128, 0.013, 255, 1.1),
                     (3, -0.2, 1, 0.25),
                 ]:
-                    attrs = {"fn": fn, "a_zero": a_zero, "a_scale": a_scale, "b_zero": b_zero,
-                             "b_scale": b_scale, "output": output}  # fmt: skip
+                    attrs = {"fn": fn, "shifted": shifted, "a_zero": a_zero, "a_scale": a_scale,
+                             "b_zero": b_zero, "b_scale": b_scale, "shift": shift,
+                             "output": output}  # fmt: skip
                     yield attrs, inputs, []
 
 

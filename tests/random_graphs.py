@@ -206,9 +206,8 @@ class _Builder:
             return None
         size = [2 * d for d in self.shape(x)[2:]]
         mode = self.any([ResizeMode.nearest, ResizeMode.linear])
-        y = self.add("resize", self.image(x), mode=mode,
-                     coordinate=1, nearest=2, size=size, scale=[2.0, 2.0],
-                     cubic_coefficient=-0.75, exclude_outside=0)  # fmt: skip
+        y = self.add("resize", self.image(x), mode=mode, size=size, first=[0, 0], step=[1, 1],
+                     unit=[2, 2], cubic_coefficient=-0.75, exclude_outside=0)  # fmt: skip
         return self.planes(y)
 
     def concat(self) -> str:

@@ -312,11 +312,19 @@ def _norms() -> None:
     case("LayerNormalization", (17, LATEST), x(2, 3, 8), w(8), w(8))
     case("GroupNormalization", (21, LATEST), x(2, 6, 3, 4), w(6), w(6), num_groups=3)
     case("GroupNormalization", (21, LATEST), x(2, 6, 5), w(6), w(6), num_groups=2, epsilon=1e-3)
+    case("GroupNormalization", (18, 20), x(2, 6, 3, 4), w(3), w(3), num_groups=3)
+    case("GroupNormalization", (18, 20), x(2, 6, 5), w(2), w(2), num_groups=2, epsilon=1e-3)
+    case("GroupNormalization", (18, 20), x(2, 3, 2, 2), w(1), w(1), num_groups=1)
     case("LRN", (1, LATEST), x(2, 7, 3, 4), size=3)
     case("LRN", (1, LATEST), x(2, 7, 3, 4), size=5, alpha=0.1, beta=0.6, bias=1.5)
     case("LRN", (1, LATEST), x(1, 4, 3, 4), size=4, alpha=0.2, expect=_lrn_of_4)
     case("LpNormalization", (1, LATEST), x(2, 3, 4))
     case("LpNormalization", (1, LATEST), x(2, 3, 4), axis=1, p=1)
+    sizes = np.array([0, 1e-30, 1e-42, 1, 1e30], f32).reshape(5, 1, 1)
+    for p, size in ((1, 12), (2, 12**0.5)):
+        ends = np.broadcast_to(np.minimum(sizes, 1e30 if p == 2 else 1e35), (5, 3, 12))
+        case("LpNormalization", (1, LATEST), ends.copy(), p=p, axis=2,
+             expect=lambda v, size=size: np.where(v > 0, f32(1 / size), 0))  # fmt: skip
     case("MeanVarianceNormalization", (9, LATEST), x(2, 3, 4, 5))
     for op in ("Softmax", "LogSoftmax"):
         for axis in (0, 1, 2):

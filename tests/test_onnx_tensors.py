@@ -230,14 +230,16 @@ def test_g13_float16(bits: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_other_floats_become_float32(dtype: type) -> None:
-    """Weights and inputs; the metadata says which inputs."""
+def test_weights_of_other_floats_become_float32(dtype: type) -> None:
+    """Inputs keep their type, and are converted."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], "matmul")]
     info = value_info("x", np.zeros((2, 3), dtype))
     weight = numpy_helper.from_array(WEIGHT.astype(dtype), "w")
     graph = import_model(make_model(nodes, [info], ["y"], [weight]))
-    assert {value.dtype for value in graph.values.values()} == {np.dtype(F32)}
-    assert graph.metadata["onnx.inputs_as_float32"] == f"x={np.dtype(dtype).name}"
+    assert graph.values["x"].dtype == dtype
+    assert {v.dtype for v in graph.values.values() if v.data is not None} == {np.dtype(F32)}
+    assert [node.op for node in graph.nodes][:1] == ["cast"]
+    assert graph.values["y"].dtype == F32
 
 
 @pytest.mark.parametrize("kind", ["sequence", "map", "optional", "sparse_tensor", "opaque", "none"])

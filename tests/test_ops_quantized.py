@@ -30,6 +30,8 @@ REFUSED_ATTRS = [
     *(("quantize", {**QUANTIZE, "zero": zero}) for zero in OUTSIDE_U8),
     *(("quantize", {**QUANTIZE, "dtype": DType.int8, "zero": zero}) for zero in (-129, 128)),
     *(("quantize", {**QUANTIZE, "dtype": dtype}) for dtype in (0, DType.int32, DType.bool, 261)),
+    *(("quantize", {**QUANTIZE, "shift": shift}) for shift in (-256, 256, -QUANTIZE["zero"] - 1)),
+    ("dequantize", {**DEQUANTIZE, "shift": 1}),
     *(("dequantize", {**DEQUANTIZE, "scale": scale}) for scale in BAD_SCALES),
     *(("dequantize", {**DEQUANTIZE, "zero": zero}) for zero in OUTSIDE_U8),
     *(("dequantize", {**DEQUANTIZE, "dtype": dtype}) for dtype in (0, DType.uint8, 257)),
@@ -38,10 +40,14 @@ REFUSED_ATTRS = [
     *(("qbinary", {**BINARY, "a_zero": zero}) for zero in OUTSIDE_U8),
     *(("qbinary", {**BINARY, "b_zero": zero}) for zero in OUTSIDE_U8),
     *(("qbinary", {**BINARY, "fn": fn}) for fn in (BinaryFn.sub, BinaryFn.div, 99, -1)),
+    *(("qbinary", {**BINARY, "shifted": 1, "shift": s}) for s in (np.nan, -np.inf, 2.0**41)),
+    *(("qbinary", {**BINARY, "shifted": shifted}) for shifted in (-1, 2)),
+    ("qbinary", {**BINARY, "shift": 1.0}),
     *(("qaverage_pool", {**AVERAGE, "x_scale": scale}) for scale in BAD_SCALES),
     *(("qaverage_pool", {**AVERAGE, "x_zero": zero}) for zero in OUTSIDE_U8),
     ("qaverage_pool", {**AVERAGE, "pool": {**POOL, "kernel": [7, 2]}}),
     *(("qsoftmax", {**SOFTMAX, "scale": scale}) for scale in [0.0, *BAD_SCALES]),
+    ("qsoftmax", {**SOFTMAX, "shift": 1}),
     *(("qsoftmax", {**SOFTMAX, "zero": zero}) for zero in OUTSIDE_U8),
     *(("qsoftmax", {**SOFTMAX, "dtype": dtype}) for dtype in (0, DType.int8, DType.float32)),
     *(("qlayer_norm", {**NORM, "zero": zero}) for zero in OUTSIDE_U8),
@@ -94,6 +100,7 @@ REFUSED_WIDE = [
     ("qbinary", [(U8, IMAGE), (np.int16, IMAGE)], WIDE_BINARY),
     ("qbinary", [(U8, IMAGE), (U8, IMAGE)], WIDE_BINARY),
     ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "b_zero": 1}),
+    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "shifted": 1}),
     *(
         ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "output": output})
         for output in (

@@ -15,6 +15,7 @@ from quantized_nets import (
     quantized,
     samples_of,
 )
+from resizes import resize_attrs
 
 from edgert import interp, ir
 from edgert.quantize import Options, Recipe, quantize
@@ -78,9 +79,8 @@ def chain(net: Net, x: str) -> str:
 def linear(net: Net, x: str) -> str:
     """Twice the height and three times the width."""
     _, height, width, _ = net.values[x].shape
-    return net.op("resize", x, mode=ResizeMode.linear, coordinate=0, nearest=0,
-                  size=[2 * height, 3 * width], scale=[2.0, 3.0], cubic_coefficient=0.0,
-                  exclude_outside=0)  # fmt: skip
+    attrs = resize_attrs(ResizeMode.linear, (height, width), (2 * height, 3 * width))
+    return net.op("resize", x, **attrs)
 
 
 CASES = {

@@ -103,7 +103,7 @@ def qlinear_mul_with_a_constant(m: Model) -> str:
     return m.op("QLinearMul", *a, *b, *m.point(0.05, 1, I8), domain=MICROSOFT)
 
 
-@operator("qaverage_pool")
+@operator("average_pool", "quantize")
 def qlinear_average_pool(m: Model) -> str:
     x, y = [m.x(1, 3, 7, 7, dtype=U8), *m.point(0.02, 119)], m.point(0.015, 110)
     window = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}
@@ -328,12 +328,14 @@ def test_network(form: str) -> None:
     samples = [feeds_of(original) for _ in range(4)]
     model = quantize_with_onnxruntime(original, samples, **FORMATS[form])
     graph, done = lowered(model)
-    assert done.floats == {}
+    # As in ONNX Runtime, whose operator on bytes adds floats.
+    assert len(done.floats) == form.startswith("operators")
     assert done.rounded == {}
     assert done.integer["conv"] == 7
     assert done.integer["gemm"] == 1
     expected = {"quantize", "qconv", "qgemm", "qbinary", "qaverage_pool", "lookup", "concat",
                 "max_pool", "reshape", "transpose", "pad", "dequantize"}  # fmt: skip
+    expected |= {"average_pool"} if done.floats else set()
     assert {node.op for node in graph.nodes} <= expected
     for feeds in (feeds_of(original) for _ in range(3)):
         (found,), (other,) = run_lowered(graph, feeds), run_unfused(model, feeds)
@@ -342,8 +344,8 @@ def test_network(form: str) -> None:
         assert abs(sqnr(exact, found) - sqnr(exact, other)) < 3
 
 
-def test_unsigned_weights_of_nine_bits_are_rounded() -> None:
-    """Their distance from the zero point can exceed what i8 holds: it is said, and costs little."""
+def test_unsigned_weights_of_nine_bits() -> None:
+    """Their distance from the zero point can exceed what i8 holds: they become sums."""
     m = Model()
     x = m.rounded(m.x(8, 64), 0.02, 128)
     data = rng.integers(0, 256, (5, 64))
@@ -351,11 +353,11 @@ def test_unsigned_weights_of_nine_bits_are_rounded() -> None:
     w = m.dq(m.c(data, U8), 0.01, 66, U8)
     proto = m.proto(m.rounded(m.op("Gemm", x, w, transB=1), 0.1, 128))
     graph, done = lowered(proto)
-    assert list(done.rounded.values()) == ["2 of 5 outputs needed more than 8 bits"]
+    assert done.rounded == {}
+    assert [node.op for node in graph.nodes].count("qgemm") == 1
     feeds = feeds_of(proto)
     (found,), (other,) = run_lowered(graph, feeds), run_unfused(proto, feeds)
-    np.testing.assert_array_equal(found[:, :3], other[:, :3])
-    assert sqnr(other, found) > 35
+    np.testing.assert_array_equal(found, other)
 
 
 # --- what is refused
@@ -368,13 +370,21 @@ def refused(error: type, rule: str, proto: onnx.ModelProto) -> str:
     return str(info.value)
 
 
-@pytest.mark.parametrize("scale", [0.0, -0.1, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("scale", [-0.1, np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("of_weight", [False, True])
 def test_scales_that_are_none(scale: float, of_weight: bool) -> None:
     m = Model()
     x = m.c(np.ones((2, 2)), I8) if of_weight else m.q(m.x(2, 2), 0.1, 0, I8)
     message = refused(FormatError, "QUANT", m.proto(m.dq(x, scale, 0, I8)))
     assert "DequantizeLinear" in message
+    assert "expected numbers from 0 on" in message
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.1, np.nan, np.inf])
+def test_scales_by_which_nothing_can_be_divided(scale: float) -> None:
+    m = Model()
+    message = refused(FormatError, "QUANT", m.proto(m.q(m.x(2, 2), scale, 0, I8)))
+    assert "QuantizeLinear" in message
     assert "expected positive numbers" in message
 
 

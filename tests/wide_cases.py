@@ -34,6 +34,8 @@ def _wide(
     rng: np.random.Generator, attrs: dict[str, Any], inputs: list, constants: list[int], i: int
 ) -> QuantizedCase:
     attrs = {**attrs, **{name: 0 for name in _ZEROS if name in attrs}}
+    attrs.pop("shifted", None)
+    attrs.pop("shift", None)
     if i % 5:
         attrs["output"] = _wide_output(attrs["output"], i)
     arrays = []

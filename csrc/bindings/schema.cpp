@@ -72,14 +72,14 @@ RECORD(AxisAttrs, axis)
 RECORD(SliceAttrs, starts, steps, sizes)
 RECORD(TileAttrs, repeats)
 RECORD(PadAttrs, mode, before, after, value)
-RECORD(ResizeAttrs, mode, coordinate, nearest, size, scale, cubic_coefficient, exclude_outside)
+RECORD(ResizeAttrs, mode, size, first, step, unit, cubic_coefficient, exclude_outside)
 RECORD(CastAttrs, dtype)
 RECORD(Requantize, dtype, activation, scale, zero, low, high)
-RECORD(QuantizeAttrs, dtype, scale, zero)
+RECORD(QuantizeAttrs, dtype, scale, zero, shift)
 RECORD(QConvAttrs, strides, dilations, pads, groups, x_zero, residual_zero, residual_scale, output)
 RECORD(QGemmAttrs, residual_zero, residual_scale, output)
 RECORD(QConvTransposeAttrs, strides, dilations, pads, output_padding, x_zero, output)
-RECORD(QBinaryAttrs, fn, a_zero, a_scale, b_zero, b_scale, output)
+RECORD(QBinaryAttrs, fn, shifted, a_zero, a_scale, b_zero, b_scale, shift, output)
 RECORD(QLayerNormAttrs, epsilon, zero)
 RECORD(QPoolAttrs, pool, x_zero, x_scale, output)
 RECORD(FileHeader, magic, version, endian, file_bytes, sections, header_crc, reserved)
@@ -111,8 +111,7 @@ py::dict ops() {
 
 // {enumeration: {name: value}}
 py::dict enums() {
-  py::dict dtype, layout, encoding, unary, binary, reduce, pad, resize, coordinate, nearest,
-      section;
+  py::dict dtype, layout, encoding, unary, binary, reduce, pad, resize, section;
 #define X(name, id, bits, numpy_name) dtype[numpy_name] = id;
 #include "schema/dtypes.def"
 #undef X
@@ -131,8 +130,6 @@ py::dict enums() {
 #include "schema/functions.def"
 #define PAD_MODE(name, id) pad[#name] = id;
 #define RESIZE_MODE(name, id) resize[#name] = id;
-#define RESIZE_COORDINATE(name, id) coordinate[#name] = id;
-#define RESIZE_NEAREST(name, id) nearest[#name] = id;
 #include "schema/modes.def"
   py::dict d;
   d["DType"] = dtype;
@@ -144,8 +141,6 @@ py::dict enums() {
   d["ReduceFn"] = reduce;
   d["PadMode"] = pad;
   d["ResizeMode"] = resize;
-  d["ResizeCoordinate"] = coordinate;
-  d["ResizeNearest"] = nearest;
   return d;
 }
 

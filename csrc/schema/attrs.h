@@ -114,12 +114,15 @@ struct PadAttrs {
   float value;
 };
 
-struct ResizeAttrs {   // of the height and the width of an image
-  int32_t mode;        // ResizeMode
-  int32_t coordinate;  // ResizeCoordinate
-  int32_t nearest;     // ResizeNearest
-  int32_t size[2];     // height, width of the output
-  float scale[2];      // output / input as the model states it
+// Of the height and the width of an image: element i of the output comes from the place
+// (first + i * step) / unit of the input, exactly; `nearest` takes the element at that place
+// rounded down, and the converter has put the rounding that the model wants into `first`.
+struct ResizeAttrs {
+  int32_t mode;     // ResizeMode
+  int32_t size[2];  // height, width of the output
+  int32_t first[2];
+  int32_t step[2];
+  int32_t unit[2];  // positive
   float cubic_coefficient;
   int32_t exclude_outside;  // 0, 1
 };
@@ -145,7 +148,8 @@ struct Requantize {
 struct QuantizeAttrs {
   int32_t dtype;  // DType of the output
   float scale;
-  int32_t zero;  // in the range of the quantised type
+  int32_t zero;
+  int32_t shift;  // quantize: what is added before rounding; the zero point is zero + shift
 };
 
 struct QConvAttrs {
@@ -175,11 +179,13 @@ struct QConvTransposeAttrs {
 };
 
 struct QBinaryAttrs {
-  int32_t fn;  // BinaryFn: add or mul
+  int32_t fn;       // BinaryFn: add or mul
+  int32_t shifted;  // 0, 1; of u8: shift is added
   int32_t a_zero;
   float a_scale;
   int32_t b_zero;
   float b_scale;
+  float shift;  // only if shifted
   Requantize output;
 };
 

@@ -54,14 +54,4 @@ enum class ResizeMode : int32_t {
 #include "schema/modes.def"
 };
 
-enum class ResizeCoordinate : int32_t {
-#define RESIZE_COORDINATE(name, id) name = id,
-#include "schema/modes.def"
-};
-
-enum class ResizeNearest : int32_t {
-#define RESIZE_NEAREST(name, id) name = id,
-#include "schema/modes.def"
-};
-
 }  // namespace edgert

@@ -49,7 +49,9 @@ class Node:
 class Graph:
     """Values by name, nodes in topological order, and the names of the inputs and outputs.
 
-    ``dynamic`` has the names of the products whose inputs are to be quantised at run time.
+    ``dynamic`` has the names of the products whose inputs are to be quantised at run time,
+    ``on_bytes`` those of the nodes by which an operator on bytes is said in floats. ``scales`` has
+    those of constants that the model states as integers, as float32.
     """
 
     def __init__(self) -> None:
@@ -59,6 +61,8 @@ class Graph:
         self.outputs: list[str] = []
         self.metadata: dict[str, str] = {}
         self.dynamic: set[str] = set()
+        self.on_bytes: set[str] = set()
+        self.scales: set[float] = set()
 
     def unique_name(self, hint: str) -> str:
         """A value name that is not taken: ``hint``, or ``hint`` with a number behind it."""
@@ -152,10 +156,10 @@ class Graph:
 def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
     """The attribute record of a node as it stands in the file.
 
-    Every field must be given, but for ``activation``, ``reserved`` and the fields of records in
-    the record, which default to zero. Lists shorter than their field are filled up with zeros. A
-    record in the record is a dict: an activation of ``fn``, ``alpha`` and ``beta``. Raises
-    FormatError for a field that is unknown, missing or too long.
+    Every field must be given, but for ``activation``, ``shifted``, ``reserved``, ``shift`` and the
+    fields of records in the record, which default to zero. Lists shorter than their field are
+    filled up with zeros. A record in the record is a dict: an activation of ``fn``, ``alpha`` and
+    ``beta``. Raises FormatError for a field that is unknown, missing or too long.
     """
     dtype = OPS[op].attrs
     record = np.zeros((), dtype)
@@ -165,7 +169,7 @@ def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:
     for name in dtype.names:
         if name in attrs:
             _set_field(record, name, attrs[name], op)
-        elif name not in ("activation", "reserved"):
+        elif name not in ("activation", "shifted", "reserved", "shift"):
             raise FormatError(f"{op} lacks the attribute '{name}'", "ATTR")
     return record.tobytes()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,7 +119,7 @@ def _run_original(
     else:
         run = functools.partial(_run_onnxruntime, fused=fused)
     try:
-        return run(path, [dict(_original_dtypes(path, sample)) for sample in samples])
+        return run(path, samples)
     except Exception as error:  # whatever the other library raises
         from edgert.importer.text import printable
 
@@ -131,20 +131,8 @@ def _run_original(
         ) from error
 
 
-def _original_dtypes(
-    path: str, inputs: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """The inputs in the dtypes of the original, which may be float16 or float64."""
-    import onnx
-
-    graph = onnx.load(path, load_external_data=False).graph
-    types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
-    for name, array in inputs.items():
-        yield name, array.astype(onnx.helper.tensor_dtype_to_np_dtype(types[name]))
-
-
 def _run_onnxruntime(
-    path: str, samples: list[dict[str, np.ndarray]], fused: bool
+    path: str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
 ) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnxruntime
 
@@ -156,7 +144,7 @@ def _run_onnxruntime(
         _for_onnxruntime(path), options, providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
-    results = [dict(zip(names, session.run(names, sample))) for sample in samples]
+    results = [dict(zip(names, session.run(names, dict(sample)))) for sample in samples]
     return f"ONNX Runtime {onnxruntime.__version__}", results
 
 
@@ -177,7 +165,7 @@ def _for_onnxruntime(path: str) -> str | bytes:
 
 
 def _run_reference_evaluator(
-    path: str, samples: list[dict[str, np.ndarray]]
+    path: str, samples: Sequence[Mapping[str, np.ndarray]]
 ) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnx
     from onnx.reference import ReferenceEvaluator
@@ -185,4 +173,4 @@ def _run_reference_evaluator(
     evaluator = ReferenceEvaluator(path)
     name = f"onnx {onnx.__version__} reference evaluator"
     names = evaluator.output_names
-    return name, [dict(zip(names, evaluator.run(None, sample))) for sample in samples]
+    return name, [dict(zip(names, evaluator.run(None, dict(sample)))) for sample in samples]

@@ -32,8 +32,6 @@ BinaryFn = _enum("BinaryFn")
 ReduceFn = _enum("ReduceFn")
 PadMode = _enum("PadMode")
 ResizeMode = _enum("ResizeMode")
-ResizeCoordinate = _enum("ResizeCoordinate")
-ResizeNearest = _enum("ResizeNearest")
 
 OPS: dict[str, OpSchema] = {name: OpSchema(*row) for name, row in _core.ops().items()}
 

@@ -17,13 +17,18 @@ Requantize output(DType dtype, UnaryFn fn, float scale) {
   return r;
 }
 
-// Every operation rounded on its own, as in the definition.
+// Every operation rounded on its own, as in the definition; the operands of shifted sums as the C
+// library does it.
 float expected(const BinaryInt& g, int a, int b) {
   const int x = a - g.a.zero, z = b - g.b.zero;
   float t;
   if (g.fn == BinaryFn::mul) {
     const float scale = g.a.scale * g.b.scale;
     t = static_cast<float>(x * z) * scale;
+    if (g.shifted) t = t + g.shift;
+  } else if (g.shifted) {
+    t = std::fmaf(static_cast<float>(z), g.b.scale, g.shift);
+    t = std::fmaf(static_cast<float>(x), g.a.scale, t);
   } else {
     const float scaled_x = static_cast<float>(x) * g.a.scale;
     const float scaled_z = static_cast<float>(z) * g.b.scale;
@@ -50,21 +55,29 @@ void compare(const char* kernel, const BinaryInt& g, const T* y) {
       const uint8_t b = g.b.data[r * g.b.row + j * g.b.column];
       const T found = y[r * g.columns + j], wanted = static_cast<T>(expected(g, a, b));
       if (std::memcmp(&found, &wanted, sizeof found) == 0) continue;
-      CHECK(false, "%s fn=%d %zux%zu activation=%d at %zu, %zu: %d and %d give %g, expected %g",
-            kernel, static_cast<int>(g.fn), g.rows, g.columns, g.output.activation.fn, r, j, a, b,
-            static_cast<double>(found), static_cast<double>(wanted));
+      CHECK(false,
+            "%s fn=%d shifted=%d %zux%zu activation=%d at %zu, %zu: %d and %d give %g, expected %g",
+            kernel, static_cast<int>(g.fn), g.shifted, g.rows, g.columns, g.output.activation.fn, r,
+            j, a, b, static_cast<double>(found), static_cast<double>(wanted));
       return;
     }
 }
 
+// As it is, and shifted.
 template <typename T>
 void run(BinaryInt g, Guard guard) {
-  for (const Kernel<BinaryInt>& kernel : test::kernels(&LevelKernels::binary_int)) {
-    GuardedArray<T> y(g.rows * g.columns, guard);
-    g.y = y.data();
-    kernel.run(g);
-    compare(kernel.name, g, y.data());
-  }
+  const auto run_all = [&](bool shifted, float shift) {
+    g.shifted = shifted;
+    g.shift = shift;
+    for (const Kernel<BinaryInt>& kernel : test::kernels(&LevelKernels::binary_int)) {
+      GuardedArray<T> y(g.rows * g.columns, guard);
+      g.y = y.data();
+      kernel.run(g);
+      compare(kernel.name, g, y.data());
+    }
+  };
+  run_all(false, 0.0f);
+  run_all(true, 100.3f);
 }
 
 struct Scales {
@@ -99,11 +112,13 @@ void check(size_t rows, size_t columns, const Repetition& in_a, const Repetition
   };
   for (BinaryFn fn : {BinaryFn::add, BinaryFn::mul}) {
     BinaryInt g = {fn,
+                   false,
                    DType::u8,
                    rows,
                    columns,
                    operand(in_a, a.data(), scales.a_zero, scales.a),
                    operand(in_b, b.data(), scales.b_zero, scales.b),
+                   0.0f,
                    nullptr,
                    output(DType::u8, UnaryFn::identity, 1.0f)};
     run<uint8_t>(g, guard);
@@ -144,11 +159,13 @@ TEST(binary_int_every_pair) {
   for (const Scales& s : kScales)
     for (BinaryFn fn : {BinaryFn::add, BinaryFn::mul}) {
       BinaryInt g = {fn,
+                     false,
                      DType::u8,
                      256,
                      256,
                      {a.data(), 1, 0, s.a_zero, s.a},
                      {b.data(), 0, 1, s.b_zero, s.b},
+                     0.0f,
                      nullptr,
                      {}};
       g.output = output(DType::u8, UnaryFn::identity, 1.0f);
@@ -167,11 +184,13 @@ TEST(binary_int_in_place) {
       for (uint8_t& x : a) x = static_cast<uint8_t>(random.bits());
       for (uint8_t& x : b) x = static_cast<uint8_t>(random.bits());
       BinaryInt g = {BinaryFn::add,
+                     false,
                      DType::u8,
                      1,
                      kRows * kColumns,
                      {a.data(), 0, 1, 1, 0.5f},
                      {b.data(), 0, 1, 2, 0.5f},
+                     0.0f,
                      y.data(),
                      output(DType::u8, UnaryFn::identity, 1.0f)};
       kernel.run(g);
@@ -212,11 +231,13 @@ TEST(binary_int_of_16_bits) {
         const auto bytes = [](auto& x) { return reinterpret_cast<const uint8_t*>(x.data()); };
         const float scale = fn == BinaryFn::add ? 0.7f : 0.005f;
         const BinaryInt g = {fn,
+                             false,
                              DType::i16,
                              kRows,
                              columns,
                              {bytes(a), columns, 1, 0, scale},
                              {bytes(b), repeats ? size_t{1} : 0, repeats ? size_t{0} : 1, 0, scale},
+                             0.0f,
                              nullptr,
                              {}};
         check_i16<int16_t>(g, {static_cast<int32_t>(DType::i16), {}, 1.0f, 0, -32000, 32767});

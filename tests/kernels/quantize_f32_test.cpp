@@ -14,11 +14,12 @@ using test::GuardedArray;
 int expected(float x, const QuantizeF32& g) {
   if (std::isnan(x)) return g.low;
   const float low = static_cast<float>(g.low - g.zero), high = static_cast<float>(g.high - g.zero);
-  return static_cast<int>(std::nearbyintf(std::min(std::max(x / g.scale, low), high))) + g.zero;
+  return static_cast<int>(std::nearbyintf(std::min(std::max(x / g.scale + g.shift, low), high))) +
+         g.zero;
 }
 
 template <typename T>
-void check_as(const std::vector<float>& values, float scale, int zero, Guard guard) {
+void check_as(const std::vector<float>& values, float scale, float shift, int zero, Guard guard) {
   using Limits = std::numeric_limits<T>;
   constexpr DType kType = Limits::digits == 15 ? DType::i16
                           : Limits::is_signed  ? DType::i8
@@ -27,24 +28,25 @@ void check_as(const std::vector<float>& values, float scale, int zero, Guard gua
   std::copy(values.begin(), values.end(), x.data());
   for (const Kernel<QuantizeF32>& kernel : test::kernels(&LevelKernels::quantize_f32)) {
     GuardedArray<T> y(values.size(), guard);
-    const QuantizeF32 g = {x.size(), x.data(), kType,         y.data(),
-                           scale,    zero,     Limits::min(), Limits::max()};
+    const QuantizeF32 g = {x.size(), x.data(), kType,         y.data(),     scale,
+                           shift,    zero,     Limits::min(), Limits::max()};
     kernel.run(g);
     for (size_t i = 0; i < x.size(); ++i) {
       const int found = y[i], wanted = expected(x[i], g);
       if (found == wanted) continue;
-      CHECK(false, "%s scale=%a zero=%d n=%zu: %a gives %d, expected %d", kernel.name, scale, zero,
-            x.size(), x[i], found, wanted);
+      CHECK(false, "%s scale=%a shift=%g zero=%d n=%zu: %a gives %d, expected %d", kernel.name,
+            scale, shift, zero, x.size(), x[i], found, wanted);
       return;
     }
   }
 }
 
 void check(const std::vector<float>& values, float scale, int zero, int low, Guard guard) {
-  if (low < 0)
-    check_as<int8_t>(values, scale, zero, guard);
-  else
-    check_as<uint8_t>(values, scale, zero, guard);
+  for (int shift : {0, zero})  // the zero point added behind the rounding, and before
+    if (low < 0)
+      check_as<int8_t>(values, scale, static_cast<float>(shift), zero - shift, guard);
+    else
+      check_as<uint8_t>(values, scale, static_cast<float>(shift), zero - shift, guard);
 }
 
 // The ties of every result and their neighbours, which tell a division from an estimate of it.
@@ -75,11 +77,11 @@ TEST(quantize_f32_wide) {
       for (float next : {tie, std::nextafter(tie, -1e30f), std::nextafter(tie, 1e30f)})
         x.push_back(next);
     }
-    check_as<int16_t>(x, scale, 0, Guard::kBack);
+    check_as<int16_t>(x, scale, 0, 0, Guard::kBack);
   }
   for (size_t n = 0; n < 70; ++n)
     for (Guard guard : {Guard::kFront, Guard::kBack})
-      check_as<int16_t>(std::vector<float>(n, 1234.5f), 0.25f, 0, guard);
+      check_as<int16_t>(std::vector<float>(n, 1234.5f), 0.25f, 0, 0, guard);
 }
 
 TEST(quantize_f32_extremes) {

@@ -90,6 +90,18 @@ void arithmetic(const SimdInputs& in) {
   F32::kFused ? floats("fma", in, fused, once) : floats("fma", in, fused, twice);
 #endif
   F32::kFused ? floats("accumulate", in, chained, once) : floats("accumulate", in, chained, twice);
+  // Of finite operands, with finite results.
+  const auto bounded = [](F x) {
+    const F above = x > -0x1p60f ? x : -0x1p60f;
+    return above < 0x1p60f ? above : 0x1p60f;
+  };
+  const auto bounded_all = [](F32 x) {
+    return min(max(x, F32::broadcast(-0x1p60f)), F32::broadcast(0x1p60f));
+  };
+  floats(
+      "fma_once", in,
+      [=](F32 a, F32 b, F32 c) { return fma_once(bounded_all(a), bounded_all(b), bounded_all(c)); },
+      [=](F a, F b, F c) { return once(bounded(a), bounded(b), bounded(c)); });
   floats(
       "max", in, [](F32 a, F32 b, F32) { return max(a, b); },
       [](F a, F b, F) { return a > b ? a : b; });

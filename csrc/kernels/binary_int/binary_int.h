@@ -3,6 +3,10 @@
 //
 //   add: t = float(a - a_zero) * a_scale + float(b - b_zero) * b_scale
 //   mul: t = float((a - a_zero) * (b - b_zero)) * (a_scale * b_scale), the product exact
+//   shifted:
+//   add: t = float(a - a_zero) * a_scale + (float(b - b_zero) * b_scale + shift), each of the two
+//        operands multiplied and added with one rounding
+//   mul: t = float((a - a_zero) * (b - b_zero)) * (a_scale * b_scale) + shift
 //   y[r][j] = requantize(t), as schema/attrs.h says
 //
 // y may be a or b if that has the same shape, repeats nowhere and the type of y. Any alignment. All
@@ -27,11 +31,13 @@ struct BinaryOperandInt {
 };
 
 struct BinaryInt {
-  BinaryFn fn;  // add or mul
-  DType dtype;  // of the operands: u8 or i16
+  BinaryFn fn;   // add or mul
+  bool shifted;  // only bytes
+  DType dtype;   // of the operands: u8 or i16
   size_t rows, columns;
   BinaryOperandInt a, b;
-  void* y;  // rows x columns, contiguous; uint8_t, int16_t or float, as output.dtype says
+  float shift;  // only if shifted
+  void* y;      // rows x columns, contiguous; uint8_t, int16_t or float, as output.dtype says
   Requantize output;
 };
 

@@ -21,13 +21,19 @@ inline void operands(const uint8_t* row, size_t j, F32 zero, F32 (&v)[4]) {
   for (int i = 0; i < 4; ++i) v[i] = v[i] - zero;
 }
 
-template <BinaryFn fn>
+template <BinaryFn fn, bool shifted = false>
 class Combination {
  public:
   explicit Combination(const BinaryInt& g)
-      : a_scale_(constant(g.a.scale)), b_scale_(constant(g.b.scale)), scale_(a_scale_ * b_scale_) {}
+      : a_scale_(constant(g.a.scale)),
+        b_scale_(constant(g.b.scale)),
+        scale_(a_scale_ * b_scale_),
+        shift_(constant(g.shift)) {}
   template <bool to_integer>
   F32 combine(F32 a, F32 b) const {
+    if (shifted)
+      return fn == BinaryFn::add ? fma_once(a, a_scale_, fma_once(b, b_scale_, shift_))
+                                 : a * b * scale_ + shift_;
     if (fn == BinaryFn::add) return a * a_scale_ + b * b_scale_;
     // The product of two integers of 9 bits is exact, that of 16 bits is rounded once. As an
     // integer it has one zero only, which a result that is an integer does not show.
@@ -38,19 +44,19 @@ class Combination {
     const F32 most = constant(255.0f);
     const F32 bound =
         fn == BinaryFn::add ? most * (abs(a_scale_) + abs(b_scale_)) : most * most * abs(scale_);
-    return bound.first() < 0x1p30f;
+    return (bound + abs(shift_)).first() < 0x1p30f;
   }
 
  private:
-  F32 a_scale_, b_scale_, scale_;
+  F32 a_scale_, b_scale_, scale_, shift_;
 };
 
-template <BinaryFn fn, bool a_repeats, bool b_repeats>
+template <BinaryFn fn, bool shifted, bool a_repeats, bool b_repeats>
 void combine_rows(const BinaryInt& g) {
   constexpr size_t kLanes = F32::kLanes, kBlock = 4 * kLanes;
   constexpr float kWidened = 0x1p23f;
   const Requantizer requantizer(g.output);
-  const Combination<fn> combination(g);
+  const Combination<fn, shifted> combination(g);
   const I32 a_zero = I32::broadcast(g.a.zero), b_zero = I32::broadcast(g.b.zero);
   const F32 wide_a_zero = constant(kWidened + static_cast<float>(g.a.zero));
   const F32 wide_b_zero = constant(kWidened + static_cast<float>(g.b.zero));
@@ -79,19 +85,21 @@ void combine_rows(const BinaryInt& g) {
   }
 }
 
-template <BinaryFn fn>
+template <BinaryFn fn, bool shifted = false>
 inline void combine_repeated(const BinaryInt& g) {
   if (g.a.column == 0)
-    combine_rows<fn, true, false>(g);
+    combine_rows<fn, shifted, true, false>(g);
   else if (g.b.column == 0)
-    combine_rows<fn, false, true>(g);
+    combine_rows<fn, shifted, false, true>(g);
   else
-    combine_rows<fn, false, false>(g);
+    combine_rows<fn, shifted, false, false>(g);
 }
 
 inline void combine_all(const BinaryInt& g) {
   if (g.fn == BinaryFn::mul)
-    combine_repeated<BinaryFn::mul>(g);
+    g.shifted ? combine_repeated<BinaryFn::mul, true>(g) : combine_repeated<BinaryFn::mul>(g);
+  else if (g.shifted)
+    combine_repeated<BinaryFn::add, true>(g);
   else
     combine_repeated<BinaryFn::add>(g);
 }

@@ -12,8 +12,8 @@ namespace {
 // quotient so small that the remainder is inexact rounds to zero with any last bits.
 struct Reciprocal {
   F32 inverse, minus_scale;
-  explicit Reciprocal(float scale)
-      : inverse(constant(1.0f / scale)), minus_scale(constant(-scale)) {}
+  explicit Reciprocal(const QuantizeF32& g)
+      : inverse(constant(1.0f / g.scale)), minus_scale(constant(-g.scale)) {}
   F32 operator()(F32 x) const {
     const F32 q = x * inverse;
     return accumulate(q, accumulate(x, q, minus_scale), inverse);
@@ -22,7 +22,7 @@ struct Reciprocal {
 
 struct Division {
   F32 scale;
-  explicit Division(float s) : scale(constant(s)) {}
+  explicit Division(const QuantizeF32& g) : scale(constant(g.scale)) {}
   F32 operator()(F32 x) const { return x / scale; }
 };
 
@@ -49,21 +49,31 @@ struct Words {  // whose zero point is 0
   }
 };
 
-template <typename Divide, typename Elements>
+// The quotient and a part of the zero point.
+template <typename Divide>
+struct Shifted {
+  Divide divide;
+  F32 shift;
+  explicit Shifted(const QuantizeF32& g) : divide(g), shift(constant(g.shift)) {}
+  F32 operator()(F32 x) const { return divide(x) + shift; }
+};
+
+template <typename Scaled, typename Elements>
 void quantize_all(const QuantizeF32& g) {
   constexpr size_t kBlock = 4 * F32::kLanes;
   using Element = typename Elements::Element;
-  const Divide divide(g.scale);
+  const Scaled scaled(g);
   const Elements elements(g);
   // What is clamped here, one unit beyond the limits and before the division, is clamped to them as
   // an integer.
-  const F32 least = constant(static_cast<float>(g.low - g.zero - 1) * g.scale);
-  const F32 most = constant(static_cast<float>(g.high - g.zero + 1) * g.scale);
+  const float zero = static_cast<float>(g.zero) + g.shift;
+  const F32 least = constant((static_cast<float>(g.low - 1) - zero) * g.scale);
+  const F32 most = constant((static_cast<float>(g.high + 1) - zero) * g.scale);
   const auto block = [&](const float* x, Element* y) {
     I32 q[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v)  // NaN becomes the least
-      q[v] = to_i32(divide(min(most, max(F32::load(x + v * F32::kLanes), least))));
+      q[v] = to_i32(scaled(min(most, max(F32::load(x + v * F32::kLanes), least))));
     elements.store(y, q);
   };
   Element* const to = static_cast<Element*>(g.y);
@@ -80,6 +90,8 @@ void quantize_all(const QuantizeF32& g) {
 inline void quantize(const QuantizeF32& g) {
   if (g.dtype == DType::i16)
     quantize_all<Division, Words>(g);
+  else if (g.shift != 0)
+    quantize_all<Shifted<Division>, Bytes>(g);
   else if (F32::kFused && g.scale >= 0x1p-90f && g.scale <= 0x1p90f)
     quantize_all<Reciprocal, Bytes>(g);
   else

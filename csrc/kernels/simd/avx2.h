@@ -58,6 +58,8 @@ inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
 // a * b + c, rounded once.
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 #endif
+// The same everywhere, for finite operands.
+inline F32 fma_once(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 // The same, for chains: always the form that overwrites c. With the intrinsic gcc 12 moves
 // long-lived accumulators between registers, and spills them.
 inline F32 accumulate(F32 c, F32 a, F32 b) {

@@ -66,6 +66,23 @@ inline F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
 // a * b + c, rounded twice: the baseline of x86-64 has no fused multiply-add.
 inline F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 inline F32 accumulate(F32 c, F32 a, F32 b) { return fma(a, b, c); }
+// a * b + c, rounded once, for finite operands: a double holds the product, and its sum with c has
+// an odd last bit wherever it is not exact.
+inline F32 fma_once(F32 a, F32 b, F32 c) {
+  F32 r;
+  for (int i = 0; i < F32::kLanes; ++i) {
+    const double product = double{a.v[i]} * double{b.v[i]}, addend = c.v[i];
+    double sum = product + addend;
+    const double added = sum - product;
+    const double error = (product - (sum - added)) + (addend - added);
+    int64_t bits;
+    std::memcpy(&bits, &sum, sizeof bits);
+    if (error != 0 && bits % 2 == 0) bits += (error > 0) == (sum > 0) ? 1 : -1;
+    std::memcpy(&sum, &bits, sizeof bits);
+    r.v[i] = static_cast<float>(sum);
+  }
+  return r;
+}
 // The second operand if either is NaN, as in `a > b ? a : b`.
 inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }

@@ -3,6 +3,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "runtime/half.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -24,11 +25,19 @@ TensorType infer(const NodeTypes& node) {
   node.fail("ATTR", "unknown type %d", dtype);
 }
 
-// A float becomes the integer towards zero, the nearest one of the type if it is out of range, 0 if
-// it is not a number. Integers wrap around. Anything but zero is true.
+// A float of 16 bits is rounded half to even, once. A float becomes the integer towards zero, the
+// nearest one of the type if it is out of range, 0 if it is not a number. Integers wrap around.
+// Anything but zero is true.
 template <typename To, typename From>
 To convert(From x) {
-  if constexpr (std::is_same_v<To, bool>) {
+  if constexpr (std::is_same_v<From, To>) {
+    return x;
+  } else if constexpr (std::is_same_v<From, Half>) {
+    return convert<To>(to_float(x));
+  } else if constexpr (std::is_same_v<To, Half>) {
+    if constexpr (std::is_same_v<From, float>) return to_half(x);
+    return to_half(static_cast<double>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
     return x != 0;
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     using Limits = std::numeric_limits<To>;
@@ -69,6 +78,10 @@ Step with_type(DType dtype, const Body& body) {
   switch (dtype) {
     case DType::f32:
       return body(float{});
+    case DType::f16:
+      return body(Half{});
+    case DType::f64:
+      return body(double{});
     case DType::i32:
       return body(int32_t{});
     case DType::i64:

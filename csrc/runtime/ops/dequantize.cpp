@@ -18,6 +18,7 @@ TensorType infer(const NodeTypes& node) {
     require_zero(node, attrs.zero, dtype, "zero");
   else if (attrs.zero != 0)
     node.fail("ATTR", "zero is %d, expected 0 for int32", attrs.zero);
+  if (attrs.shift != 0) node.fail("ATTR", "shift is %d, expected 0", attrs.shift);
   const TensorType out{DType::f32, node.shape(0)};
   if (!in_bounds(out))
     node.fail("LIMIT", "the output %s is too large", to_string(out.shape).c_str());

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/half.h"
 #include "runtime/movers/strided_copy.h"
 #include "runtime/op.h"
 
@@ -11,6 +12,16 @@ namespace {
 bool encode_value(float value, DType dtype, std::byte* element) {
   if (dtype == DType::f32) {
     std::memcpy(element, &value, sizeof value);
+    return true;
+  }
+  if (dtype == DType::f64) {
+    const double wide = value;
+    std::memcpy(element, &wide, sizeof wide);
+    return true;
+  }
+  if (dtype == DType::f16) {
+    const Half half = to_half(value);
+    std::memcpy(element, &half, sizeof half);
     return true;
   }
   float low = 0, high = 1;  // of the other types, as floats that are in their range

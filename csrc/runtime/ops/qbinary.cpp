@@ -14,11 +14,16 @@ TensorType infer(const NodeTypes& node) {
   if (attrs.fn != static_cast<int32_t>(BinaryFn::add) &&
       attrs.fn != static_cast<int32_t>(BinaryFn::mul))
     node.fail("ATTR", "function %d, expected add or mul", attrs.fn);
+  if (attrs.shifted < 0 || attrs.shifted > (dtype == DType::u8 ? 1 : 0))
+    node.fail("ATTR", "shifted is %d, expected 0, or 1 for uint8", attrs.shifted);
+  if (!attrs.shifted && attrs.shift != 0)
+    node.fail("ATTR", "shift is %g, expected 0 unless shifted is 1", attrs.shift);
   require_zero(node, attrs.a_zero, dtype, "a_zero");
   require_zero(node, attrs.b_zero, dtype, "b_zero");
   // A difference is a sum with a negative scale.
   require_scale(node, attrs.a_scale < 0 ? -attrs.a_scale : attrs.a_scale, "a_scale");
   require_scale(node, attrs.b_scale < 0 ? -attrs.b_scale : attrs.b_scale, "b_scale");
+  require_scale(node, attrs.shift < 0 ? -attrs.shift : attrs.shift, "shift");
   // Kernels of bytes write no more than bytes or floats.
   if (dtype == DType::u8 && attrs.output.dtype == static_cast<int32_t>(DType::i16))
     node.fail("ATTR", "the output of uint8 operands is int16");
@@ -42,6 +47,7 @@ Step bind(const BindContext& context) {
             split_broadcast(run.pool(), shape, 2 * element + bytes,
                             [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
                               run_kernel({static_cast<BinaryFn>(attrs.fn),
+                                          attrs.shifted != 0,
                                           dtype,
                                           rows,
                                           columns,
@@ -49,6 +55,7 @@ Step bind(const BindContext& context) {
                                            attrs.a_zero, attrs.a_scale},
                                           {b + from_b.offset * element, from_b.row, from_b.column,
                                            attrs.b_zero, attrs.b_scale},
+                                          attrs.shift,
                                           y + at * bytes,
                                           attrs.output});
                             });

@@ -20,6 +20,7 @@ TensorType infer(const NodeTypes& node) {
   require_scale(node, attrs.scale, "scale");
   if (attrs.scale == 0) node.fail("ATTR", "scale is 0");
   require_zero(node, attrs.zero, DType::u8, "zero");
+  if (attrs.shift != 0) node.fail("ATTR", "shift is %d, expected 0", attrs.shift);
   return node.input(0);
 }
 

@@ -17,6 +17,9 @@ TensorType infer(const NodeTypes& node) {
   require_scale(node, attrs.scale, "scale");
   if (attrs.scale == 0) node.fail("ATTR", "scale is 0");
   require_zero(node, attrs.zero, dtype, "zero");
+  if (attrs.shift < -255 || attrs.shift > 255)
+    node.fail("ATTR", "shift is %d, expected -255 to 255", attrs.shift);
+  require_zero(node, attrs.zero + attrs.shift, dtype, "zero + shift");
   return {dtype, node.shape(0)};
 }
 
@@ -32,7 +35,7 @@ Step bind(const BindContext& context) {
             std::byte* const y = run.tensor<std::byte>(out);
             split_elements(run.pool(), n, sizeof(float) + bytes, [=](size_t first, size_t last) {
               run_kernel({last - first, x + first, type.dtype, y + first * bytes, attrs.scale,
-                          attrs.zero, limits.low, limits.high});
+                          static_cast<float>(attrs.shift), attrs.zero, limits.low, limits.high});
             });
           }};
 }

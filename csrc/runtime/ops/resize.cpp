@@ -22,8 +22,6 @@ TensorType infer(const NodeTypes& node) {
   const TensorType& in = node.input(0);
   node.require_rank(0, 4);
   require_mode(node, "mode", attrs.mode, 3);
-  require_mode(node, "coordinate", attrs.coordinate, 4);
-  require_mode(node, "nearest", attrs.nearest, 4);
   require_mode(node, "exclude_outside", attrs.exclude_outside, 2);
   const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
   const bool blends =
@@ -36,49 +34,24 @@ TensorType infer(const NodeTypes& node) {
     const int32_t size = attrs.size[axis];
     if (size < 1 || in.shape[1 + axis] < 1)
       node.fail("ATTR", "cannot resize %d elements to %d", in.shape[1 + axis], size);
-    if (!(attrs.scale[axis] > 0) || std::isinf(attrs.scale[axis]))
-      node.fail("ATTR", "scale[%d] is %g, expected a positive number", axis, attrs.scale[axis]);
+    if (attrs.unit[axis] < 1)
+      node.fail("ATTR", "unit[%d] is %d, expected a positive number", axis, attrs.unit[axis]);
     out[1 + axis] = size;
   }
   return {in.dtype, out};
 }
 
-// Where in an axis of `size` elements the element i of `out` comes from. In float32, as the
-// definition of the operator has it in practice: the ties of `nearest` depend on it.
-float source_position(ResizeCoordinate mode, int32_t i, int32_t out, int32_t size, float scale) {
-  const float x = static_cast<float>(i);
-  switch (mode) {
-    case ResizeCoordinate::asymmetric:
-      return x / scale;
-    case ResizeCoordinate::align_corners:
-      return out == 1 ? 0.0f : x * static_cast<float>(size - 1) / static_cast<float>(out - 1);
-    case ResizeCoordinate::pytorch_half_pixel:
-      if (out == 1) return 0.0f;
-      break;
-    case ResizeCoordinate::half_pixel:
-      break;
-  }
-  return (x + 0.5f) / scale - 0.5f;
-}
+// A place in an axis of the input: an element, and how far it is to the next one, below 1.
+struct Place {
+  int64_t element;
+  double rest;
+};
 
-float round_to_nearest(ResizeNearest mode, float x) {
-  switch (mode) {
-    case ResizeNearest::round_prefer_floor:
-      return std::ceil(x - 0.5f);
-    case ResizeNearest::round_prefer_ceil:
-      return std::floor(x + 0.5f);
-    case ResizeNearest::ceil:
-      return std::ceil(x);
-    case ResizeNearest::floor:
-      break;
-  }
-  return std::floor(x);
-}
-
-// The position `offset` behind x, a whole number of any size, moved into 0 .. size - 1.
-int32_t clamp_position(float x, int offset, int32_t size) {
-  const int64_t at = static_cast<int64_t>(std::clamp(x, -0x1p40f, 0x1p40f)) + offset;
-  return static_cast<int32_t>(std::clamp<int64_t>(at, 0, size - 1));
+Place source_place(const ResizeAttrs& attrs, int axis, int32_t i) {
+  const int64_t unit = attrs.unit[axis];
+  const int64_t units = attrs.first[axis] + int64_t{i} * attrs.step[axis];  // below 2^63
+  const int64_t element = units / unit - (units % unit < 0);
+  return {element, static_cast<double>(units - element * unit) / static_cast<double>(unit)};
 }
 
 // The Keys kernel with coefficient a, at distance d from a tap.
@@ -88,11 +61,11 @@ double cubic_weight(double a, double d) {
 }
 
 struct AxisTable {
-  std::vector<int32_t> at;  // `taps` positions for each output
+  std::vector<int32_t> at;  // `taps` elements for each output
   std::vector<float> weight;
 
-  void add(int32_t position, double value) {
-    at.push_back(position);
+  void add(int32_t element, double value) {
+    at.push_back(element);
     weight.push_back(static_cast<float>(value));
   }
   ResizeAxis rows(int taps, size_t first, size_t count) const {
@@ -105,36 +78,34 @@ int tap_count(ResizeMode mode) {
 }
 
 AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
-  const int32_t size = in[1 + axis], out = attrs.size[axis];
+  const int64_t size = in[1 + axis], last = size - 1;
+  const auto clamped = [=](int64_t element) {
+    return static_cast<int32_t>(std::clamp<int64_t>(element, 0, last));
+  };
   AxisTable table;
-  for (int32_t i = 0; i < out; ++i) {
-    const float x = source_position(static_cast<ResizeCoordinate>(attrs.coordinate), i, out, size,
-                                    attrs.scale[axis]);
+  for (int32_t i = 0; i < attrs.size[axis]; ++i) {
+    const auto [first, rest] = source_place(attrs, axis, i);
     switch (static_cast<ResizeMode>(attrs.mode)) {
-      case ResizeMode::nearest: {
-        const float nearest = round_to_nearest(static_cast<ResizeNearest>(attrs.nearest), x);
-        table.add(clamp_position(nearest, 0, size), 1);
+      case ResizeMode::nearest:
+        table.add(clamped(first), 1);
         break;
-      }
       case ResizeMode::linear: {
-        const float inside = std::clamp(x, 0.0f, static_cast<float>(size - 1));
-        const float first = std::floor(inside);
-        table.add(clamp_position(first, 0, size), 1.0 - (inside - first));
-        table.add(clamp_position(first, 1, size), inside - first);
+        const double weight = first < 0 || first >= last ? 0 : rest;  // none beyond the ends
+        table.add(clamped(first), 1 - weight);
+        table.add(clamped(clamped(first) + 1), weight);
         break;
       }
       case ResizeMode::cubic: {
-        const float first = std::floor(x);
         double weights[4], total = 0;
         for (int k = 0; k < 4; ++k) {
-          const double at = double{first} + (k - 1);
-          const bool outside = attrs.exclude_outside && (at < 0 || at >= size);
+          const int64_t at = first + k - 1;
+          const bool outside = attrs.exclude_outside && (at < 0 || at > last);
           weights[k] =
-              outside ? 0.0 : cubic_weight(attrs.cubic_coefficient, std::fabs(double{x} - at));
+              outside ? 0.0 : cubic_weight(attrs.cubic_coefficient, std::fabs(rest - (k - 1)));
           total += weights[k];
         }
         for (int k = 0; k < 4; ++k)
-          table.add(clamp_position(first, k - 1, size),
+          table.add(clamped(first + k - 1),
                     attrs.exclude_outside ? weights[k] / total : weights[k]);
         break;
       }

@@ -99,7 +99,7 @@ class Quantizer {
     if (std::isnan(scale.scale))
       std::fill_n(y, n, uint8_t{0});
     else
-      quantize_({n, x, DType::u8, y, scale.scale, scale.zero, 0, 255});
+      quantize_({n, x, DType::u8, y, scale.scale, 0, scale.zero, 0, 255});
   }
 
   Kernel<ReduceF32>::Fn reduce_;

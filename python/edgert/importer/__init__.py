@@ -27,7 +27,8 @@ def import_model(
 
     ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open. Shape
     arithmetic is computed here; what is left are the runtime's operators on static shapes.
-    float16 and float64 tensors become float32, the inputs and outputs of the model included.
+    Inputs and outputs have the types that the model declares; between them, float16 and float64
+    are computed in float32.
 
     Raises ModelIOError for a file that cannot be read, FormatError for one that is no valid ONNX
     model, InputError for ``input_shapes`` that do not fit it, LimitError for a model beyond any

@@ -88,7 +88,15 @@ class Call:
 
     def note_dynamic(self) -> None:
         """The products of this node shall have their inputs quantised at run time."""
-        self._lowering.note_dynamic(self.name)
+        self._lowering.graph.dynamic.add(self.name)
+
+    def note_on_bytes(self) -> None:
+        """What this node emits says an operator on bytes in floats."""
+        self._lowering.graph.on_bytes.add(self.name)
+
+    def note_scales(self, scales: np.ndarray) -> None:
+        """Constants are integers times these."""
+        self._lowering.graph.scales.update(scales.reshape(-1).tolist())
 
     def read(self, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> np.ndarray:
         """The elements of an attribute of this node."""

@@ -29,6 +29,10 @@ from edgert.schema import MAX_NAME_BYTES
 MAX_DEPTH = 32  # subgraphs in subgraphs
 MAX_NODES = 1 << 17  # with functions expanded
 MAX_NAME_LENGTH = 1 << 14
+# ONNX calls the first form of this operator, which has a scale per group, deprecated, and its
+# checker refuses it: it sees an operator of a domain that it does not know.
+_DEPRECATED = "GroupNormalization", range(18, 21)
+_UNKNOWN_DOMAIN = "edgert.unchecked"
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -237,15 +241,20 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     for info in (*graph.input, *graph.output):
         if info.type.HasField("tensor_type"):
             info.type.tensor_type.shape.SetInParent()  # the checker wants one, edgert does not
+    op, opsets = _DEPRECATED
     for body, versions in zip((copy, *copy.functions), map(_versions, (model, *model.functions))):
         del body.opset_import[:]
         body.opset_import.extend(versions)
+        body.opset_import.append(onnx.helper.make_opsetid(_UNKNOWN_DOMAIN, 1))
     for function in copy.functions:
         function.domain = domain_of(function)
-    for body in (graph, *copy.functions):
+    for body, proto in ((graph, copy), *((f, f) for f in copy.functions)):
         _sort(body)
+        is_old = opset_versions(proto.opset_import).get("") in opsets
         for node, _ in all_nodes(body.node):
             node.domain = domain_of(node)
+            if is_old and not node.domain and node.op_type == op:
+                node.domain = _UNKNOWN_DOMAIN
             for tensor in _own_tensors(node):
                 if tensor.data_location == onnx.TensorProto.EXTERNAL:
                     tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=1, dims=[0]))

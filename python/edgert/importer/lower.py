@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, defs, helper
+from onnx import AttributeProto, TensorProto, defs, helper
 
 from edgert import ir
 from edgert._core import __version__
@@ -38,13 +38,15 @@ from edgert.importer.protos import (
     opset_versions,
 )
 from edgert.importer.registry import OPERATORS, Operator
-from edgert.importer.tensors import TensorReader
+from edgert.importer.tensors import TensorReader, element_type
 from edgert.importer.text import printable, quoted
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 from edgert.schema import MAX_NAME_BYTES, MAX_RANK, DType
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 _RANDOM |= {"Bernoulli", "Multinomial"}
+# Operators of the graph that take any type; others take floats as float32 only.
+_MOVERS = {"cast", "concat", "expand", "gather", "reshape", "slice", "tile", "transpose"}
 
 
 def lower_model(model: onnx.ModelProto, inputs: Sequence[Input], tensors: TensorReader) -> ir.Graph:
@@ -87,22 +89,24 @@ class Lowering:
         self._model = model
         self._tensors = tensors
         self._folder = Folder()
-        self._graph = ir.Graph()
+        self.graph = ir.Graph()
         self._unsupported: list[UnsupportedNode] = []
         self._scopes: list[_Scope] = []
         self._constants: dict[int, tuple[Constant, str]] = {}  # id -> constant, its value
+        self._float32: dict[str, ir.Value] = {}  # of values of other floats, by name
         self._nodes = 0
         self._node_names, self._value_names, self._labels = UniqueNames(), UniqueNames(), Labels()
         self._wrapped: Exception | None = None  # the last error that got the name of a node
 
     def run(self, inputs: Sequence[Input]) -> ir.Graph:
-        proto, graph = self._model.graph, self._graph
+        proto, graph = self._model.graph, self.graph
         values: ChainMap[str, Tensor | None] = ChainMap()
         interface: dict[str, str] = {}  # name by value
         for item in inputs:
             _check_rank(item.shape, f"input {quoted(item.name)}")
             name = self._value_names.new(item.name)
-            graph.add_input(name, _run_dtype(item.dtype, item.name), item.shape)
+            _check_dtype(item.dtype, f"input {quoted(item.name)}")
+            graph.add_input(name, item.dtype, item.shape)
             values[item.name] = graph.values[name]
             interface[name] = item.name
         functions = {function_key(f): f for f in self._model.functions}
@@ -112,11 +116,12 @@ class Lowering:
         self._run_body(proto, outputs)
         if self._unsupported:
             raise _unsupported_error(self._unsupported)
-        for name in outputs:
-            value = self._output(name, values[name], interface)
-            interface[value] = name
+        for output in proto.output:
+            tensor = self._declared(values[output.name], output)
+            value = self._output(output.name, tensor, interface)
+            interface[value] = output.name
             graph.outputs.append(value)
-        graph.metadata = self._metadata(inputs)
+        graph.metadata = self._metadata()
         graph.prune()
         self._labels.name_values(graph, interface)
         return graph
@@ -129,10 +134,11 @@ class Lowering:
         name: str,
     ) -> ir.Value:
         """Adds a node called ``name`` to the graph and returns its output."""
+        inputs = self._computable(op, list(inputs))
         operands = ["" if tensor is None else self._value(tensor) for tensor in inputs]
         label = f"{name}/{op}"
         try:
-            output = self._graph.add(
+            output = self.graph.add(
                 op, operands, attrs, name=name, output=self._value_names.new(label)
             )
         except FormatError as error:
@@ -140,7 +146,29 @@ class Lowering:
                 raise UnsupportedNodeError(str(error)) from error
             raise
         self._labels.suggest(output, label)
-        return self._graph.values[output]
+        return self.graph.values[output]
+
+    def _computable(self, op: str, inputs: list[Tensor | None]) -> list[Tensor | None]:
+        """The inputs of an operator of the graph; where it computes, floats are float32."""
+        types = {_graph_dtype(t) for t in inputs if t is not None and t.dtype.kind == "f"}
+        if types <= {np.dtype(np.float32)} or (op in _MOVERS and len(types) == 1):
+            return inputs
+        return [
+            self._as_float32(tensor)
+            if isinstance(tensor, ir.Value) and tensor.dtype.kind == "f"
+            else tensor
+            for tensor in inputs
+        ]
+
+    def _as_float32(self, value: ir.Value) -> ir.Value:
+        """A value of floats in the type in which they are computed with."""
+        if value.dtype == np.float32:
+            return value
+        if value.name not in self._float32:
+            name = self._node_names.new(f"{value.name}/float32")
+            cast = self.emit("cast", [value], {"dtype": DType.float32}, name)
+            self._float32[value.name] = cast
+        return self._float32[value.name]
 
     def apply(self, call: Call, domain: str) -> list[Tensor]:
         """The outputs of one node of an operator that is not a function of the model."""
@@ -178,9 +206,6 @@ class Lowering:
         attribute = self._schema(call.op, call.opset).attributes.get(name)
         stated = attribute is not None and attribute.default_value.name
         return self._attribute(attribute.default_value) if stated else None
-
-    def note_dynamic(self, name: str) -> None:
-        self._graph.dynamic.add(name)
 
     def enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
         if graph.input:
@@ -394,11 +419,28 @@ class Lowering:
             return tensor.name
         if id(tensor) not in self._constants:
             _check_rank(tensor.shape, quoted(tensor.name))
-            data = tensor.data.astype(_run_dtype(tensor.dtype, tensor.name), copy=False)
-            value = self._graph.add_constant(self._value_names.new(tensor.name), data)
+            _check_dtype(tensor.dtype, quoted(tensor.name))
+            data = tensor.data.astype(_graph_dtype(tensor), copy=False)
+            value = self.graph.add_constant(self._value_names.new(tensor.name), data)
             self._labels.suggest(value, tensor.name)
             self._constants[id(tensor)] = tensor, value
         return self._constants[id(tensor)][1]
+
+    def _declared(self, tensor: Tensor, output: onnx.ValueInfoProto) -> Tensor:
+        """What becomes an output of the model, as the type of float that it is declared to be."""
+        data_type = output.type.tensor_type.elem_type
+        if data_type == TensorProto.UNDEFINED or tensor.dtype.kind != "f":
+            return tensor
+        dtype = element_type(data_type, f"output {quoted(output.name)}")
+        if dtype.kind != "f" or dtype == _graph_dtype(tensor):
+            return tensor
+        if isinstance(tensor, Constant):
+            data = tensor.data.astype(dtype)
+            value = self.graph.add_constant(self._value_names.new(output.name), data)
+            self._labels.suggest(value, output.name)
+            return self.graph.values[value]
+        name = self._node_names.new(output.name)
+        return self.emit("cast", [tensor], {"dtype": DType[dtype.name]}, name)
 
     def _output(self, name: str, tensor: Tensor, interface: Mapping[str, str]) -> str:
         """The value that becomes the output ``name``: a copy where another name is taken for it."""
@@ -443,7 +485,7 @@ class Lowering:
         name, opset = scope.label(name_of(node)), scope.opsets.get(domain_of(node), 0)
         self._unsupported.append(UnsupportedNode(name, node.op_type, node.domain, opset, why))
 
-    def _metadata(self, inputs: Sequence[Input]) -> dict[str, str]:
+    def _metadata(self) -> dict[str, str]:
         model = self._model
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         opsets = opset_versions(model.opset_import)
@@ -451,9 +493,6 @@ class Lowering:
         metadata["onnx.graph"] = model.graph.name
         metadata["onnx.producer"] = f"{model.producer_name} {model.producer_version}".strip()
         metadata["onnx.opset"] = ",".join(f"{d or 'ai.onnx'}={opsets[d]}" for d in sorted(opsets))
-        widened = [f"{i.name}={i.dtype}" for i in inputs if i.dtype.name not in DType.__members__]
-        if widened:  # inputs that the model declares with a type no kernel computes in
-            metadata["onnx.inputs_as_float32"] = ",".join(widened)
         return metadata
 
 
@@ -474,17 +513,19 @@ def _check_rank(shape: Sequence[int], what: str) -> None:
         raise FormatError(f"{what} has rank {len(shape)}; the largest is {MAX_RANK}", "RANK")
 
 
-def _run_dtype(dtype: np.dtype, name: str) -> np.dtype:
-    """The type in which values of ``dtype`` are computed at run time."""
-    if dtype.name in DType.__members__:
-        return dtype
-    if dtype.kind == "f":
-        return np.dtype(np.float32)
-    raise UnsupportedError(
-        f"{quoted(name)} has elements of type {dtype}; at run time there are "
-        + ", ".join(DType.__members__),
-        "DTYPE",
-    )
+def _graph_dtype(tensor: Tensor) -> np.dtype:
+    """The type that a tensor has in the graph: constants are floats of one type."""
+    is_float = isinstance(tensor, Constant) and tensor.dtype.kind == "f"
+    return np.dtype(np.float32) if is_float else tensor.dtype
+
+
+def _check_dtype(dtype: np.dtype, what: str) -> None:
+    if dtype.name not in DType.__members__:
+        raise UnsupportedError(
+            f"{what} has elements of type {dtype}; at run time there are "
+            + ", ".join(DType.__members__),
+            "DTYPE",
+        )
 
 
 def _unsupported_error(nodes: Sequence[UnsupportedNode]) -> UnsupportedError:

@@ -17,9 +17,7 @@ from edgert.schema import (
     DType,
     PadMode,
     ReduceFn,
-    ResizeCoordinate,
     ResizeMode,
-    ResizeNearest,
     UnaryFn,
 )
 
@@ -326,45 +324,28 @@ def _pad(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return np.pad(x, around, mode=mode.name)
 
 
-def _source_positions(out: int, size: int, scale: np.float32, mode: ResizeCoordinate) -> np.ndarray:
-    """Where in an axis of `size` elements each of `out` elements comes from, in float32."""
-    x = np.arange(out, dtype=np.float32)
-    half, one = np.float32(0.5), np.float32(1)
-    if mode is ResizeCoordinate.asymmetric:
-        return x / scale
-    if mode is ResizeCoordinate.align_corners:
-        return x * np.float32(size - 1) / np.float32(out - 1) if out > 1 else 0 * x
-    if mode is ResizeCoordinate.pytorch_half_pixel and out == one:
-        return 0 * x
-    return (x + half) / scale - half
-
-
-def _nearest(x: np.ndarray, mode: ResizeNearest) -> np.ndarray:
-    half = np.float32(0.5)
-    return {
-        ResizeNearest.round_prefer_floor: lambda: np.ceil(x - half),
-        ResizeNearest.round_prefer_ceil: lambda: np.floor(x + half),
-        ResizeNearest.floor: lambda: np.floor(x),
-        ResizeNearest.ceil: lambda: np.ceil(x),
-    }[mode]()
-
-
-def _resize_taps(x: np.ndarray, attrs: np.void, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The elements that the positions x read, before clamping to the axis, and their weights."""
+def _resize_taps(attrs: np.void, axis: int, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The elements that a row or a column of the output reads, which may lie outside of the
+    ``size`` elements of the input, and their weights.
+    """
+    first, step, unit = (int(attrs[key][axis]) for key in ("first", "step", "unit"))
+    places = [divmod(first + i * step, unit) for i in range(int(attrs["size"][axis]))]
+    at = np.array([element for element, _ in places])
+    rest = np.array([units / unit for _, units in places])
     mode = ResizeMode(attrs["mode"])
     if mode is ResizeMode.nearest:
-        return [(_nearest(x, ResizeNearest(attrs["nearest"])), np.ones(len(x)))]
+        return [(at, np.ones(len(at)))]
     if mode is ResizeMode.linear:
-        x = _clip(x, 0, size - 1)
-        first = np.floor(x)
-        return [(first, 1 - _f64(x - first)), (first + 1, _f64(x - first))]
-    a, first = float(attrs["cubic_coefficient"]), np.floor(x)
+        rest = np.where((at < 0) | (at >= size - 1), 0, rest)
+        at = _clip(at, 0, size - 1)
+        return [(at, 1 - rest), (at + 1, rest)]
+    a = float(attrs["cubic_coefficient"])
     taps = []
     for k in range(-1, 3):
-        d = np.abs(_f64(x - first) - k)
+        d = np.abs(rest - k)
         near = ((a + 2) * d - (a + 3)) * d * d + 1
         far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-        taps.append((first + k, np.where(d <= 1, near, np.where(d < 2, far, 0))))
+        taps.append((at + k, np.where(d <= 1, near, np.where(d < 2, far, 0))))
     if attrs["exclude_outside"]:
         taps = [(at, np.where((at < 0) | (at >= size), 0, weight)) for at, weight in taps]
         total = sum(weight for _, weight in taps)
@@ -378,14 +359,16 @@ def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
     blends = dtype != np.float32 and attrs["mode"] == ResizeMode.linear
     y = _f32(inputs[0]) if blends else _wide(inputs[0])
     for axis in (1, 2):
-        size, out = y.shape[axis], int(attrs["size"][axis - 1])
-        coordinate = ResizeCoordinate(attrs["coordinate"])
-        x = _source_positions(out, size, attrs["scale"][axis - 1], coordinate)
+        size = y.shape[axis]
+        taps = _resize_taps(attrs, axis - 1, size)
+        if attrs["mode"] == ResizeMode.nearest:
+            y = y.take(_clip(taps[0][0], 0, size - 1), axis)
+            continue
         column = [-1 if i == axis else 1 for i in range(y.ndim)]
         y = sum(
-            y.take(_clip(at, 0, size - 1).astype(int), axis)
+            y.take(_clip(at, 0, size - 1), axis)
             * weight.reshape(column).astype(np.float32 if blends else np.float64)
-            for at, weight in _resize_taps(x, attrs, size)
+            for at, weight in taps
         )
     return _narrow(np.rint(y) if blends else y, dtype)
 
@@ -394,7 +377,8 @@ def _cast(attrs: np.void, inputs: Inputs) -> np.ndarray:
     """A float out of an integer's range becomes the nearest one of the range, NaN 0."""
     x, dtype = inputs[0], np.dtype(DType(attrs["dtype"]).name)
     if x.dtype.kind != "f" or dtype.kind not in "iu":
-        return x.astype(dtype)
+        with np.errstate(over="ignore"):  # becomes infinite
+            return x.astype(dtype)
     limits, x = np.iinfo(dtype), _f64(x)
     low, high = float(limits.min), float(limits.max)
     inside = np.where((x > low) & (x < high), x, 0).astype(dtype)

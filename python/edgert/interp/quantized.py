@@ -82,7 +82,8 @@ def _round(t: np.ndarray, zero: int, dtype: str) -> np.ndarray:
 
 
 def _quantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    return _round(inputs[0] / attrs["scale"], attrs["zero"], DType(attrs["dtype"]).name)
+    t = inputs[0] / attrs["scale"] + _f32(attrs["shift"])
+    return _round(t, int(attrs["zero"]), DType(attrs["dtype"]).name)
 
 
 def _dequantize(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -93,10 +94,28 @@ def _lookup(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return inputs[1][inputs[0].view(np.uint8)]
 
 
+def _fused(x: np.ndarray, scale: np.float32, addend: np.ndarray) -> np.ndarray:
+    """x * scale + addend for integers x, rounded once to float32.
+
+    In float64 the product is exact; where the sum is not, its last bit is made odd, so that the
+    second rounding goes where that of the exact sum would.
+    """
+    product, addend = x * np.float64(scale), np.float64(addend)
+    total = product + addend
+    added = total - product
+    error = (product - (total - added)) + (addend - added)
+    away = np.where(error > 0, np.inf, -np.inf)
+    odd = total.view(np.int64) % 2 == 1
+    return np.where((error == 0) | odd, total, np.nextafter(total, away)).astype(np.float32)
+
+
 def _qbinary(attrs: np.void, inputs: Inputs) -> np.ndarray:
     a, b = (x.astype(np.int32) - attrs[f"{n}_zero"] for x, n in zip(inputs, "ab"))
     if BinaryFn(attrs["fn"]) is BinaryFn.mul:
         t = (a * b).astype(np.float32) * (attrs["a_scale"] * attrs["b_scale"])
+        t = t + attrs["shift"] if attrs["shifted"] else t
+    elif attrs["shifted"]:
+        t = _fused(a, attrs["a_scale"], _fused(b, attrs["b_scale"], attrs["shift"]))
     else:
         t = a.astype(np.float32) * attrs["a_scale"] + b.astype(np.float32) * attrs["b_scale"]
     return requantize(t, attrs["output"])

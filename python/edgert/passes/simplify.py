@@ -20,11 +20,11 @@ def simplify_data_movement(graph: Graph) -> PassReport:
     2. A transpose that moves no axis longer than one is a reshape; so is an expand or tile to as
        many elements as there were, and a reduction over axes of length one.
     3. Two reshapes, two transposes or a reduction and the removal of its axes are one.
-    4. Not two casts: the first may round.
+    4. Two casts of which the first makes a float wider are one. Not others: the first may round.
     """
     return sweep(
         "simplify_data_movement", graph, _drop_identity, _as_reshape, _merge_reshapes,
-        _merge_transposes, _merge_reduced_axes,
+        _merge_transposes, _merge_casts, _merge_reduced_axes,
     )  # fmt: skip
 
 
@@ -88,6 +88,16 @@ def _merge_transposes(sweep: Sweep, node: Node) -> str | None:
     rank = len(sweep.shape(node.output))
     perm = [first.attrs["perm"][axis] for axis in node.attrs["perm"][:rank]]
     return sweep.add("transpose", first.inputs, {"perm": perm}, node)
+
+
+def _merge_casts(sweep: Sweep, node: Node) -> str | None:
+    first = sweep.producer(node.inputs[0], "cast") if node.op == "cast" else None
+    if first is None:
+        return None
+    narrow, wide = sweep.dtype(first.inputs[0]), sweep.dtype(first.output)
+    if not (narrow.kind == wide.kind == "f" and narrow.itemsize < wide.itemsize):
+        return None
+    return sweep.add("cast", first.inputs, node.attrs, node)
 
 
 def _merge_reduced_axes(sweep: Sweep, node: Node) -> str | None:

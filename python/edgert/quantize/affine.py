@@ -16,13 +16,15 @@ class Affine:
     """Integer q of a tensor stands for ``scale * (q - zero)``; the scale is a float32.
 
     The integers are u8 or, if ``is_wide``, int16 around zero. ``largest`` is the magnitude of what
-    may occur, whether u8 covers it or not.
+    may occur, whether u8 covers it or not. ``shift`` is the part of the zero point that is added
+    before a number is rounded, not after.
     """
 
     scale: float
     zero: int
     is_wide: bool = False
     largest: float = field(default=0.0, compare=False)
+    shift: int = 0
 
     @staticmethod
     def of_range(low: float, high: float, largest: float = 0.0) -> Affine:
@@ -72,10 +74,11 @@ class Affine:
 
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """The nearest integers, half to even, as the runtime rounds."""
-        low, high = (np.float32(limit - self.zero) for limit in self.limits)
-        scaled = np.asarray(values, np.float32) / np.float32(self.scale)
+        zero = self.zero - self.shift
+        low, high = (np.float32(limit - zero) for limit in self.limits)
+        scaled = np.asarray(values, np.float32) / np.float32(self.scale) + np.float32(self.shift)
         clamped = np.clip(np.where(np.isnan(scaled), low, scaled), low, high)
-        return (np.rint(clamped) + self.zero).astype(self.dtype)
+        return (np.rint(clamped) + zero).astype(self.dtype)
 
     def dequantize(self, data: np.ndarray) -> np.ndarray:
         """What the integers stand for."""

@@ -6,6 +6,8 @@ order, factors per output and reshaping the passes have given them meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 MAX_LEVEL = 255  # the difference of two bytes
@@ -32,6 +34,30 @@ def grid_steps(rows: np.ndarray) -> np.ndarray | None:
         if not left.size:
             return steps
     return None
+
+
+def stated_steps(rows: np.ndarray, steps: np.ndarray, scales: Collection[float]) -> np.ndarray:
+    """``steps``, each replaced by that of ``scales`` of which the row was made, if there is one.
+
+    Then the row's elements are integers, none more than ``MAX_LEVEL``, times this float32, rounded
+    to float32. ``steps`` are those of :func:`grid_steps`, which are off by their own rounding, and
+    larger where all integers of a row have a divisor.
+    """
+    known = np.sort(np.array(list(scales), np.float64))
+    result = steps.copy()
+    for i, (row, step) in enumerate(zip(rows, steps)):
+        if step == 0:
+            continue
+        most = int(np.rint(np.abs(row).max() / step))
+        near = step / np.arange(1, MAX_LEVEL // most + 1)
+        first = np.searchsorted(known, near * (1 - 1e-6))
+        last = np.searchsorted(known, near * (1 + 1e-6), side="right")
+        for scale in (scale for a, b in zip(first, last) for scale in known[a:b]):
+            levels = np.rint(row / scale).astype(np.float32)
+            if (levels * np.float32(scale) == row).all():
+                result[i] = scale
+                break
+    return result
 
 
 def _are_multiples(rows: np.ndarray, steps: np.ndarray) -> np.ndarray:

@@ -34,8 +34,6 @@ class Lowering:
     comes to it. A value is converted when it is first read in another form.
     """
 
-    shortens = True  # whether biases and multipliers are rounded to 16 bits where that costs little
-
     def __init__(
         self,
         graph: Graph,
@@ -130,7 +128,8 @@ class Lowering:
         return self.lookup(self.integers[name], form.quantize(levels), f"{name}.requantize")
 
     def quantized(self, name: str, form: Affine) -> str:
-        attrs = {"dtype": DType[form.dtype.name], "scale": form.scale, "zero": form.zero}
+        attrs = {"dtype": DType[form.dtype.name], "scale": form.scale,
+                 "zero": form.zero - form.shift, "shift": form.shift}  # fmt: skip
         return self.new.add(
             "quantize", [self.float(name)], attrs, name=f"{name}.quantize",
             output=self.fresh(f"{name}.q"),
@@ -183,21 +182,13 @@ class Lowering:
                       "low": 0, "high": 0}  # fmt: skip
         else:
             output, unit = self.requantize(node, self.form(node.output))
-        multiplier = (x.scale * w.scale / unit).astype(np.float32)
-        if self.shortens:
-            multiplier = short_multiplier(multiplier)
-        rows = w.data.astype(np.int64).reshape(len(w.data), -1)
-        bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit))
-        if node.op != "conv_transpose":
-            bias -= x.zero * rows.sum(1)
-        bias = bias.astype(np.int32)
-        if self.shortens:
-            bias = _short_bias(bias, rows)
-        inputs = [self.integer_value(node.inputs[0], x)]
-        for part, data in ("weight", w.data), ("bias", bias), ("multiplier", multiplier):
+        multiplier, bias = self.scaled_sums(node, x, w, unit)
+        operand, weight, window = self.factors(node, x, w)
+        inputs = [operand]
+        for part, data in ("weight", weight), ("bias", bias), ("multiplier", multiplier):
             inputs.append(self.new.add_constant(self.fresh(f"{node.output}.{part}"), data))
         record = OPS[f"q{node.op}"].attrs.names
-        attrs = {k: v for k, v in node.attrs.items() if k in record}
+        attrs = {k: v for k, v in {**node.attrs, **window}.items() if k in record}
         attrs["output"] = output
         if "residual_zero" in record:
             attrs.update(residual_zero=0, residual_scale=0.0)
@@ -213,6 +204,25 @@ class Lowering:
         self.floats[node.output] = self.new.add(
             f"q{node.op}", inputs, attrs, name=node.name, output=node.output
         )
+
+    def scaled_sums(
+        self, node: Node, x: Affine, w: Weights, unit: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The multipliers of the sums of products, which make them multiples of ``unit``, and what
+        is added to the sums before.
+        """
+        multiplier = short_multiplier((x.scale * w.scale / unit).astype(np.float32))
+        rows = w.data.astype(np.int64).reshape(len(w.data), -1)
+        bias = np.rint(w.bias / (multiplier.astype(np.float64) * unit))
+        if node.op != "conv_transpose":
+            bias -= x.zero * rows.sum(1)
+        return multiplier, _short_bias(bias.astype(np.int32), rows)
+
+    def factors(
+        self, node: Node, x: Affine, w: Weights
+    ) -> tuple[str, np.ndarray, Mapping[str, Any]]:
+        """What is multiplied: the input, the weight, and attributes that change with them."""
+        return self.integer_value(node.inputs[0], x), w.data, {}
 
     def mover(self, node: Node) -> None:
         y = self.form(node.output)

@@ -68,7 +68,7 @@ def compare(expected: Results, found: Results) -> Quality:
     sqnrs, agreements = [], []
     for name in expected[0]:
         exact, other = (np.stack([r[name] for r in results]) for results in (expected, found))
-        if exact.dtype == np.float32:
+        if exact.dtype.kind == "f":
             sqnrs.append(sqnr(exact, other))
         agreements.append(_agreement(exact, other))
     return Quality(min(sqnrs, default=np.inf), min(agreements, default=1.0))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections import ChainMap
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,17 +25,21 @@ from edgert.quantize.assign import (
     Assignment,
     byte_operands,
     interpolates,
+    is_linear,
     kind,
+    scalar_operand,
     why_float,
 )
-from edgert.quantize.grid import grid_steps
+from edgert.quantize.grid import grid_steps, stated_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
-from edgert.quantize.weights import LARGEST, MAX_BIAS, Weights, fits_file, float_weights
+from edgert.quantize.nine_bits import fits_bytes, split
+from edgert.quantize.weights import MAX_BIAS, Weights, fits_file, float_weights
 from edgert.schema import BinaryFn
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
 _CONVERSIONS = "quantize", "dequantize"
+MAX_SUM = 2.0**31 - 1
 
 
 @dataclass
@@ -94,7 +99,8 @@ def _affine_of(graph: Graph, node: Node) -> Affine | None:
     scale = float(np.float32(node.attrs["scale"]))
     if offset is None or not MIN_SCALE <= scale <= MAX_SCALE:
         return None
-    return Affine(scale, int(node.attrs["zero"]) + offset)
+    shift = int(node.attrs.get("shift", 0))
+    return Affine(scale, int(node.attrs["zero"]) + shift + offset, shift=shift)
 
 
 class _Plan:
@@ -198,6 +204,8 @@ class _Plan:
                     self.residuals.add(node.output)
                 return f"{name!r} is not quantised"
         y = self._wanted.get(node.output)
+        if node.op == "average_pool" and node.name in graph.on_bytes:
+            return "ONNX Runtime adds floats in it"
         if y is not None:
             affine[node.output] = y
         elif node.op not in MATRIX:
@@ -234,30 +242,36 @@ def _constant_affine(data: np.ndarray) -> Affine | None:
 
 
 def _recover(graph: Graph, node: Node, x_scale: float) -> tuple[Weights | None, str]:
-    """The weights as bytes, or None if they were none; and how they had to be changed.
+    """The weights as integers of nine bits, or None if they were none; how they had to be changed.
 
-    Differences of u8 from their zero point may take nine bits. They are rounded to eight, and so
-    are those with a bias too large for the sums, beside which they are small.
+    They are rounded to fewer steps where a bias is too large for the sums, beside which they are
+    small.
     """
     weight, bias = float_weights(graph, node)
-    steps = grid_steps(weight.reshape(len(weight), -1))
+    rows = weight.reshape(len(weight), -1)
+    # What is below the least normal float32 is zero to any sum.
+    rows = np.where(np.abs(rows) < np.finfo(np.float32).tiny, 0.0, rows)
+    steps = grid_steps(rows)
     if steps is None:
         return None, ""
-    rows = weight.reshape(len(weight), -1)
-    scale = np.maximum(steps, np.abs(bias) / (x_scale * MAX_BIAS))
-    too_wide = np.maximum(rows.max(axis=1, initial=0) / LARGEST, -rows.min(axis=1, initial=0) / 128)
-    scale = np.maximum(scale, too_wide * (1 - 1e-6))
-    changed = (scale > steps * (1 + 1e-6)) & (steps > 0)
+    scale = stated_steps(rows, steps, graph.scales)
+    levels = np.abs(rows).sum(axis=1) / np.where(scale > 0, scale, 1.0)
+    room = np.maximum(MAX_SUM - 255 * levels, MAX_BIAS)
+    too_large = np.abs(bias) > x_scale * scale * room
+    scale = np.where(too_large, np.abs(bias) / (x_scale * MAX_BIAS), scale)
     scale = np.where(scale > 0, scale, 1.0)
-    data = np.clip(np.rint(rows / scale[:, None]), -128, LARGEST).astype(np.int8)
-    why = f"{changed.sum()} of {len(rows)} outputs needed more than 8 bits" if changed.any() else ""
+    data = np.rint(rows / scale[:, None]).astype(np.int16)
+    changed = too_large & (steps > 0)
+    why = f"{changed.sum()} of {len(rows)} outputs have large biases" if changed.any() else ""
     return Weights(data.reshape(weight.shape), scale, bias), why
 
 
 class _StatedLowering(Lowering):
-    """Conversions between bytes and floats become names of what is there already."""
+    """Conversions between bytes and floats become names of what is there already.
 
-    shortens = False
+    What follows from the model's scales is computed in float32, in the order in which ONNX Runtime
+    does it for its operators on bytes: ties are decided by the last bit.
+    """
 
     def __init__(self, graph: Graph, plan: _Plan) -> None:
         super().__init__(graph, plan.assignment, plan.affine, plan.weights)
@@ -283,6 +297,60 @@ class _StatedLowering(Lowering):
             )
         else:
             super().step(node)
+
+    def scaled_sums(
+        self, node: Node, x: Affine, w: Weights, unit: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        steps = np.float32(x.scale) * w.scale.astype(np.float32)
+        exact = np.where(steps >= np.finfo(np.float32).tiny, steps, x.scale * w.scale)
+        multiplier, bias = steps / np.float32(unit), np.rint(w.bias / exact).astype(np.int64)
+        if node.op != "conv_transpose":
+            bias -= x.zero * w.data.astype(np.int64).reshape(len(bias), -1).sum(1)
+        return multiplier, bias.astype(np.int32)  # modulo 2^32, as the sums are
+
+    def factors(
+        self, node: Node, x: Affine, w: Weights
+    ) -> tuple[str, np.ndarray, Mapping[str, Any]]:
+        operand = self.integer_value(node.inputs[0], x)
+        if not fits_bytes(w.data):
+            return split(self.new, self.fresh, node, operand, w.data)
+        return operand, w.data.astype(np.int8), {}
+
+    def binary(self, node: Node) -> None:
+        """As ONNX Runtime computes its own operators: zero points are added before rounding."""
+        fn, y = node.attrs["fn"], self.form(node.output)
+        is_own = node.name in self.old.on_bytes and fn in (BinaryFn.add, BinaryFn.mul)
+        if not is_own or scalar_operand(self.old, node) is not None:
+            super().binary(node)
+            return
+        a, b = (self.operand(node, i) for i in (0, 1))
+        base = y.zero - y.shift  # of u8 over the model's own bytes, for both operands, too
+        scale, shift = np.float32(y.scale), np.float32(y.shift)
+        a_scale, b_scale = np.float32(a.scale), np.float32(b.scale)
+        if fn == BinaryFn.mul:
+            a_zero, b_zero = a.zero, b.zero
+            a_scale, b_scale = a_scale * b_scale / scale, np.float32(1)
+        else:
+            a_zero, b_zero = base, base
+            a_scale, b_scale = a_scale / scale, b_scale / scale
+            shift -= a_scale * np.float32(a.zero - base) + b_scale * np.float32(b.zero - base)
+        output, _ = self.requantize(node, y)
+        attrs = {
+            "fn": fn, "shifted": 1, "a_zero": a_zero, "a_scale": a_scale,
+            "b_zero": b_zero, "b_scale": b_scale, "shift": shift,
+            "output": {**output, "zero": base},
+        }  # fmt: skip
+        self.emit(node, "qbinary", [*map(self.integer_value, node.inputs, (a, b))], attrs)
+
+    def pool(self, node: Node, window: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+        """ONNX Runtime divides the sum over an image when it scales it."""
+        inputs, attrs = super().pool(node, window)
+        if node.op == "reduce" and node.name in self.old.on_bytes and is_linear(node):
+            x, y = self.operand(node, 0), self.form(node.output)
+            count = np.float32(np.prod(window["kernel"]))
+            scale = np.float32(x.scale) / (np.float32(y.scale) * count)
+            attrs["x_scale"], attrs["output"] = count, {**attrs["output"], "scale": scale}
+        return inputs, attrs
 
     def _reads_bytes(self, node: Node) -> bool:
         is_u8 = self.old.values[node.output].dtype == np.uint8

@@ -70,7 +70,7 @@ def swish(call: Call) -> Tensor:
     x, alpha = call.input(0), call.attr("alpha", 1.0)
     if alpha == 1.0:
         return _unary(call, x, UnaryFn.silu)
-    scaled = call.call("Mul", [x, call.const(alpha, x.dtype)])
+    scaled = call.call("Mul", [x, call.const(alpha, "float32")])
     return call.call("Mul", [x, call.call("Sigmoid", [scaled])])
 
 

@@ -48,20 +48,22 @@ def instance_normalization(call: Call) -> Tensor:
 
 @onnx_op("GroupNormalization", attrs="epsilon num_groups")
 def group_normalization(call: Call) -> Tensor:
-    """Groups of channels are normalised, then every channel is scaled."""
-    return _grouped_norm(call, call.input(0), call.attrs["num_groups"])
+    """Groups of channels are normalised, then every channel is scaled; before operator set 21
+    every group.
+    """
+    return _grouped_norm(call, call.input(0), call.attrs["num_groups"], call.opset < 21)
 
 
-def _grouped_norm(call: Call, x: Tensor, groups: int) -> Tensor:
+def _grouped_norm(call: Call, x: Tensor, groups: int, scales_groups: bool = False) -> Tensor:
     batch, channels, *spatial = x.shape
-    ones = [1] * len(spatial)
     y = reshape(call, x, (batch, groups, channels // groups * math.prod(spatial)))
     y = _layer_norm(call, y, None, None)
-    y = reshape(call, y, x.shape)
+    scaled = [groups, 1] if scales_groups else [channels, *[1] * len(spatial)]
+    y = y if scales_groups else reshape(call, y, x.shape)
     for i, op in ((1, "Mul"), (2, "Add")):
-        shape = call.const([channels, *ones], np.int64)
-        y = call.call(op, [y, call.call("Reshape", [call.input(i), shape])])
-    return y
+        parameter = call.call("Reshape", [call.input(i), call.const(scaled, np.int64)])
+        y = call.call(op, [y, parameter])
+    return reshape(call, y, x.shape)
 
 
 @onnx_op("LayerNormalization", attrs="axis epsilon")
@@ -123,8 +125,19 @@ def softmax(call: Call) -> Tensor:
 
 @onnx_op("LpNormalization", attrs="axis p")
 def lp_normalization(call: Call) -> Tensor:
-    """x divided by its norm along an axis."""
+    """x divided by its norm along an axis; zeros stay what they are.
+
+    No divisor is below the least float, which divides nothing but zeros. Squares would become zero
+    or infinite where x is far from 1, so that x is divided by its largest magnitude before.
+    """
     x, axis = call.input(0), call.const([call.attr("axis", -1)], np.int64)
-    norms = {1: "ReduceL1", 2: "ReduceL2"}
-    norm = norms[call.choice("p", 2, norms)]
-    return call.call("Div", [x, call.call(norm, [x, axis], keepdims=1)])
+    p = call.choice("p", 2, (1, 2))
+    if p == 2:
+        x = _divided(call, x, call.call("ReduceMax", [call.call("Abs", [x]), axis], keepdims=1))
+    norm = call.call(f"ReduceL{p}", [x, axis], keepdims=1)
+    return _divided(call, x, norm)
+
+
+def _divided(call: Call, x: Tensor, norm: Tensor) -> Tensor:
+    least = call.const(2.0**-149, np.float32)
+    return call.call("Div", [x, call.call("Max", [norm, least])])

@@ -52,14 +52,14 @@ def dropout(call: Call) -> Sequence[Tensor]:
 @onnx_op("Cast", attrs="to", unused="round_mode saturate")
 @onnx_op("CastLike", unused="round_mode saturate")
 def cast(call: Call) -> Tensor:
-    """float16 and float64 are float32 here."""
+    """Cast rounds to float16. CastLike keeps floats as they are: what follows is in float32."""
     x = call.input(0)
     if call.op == "CastLike":
         dtype = call.input(1).dtype
+        dtype = np.dtype(np.float32) if dtype.kind == "f" else dtype
     else:
         to = call.attrs["to"]  # up to operator set 5 the type's name
         dtype = element_type(TensorProto.DataType.Value(to) if isinstance(to, str) else to, "it")
-    dtype = np.dtype(np.float32) if dtype.kind == "f" else dtype
     if dtype.name not in DType.__members__:
         raise UnsupportedNodeError(f"it converts to {dtype}")
     return x if dtype == x.dtype else call.emit("cast", [x], {"dtype": DType[dtype.name]})

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgert import ir
 from edgert.errors import FormatError
 from edgert.importer.call import Call
+from edgert.importer.handlers.images import from_image, to_image
 from edgert.importer.handlers.reduce import normal_axis
 from edgert.importer.handlers.windows import WINDOW_ATTRS
 from edgert.importer.registry import MICROSOFT, onnx_op
@@ -63,8 +65,22 @@ def qlinear_conv(call: Call) -> Tensor:
 @onnx_op("QLinearMatMul")
 def qlinear_matmul(call: Call) -> Tensor:
     """The right operand may have a scale per column."""
+    if all(isinstance(call.input(i), ir.Value) for i in (0, 3)):
+        return _product_of_values(call)
     a, b = _dequantized(call, 0), _dequantized(call, 3, axis=-1)
     return _quantized(call, call.call("MatMul", [a, b]), 6)
+
+
+def _product_of_values(call: Call) -> Tensor:
+    """Integers are multiplied, and the sums scaled once: both are exact, but for long sums."""
+    one = call.const(1, np.float32)
+    factors = [
+        call.call("DequantizeLinear", [call.input(i), one, call.input(i + 2)]) for i in (0, 3)
+    ]
+    scale = _scale(call, 1) * _scale(call, 4) / _scale(call, 6, positive=True)
+    _check_run_time(call.input(0).dtype, scale, _BYTES)
+    y = call.call("Mul", [call.call("MatMul", factors), call.const(scale.reshape(()))])
+    return call.call("QuantizeLinear", [y, one, call.input(7)])
 
 
 @onnx_op("QGemm", domain=MICROSOFT, attrs="alpha transA transB")
@@ -81,9 +97,10 @@ def qgemm(call: Call) -> Tensor:
 
 @onnx_op("QLinearAdd", "QLinearMul", domain=MICROSOFT)
 def qlinear_binary(call: Call) -> Tensor:
-    """Two operands that are broadcast."""
+    """Two operands that are broadcast. The zero point is added before rounding."""
+    call.note_on_bytes()
     y = call.call(call.op[len("QLinear") :], [_dequantized(call, 0), _dequantized(call, 3)])
-    return _quantized(call, y, 6)
+    return _quantized(call, y, 6, zero_first=True)
 
 
 def qlinear_unary(call: Call) -> Tensor:
@@ -91,8 +108,17 @@ def qlinear_unary(call: Call) -> Tensor:
     op, names = _ON_ONE_TENSOR[call.op]
     if call.attr("channels_last", 0):
         raise UnsupportedNodeError("its channels come last; export it with channels first")
-    attrs = {name: call.attrs[name] for name in names.split() if name in call.attrs}
-    return _quantized(call, call.call(op, [_dequantized(call, 0)], **attrs), 3)
+    call.note_on_bytes()
+    x = _dequantized(call, 0)
+    if op == "GlobalAveragePool" and len(x.shape) in (3, 4):
+        # Channels last, so that it is on bytes whatever stands beside it.
+        axes = call.const([1, 2], np.int64)
+        y = call.call("ReduceMean", [to_image(call, x), axes], keepdims=1)
+        y = from_image(call, y, len(x.shape) - 2)
+    else:
+        attrs = {name: call.attrs[name] for name in names.split() if name in call.attrs}
+        y = call.call(op, [x], **attrs)
+    return _quantized(call, y, 3, zero_first=op == "AveragePool")
 
 
 for _op, (_, _attrs) in _ON_ONE_TENSOR.items():
@@ -118,15 +144,17 @@ def qlinear_concat(call: Call) -> Tensor:
     return _quantized(call, call.call("Concat", parts, axis=call.attrs["axis"]), 0)
 
 
-def _scale(call: Call, i: int) -> np.ndarray:
-    """The scale that is input ``i``: finite and positive."""
+def _scale(call: Call, i: int, positive: bool = False) -> np.ndarray:
+    """The scale that is input ``i``: finite, and not negative. Dead channels have scale 0."""
     data = call.constant(i, "scale")
     if data is None:
         raise FormatError("a quantised operand has no scale", "QUANT")
     data = data.astype(np.float32)
-    if not (np.isfinite(data) & (data > 0)).all() or not data.size:
+    fine = np.isfinite(data) & (data > 0 if positive else data >= 0)
+    if not fine.all() or not data.size:
+        expected = "positive numbers" if positive else "numbers from 0 on"
         raise FormatError(
-            f"the scale {call.input(i).name!r} is {_some(data)}, expected positive numbers", "QUANT"
+            f"the scale {call.input(i).name!r} is {_some(data)}, expected {expected}", "QUANT"
         )
     return data
 
@@ -161,6 +189,7 @@ def _dequantized(call: Call, i: int, axis: int = 0, block: int = 0) -> Tensor:
         scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         if x.dtype.kind not in "iu":
             raise FormatError(f"{x.name!r} is {x.dtype}, expected integers", "QUANT")
+        call.note_scales(scale)
         # float64 holds the difference of int32 exactly; ONNX rounds it, then the product.
         return Constant(x.name, (x.data - zero.astype(np.float64)).astype(np.float32) * scale)
     _check_run_time(x.dtype, scale, (*_BYTES, np.dtype(np.int32)))
@@ -169,10 +198,19 @@ def _dequantized(call: Call, i: int, axis: int = 0, block: int = 0) -> Tensor:
 
 
 def _quantized(
-    call: Call, x: Tensor, i: int, axis: int = 0, block: int = 0, stated: np.dtype | None = None
+    call: Call,
+    x: Tensor,
+    i: int,
+    axis: int = 0,
+    block: int = 0,
+    stated: np.dtype | None = None,
+    zero_first: bool = False,
 ) -> Tensor:
-    """``x`` as integers of the scale and the zero point that are the inputs ``i`` and ``i + 1``."""
-    scale, point = _scale(call, i), call.input(i + 1)
+    """``x`` as integers of the scale and the zero point that are the inputs ``i`` and ``i + 1``.
+
+    ``zero_first``: the zero point is added before rounding, as some operators of ONNX Runtime do.
+    """
+    scale, point = _scale(call, i, positive=True), call.input(i + 1)
     dtype = point.dtype if point is not None else stated or np.dtype(np.uint8)
     if dtype != (stated or dtype):
         raise FormatError(f"the zero point is {dtype}, output_dtype is {stated}", "QUANT")
@@ -180,13 +218,17 @@ def _quantized(
     if isinstance(x, Constant):
         scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         limits = np.iinfo(dtype)
-        levels = np.rint(x.data.astype(np.float32) / scale).astype(np.float64) + zero
+        shift = zero if zero_first else 0 * zero
+        levels = np.rint(x.data.astype(np.float32) / scale + shift.astype(np.float32))
+        levels = levels.astype(np.float64) + (zero - shift)
         levels = np.fmin(np.fmax(levels, limits.min), limits.max)
         return Constant(x.name, levels.astype(dtype))
     _check_run_time(dtype, scale, _BYTES)
     if x.dtype != np.float32:
         x = call.emit("cast", [x], {"dtype": DType.float32})
     attrs = {"dtype": DType[dtype.name], "scale": scale.item(), "zero": zero.item()}
+    if zero_first:
+        attrs.update(zero=0, shift=zero.item())
     return call.emit("quantize", [x], attrs)
 
 
