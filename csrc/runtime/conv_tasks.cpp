@@ -1,6 +1,7 @@
 #include "runtime/conv_tasks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/cpu.h"
@@ -49,6 +50,8 @@ size_t ConvTile::task_macs() const {
   if (element_bytes == 1 && isa == Isa::amx_int8) speed = 8;
   return speed * 400000 / element_bytes;
 }
+
+size_t ConvTile::longest_macs() const { return task_macs() * (isa == Isa::portable ? 64 : 4096); }
 
 size_t spread_stride(size_t stride, size_t element_bytes) {
   return conflicts(stride * element_bytes) ? stride + kAlignment / element_bytes : stride;
@@ -158,6 +161,11 @@ void ConvTasks::choose_blocks(int threads) {
     else
       output_blocks = ceil_div(columns, of_columns.size);
   }
+  // A run can be left between tasks alone, so none may be long.
+  const double long_tasks = static_cast<double>(block_units) * unit_pixels * depth_ *
+                            group_outputs_ / tile_.longest_macs();
+  output_blocks = std::max(
+      output_blocks, static_cast<size_t>(std::ceil(std::min<double>(long_tasks, group_outputs_))));
   block_rows_ = flat_ ? 1 : block_units;
   block_columns_ = flat_ ? block_units * mr : g_.out_width;
   block_outputs_ = std::max(nr, round_up(ceil_div(group_outputs_, output_blocks), nr));

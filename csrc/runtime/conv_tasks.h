@@ -36,7 +36,8 @@ struct ConvTile {
   // shorter than tiles.
   bool patches = false;
 
-  size_t task_macs() const;  // what is worth handing to a thread: some microseconds
+  size_t task_macs() const;     // what is worth handing to a thread: some microseconds
+  size_t longest_macs() const;  // what may pass until the next one: some milliseconds
 };
 
 class ConvTasks {

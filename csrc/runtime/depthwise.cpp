@@ -11,9 +11,10 @@ DepthwiseTasks::DepthwiseTasks(const ConvGeometry& geometry, size_t channel_step
   // A few tasks per thread: rows first, since neighbouring rows share their input, then channels.
   const size_t macs =
       g_.batch * g_.out_height * g_.out_width * g_.channels * g_.kernel[0] * g_.kernel[1];
-  constexpr size_t kTaskMacs = 50000;
-  const size_t tasks =
+  constexpr size_t kTaskMacs = 50000, kLongestMacs = 32'000'000;  // microseconds; milliseconds
+  const size_t wanted_tasks =
       threads == 1 ? 1 : std::min<size_t>(static_cast<size_t>(threads) * 4, macs / kTaskMacs + 1);
+  const size_t tasks = std::max(wanted_tasks, macs / kLongestMacs);
   const size_t wanted = ceil_div(tasks, std::max<size_t>(1, g_.batch));
   block_rows_ = ceil_div(g_.out_height, std::min(ceil_div(g_.out_height, 4), wanted));
   row_blocks_ = ceil_div(g_.out_height, block_rows_);

@@ -45,7 +45,10 @@ void WinogradBlocks::choose_blocks(int threads) {
   const size_t tiles_wanted = ceil_div(tasks, output_blocks(64));
   tile_blocks = std::max(tile_blocks, std::min(tiles_wanted, tiles_ / mr));
   block_tiles_ = ceil_div(tiles_, tile_blocks);
-  block_outputs_ = round_up(ceil_div(g_.outputs, output_blocks(nr)), nr);
+  // A run can be left between tasks alone, so none may be long.
+  const size_t block_macs = block_tiles_ * kWinogradPoints * g_.channels * g_.outputs;
+  const size_t blocks = std::max(output_blocks(nr), ceil_div(block_macs, tile_.longest_macs()));
+  block_outputs_ = round_up(ceil_div(g_.outputs, blocks), nr);
   tile_blocks_ = tiles_ == 0 ? 0 : ceil_div(tiles_, block_tiles_);
   output_blocks_ = ceil_div(g_.outputs, block_outputs_);
 }

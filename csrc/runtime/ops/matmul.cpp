@@ -74,8 +74,10 @@ Step bind(const BindContext& context) {
   g.channels = k;
   g.outputs = n;
   const size_t products = tall ? 1 : batch;
-  // Many products: each is a task of its own. Few: the threads share each of them.
-  const bool by_product = products >= static_cast<size_t>(context.threads);
+  // Many products: each is a task of its own. Few, or large ones: the threads share each of them.
+  const bool by_product =
+      products >= static_cast<size_t>(context.threads) &&
+      static_cast<double>(g.width) * k * n <= tile_of(select_gemm_f32(context.isa)).longest_macs();
   const auto conv =
       std::make_shared<const ConvGemm>(g, context.isa, by_product ? 1 : context.threads);
 
