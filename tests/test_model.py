@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import pickle
@@ -9,6 +10,7 @@ import threading
 import time
 import weakref
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from mutate import SAMPLE, sample_graph, sample_inputs
 
 import edgert
-from edgert import ir, pack
+from edgert import _core, ir, pack
 from edgert.schema import UnaryFn
 
 X = np.random.default_rng(0).standard_normal((1, 5, 4, 3)).astype(np.float32)
@@ -172,9 +174,57 @@ def test_close_and_context(path: Path) -> None:
         assert caught.value.rule == "CLOSED"
 
 
-def test_pickle(model: edgert.Model) -> None:
-    copy = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(copy(X, INDEX)[0], model(X, INDEX)[0])
+COPIES = (copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)))
+
+
+@pytest.mark.parametrize("make_copy", COPIES)
+def test_copies(path: Path, make_copy: Callable[[edgert.Model], edgert.Model]) -> None:
+    model = edgert.load(path, 1)
+    expected = model(X, INDEX)[0]
+    other = make_copy(model)
+    model.close()
+    np.testing.assert_array_equal(other(X, INDEX)[0], expected)
+    assert other.threads == 1
+
+
+@pytest.mark.parametrize("make_copy", COPIES)
+def test_copies_of_closed_models_are_closed(
+    tmp_path: Path, make_copy: Callable[[edgert.Model], edgert.Model]
+) -> None:
+    """They need no file, and tell what the original does."""
+    path = tmp_path / "model.edgert"
+    path.write_bytes(SAMPLE)
+    model = edgert.load(path, 1)
+    model.close()
+    path.unlink()
+    for other in (make_copy(model), make_copy(make_copy(model))):
+        assert repr(other) == repr(model)
+        assert (other.inputs, other.outputs) == (model.inputs, model.outputs)
+        assert (other.metadata, other.threads) == (model.metadata, 1)
+        with pytest.raises(edgert.InputError) as caught:
+            other(X, INDEX)
+        assert caught.value.rule == "CLOSED"
+        other.close()
+
+
+def test_sessions_that_were_never_made() -> None:
+    """Nothing of the extension module can be called into memory that nobody has filled."""
+    session = object.__new__(_core.Session)
+    for call in (
+        lambda: session.run([], None, None),
+        lambda: session.threads,
+        lambda: session.inputs,
+        session.memory,
+        session.plan,
+    ):
+        with pytest.raises(edgert.InputError, match="never made"):
+            call()
+    with pytest.raises(TypeError):
+        _core.Session.run(3, [], None, None)
+    with pytest.raises(TypeError):
+        _core.Session.__new__(int, b"", 1, 1, False)
+    with pytest.raises(TypeError):
+        pickle.dumps(session)
 
 
 def test_a_model_goes_with_its_last_reference(path: Path) -> None:

@@ -108,8 +108,16 @@ def release_build() -> Path:
     return build(BUILD / "release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")
 
 
+def sweep_faults(folder: Path, env: dict[str, str]) -> None:
+    """Loads and runs models in C++ with every request for memory and threads refused in turn."""
+    models = folder / "fault_models"
+    models.mkdir(exist_ok=True)
+    written = run(sys.executable, "tests/fault_models.py", models, env=env, capture=True)
+    run(folder / "tests" / "faults" / "edgert_fault_sweep", *written.splitlines())
+
+
 def check_kernels() -> None:
-    """C++ tests, capped at every instruction set level of this machine."""
+    """C++ tests, capped at every instruction set level of this machine; faults."""
     package = release_build()
     code = "import edgert; i = edgert.isa(); print(*i.detected); print(*{k.isa for k in i.kernels})"
     listing = run(sys.executable, "-c", code, env={"PYTHONPATH": str(package)}, capture=True)
@@ -119,6 +127,7 @@ def check_kernels() -> None:
     for level in levels:
         ctest = [tool("ctest"), "--test-dir", BUILD / "release", "--output-on-failure"]
         run(*ctest, "--no-tests=error", env={"EDGERT_ISA": level})
+    sweep_faults(BUILD / "release", {"PYTHONPATH": str(package)})
 
 
 def check_isa_leak() -> None:
@@ -128,7 +137,7 @@ def check_isa_leak() -> None:
 
 
 def check_sanitizers() -> None:
-    """C++ tests and the tests with hostile files and inputs, under ASan and UBSan."""
+    """C++ tests, faults and the tests with hostile files and inputs, under ASan, LSan and UBSan."""
     folder = BUILD / "sanitize"
     flags = "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"  # quick to build, and traces have line numbers
     package = build(folder, "-DEDGERT_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug", flags)
@@ -144,6 +153,7 @@ def check_sanitizers() -> None:
         "PYTHONPATH": str(package),
         "PYTHONMALLOC": "malloc",
     }
+    sweep_faults(folder, env)
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HOSTILE_TESTS, env=env)
 
 

@@ -28,8 +28,8 @@ py::list kernels() {
 void register_cpu(py::module_& m) {
   m.def("detected_isa", [] { return names(detected_isa()); });
   m.def("active_isa", [] { return names(cpu_isa()); });
-  m.def("usable_cpus", &usable_cpus);
-  m.def("usable_memory", &usable_memory);
+  m.def("usable_cpus", [] { return py::int_(usable_cpus()); });
+  m.def("usable_memory", [] { return py::int_(usable_memory()); });
   m.def("kernels", &kernels,
         "(symbol, family, ISA level) of every kernel of this build, best first");
 }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "bindings/object_type.h"
+#include "bindings/without_gil.h"
 #include "core/error.h"
 #include "runtime/model_file.h"
 #include "runtime/op.h"
@@ -20,9 +22,11 @@ namespace py = pybind11;
 namespace edgert {
 namespace {
 
+// Numbers become Python's by name: what pybind11 makes of them where none is asked for is null if
+// there is no memory.
 py::tuple shape_tuple(const Shape& shape) {
   py::tuple tuple(shape.rank);
-  for (int i = 0; i < shape.rank; ++i) tuple[i] = shape[i];
+  for (int i = 0; i < shape.rank; ++i) tuple[i] = py::int_(shape[i]);
   return tuple;
 }
 
@@ -73,7 +77,7 @@ py::array checked_array(const Tensor& tensor, const py::handle& object) {
   for (int i = 0; same && i < shape.rank; ++i) same = array.shape(i) == shape[i];
   if (!same) {
     py::tuple found(array.ndim());
-    for (py::ssize_t i = 0; i < array.ndim(); ++i) found[i] = array.shape(i);
+    for (py::ssize_t i = 0; i < array.ndim(); ++i) found[i] = py::int_(array.shape(i));
     fail(tensor, "SHAPE", "expected shape " + text(shape_tuple(shape)) + ", found " + text(found));
   }
   return array;
@@ -123,10 +127,11 @@ class PointerArray {
 class PySession {
  public:
   PySession(const std::string& path, int threads, size_t memory_limit, bool verify) {
-    py::gil_scoped_release release;
-    std::shared_ptr<const Model> model =
-        load_model(path, verify ? Verify::kFull : Verify::kMetadata);
-    session_ = std::make_unique<Session>(std::move(model), threads, cpu_isa(), memory_limit);
+    without_gil([&] {
+      std::shared_ptr<const Model> model =
+          load_model(path, verify ? Verify::kFull : Verify::kMetadata);
+      session_ = std::make_unique<Session>(std::move(model), threads, cpu_isa(), memory_limit);
+    });
   }
 
   // inputs: one array per model input; outputs: None or one array per model output;
@@ -154,11 +159,8 @@ class PySession {
     }
     if (outputs) check_overlaps(in, out);
     std::vector<double> times(step_ms ? session_->steps().size() : 0);
-    {
-      py::gil_scoped_release release;
-      session_->run(in.data(), out.data(), step_ms ? times.data() : nullptr);
-    }
-    for (double ms : times) step_ms->append(ms);
+    without_gil([&] { session_->run(in.data(), out.data(), step_ms ? times.data() : nullptr); });
+    for (double ms : times) step_ms->append(py::float_(ms));
     return results;
   }
 
@@ -174,10 +176,10 @@ class PySession {
   py::dict memory() const {
     const MemoryUse memory = session_->memory();
     py::dict dict;
-    dict["weights_mapped"] = memory.mapped;
-    dict["weights_repacked"] = memory.repacked;
-    dict["arena"] = memory.arena;
-    dict["scratch"] = memory.scratch;
+    dict["weights_mapped"] = py::int_(memory.mapped);
+    dict["weights_repacked"] = py::int_(memory.repacked);
+    dict["arena"] = py::int_(memory.arena);
+    dict["scratch"] = py::int_(memory.scratch);
     return dict;
   }
 
@@ -202,7 +204,7 @@ class PySession {
     return list;
   }
 
-  int threads() const { return session_->threads(); }
+  py::int_ threads() const { return session_->threads(); }
 
  private:
   static py::array make_array(const Tensor& tensor) {
@@ -242,6 +244,11 @@ class PySession {
 
   std::unique_ptr<Session> session_;
 };
+
+std::unique_ptr<PySession> make_session(const std::string& path, int threads, size_t memory_limit,
+                                        bool verify) {
+  return std::make_unique<PySession>(path, threads, memory_limit, verify);
+}
 
 // The type of an operator's output and the layout of its weight: (dtype id, shape, layout id).
 // `inputs` holds (dtype id, shape) or None.
@@ -283,16 +290,16 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
 
 void register_session(py::module_& m) {
   m.def("infer", &infer);
-  py::class_<PySession>(m, "Session")
-      .def(py::init<const std::string&, int, size_t, bool>(), py::arg("path"), py::arg("threads"),
-           py::arg("memory_limit"), py::arg("verify"))
-      .def("run", &PySession::run, py::arg("inputs"), py::arg("outputs"), py::arg("step_ms"))
-      .def_property_readonly("inputs", &PySession::inputs)
-      .def_property_readonly("outputs", &PySession::outputs)
-      .def_property_readonly("metadata", &PySession::metadata)
-      .def_property_readonly("threads", &PySession::threads)
-      .def("memory", &PySession::memory)
-      .def("plan", &PySession::plan);
+  const ObjectType<PySession> type(m, "edgert._core.Session");
+  type.constructor(&make_session, py::arg("path"), py::arg("threads"), py::arg("memory_limit"),
+                   py::arg("verify"));
+  type.method("run", &PySession::run, py::arg("inputs"), py::arg("outputs"), py::arg("step_ms"));
+  type.method("memory", &PySession::memory);
+  type.method("plan", &PySession::plan);
+  type.property("inputs", &PySession::inputs);
+  type.property("outputs", &PySession::outputs);
+  type.property("metadata", &PySession::metadata);
+  type.property("threads", &PySession::threads);
 }
 
 }  // namespace edgert

@@ -44,7 +44,8 @@ struct FileDescriptor {
 };
 
 [[noreturn]] void fail(const char* doing, const std::string& path, int error) {
-  throw Error(ErrorCode::kIo, "IO",
+  const bool memory = error == ENOMEM;
+  throw Error(memory ? ErrorCode::kResource : ErrorCode::kIo, memory ? "MEMORY" : "IO",
               format("cannot %s %s: %s", doing, path.c_str(), std::strerror(error)));
 }
 

@@ -4,10 +4,14 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "core/error.h"
+#include "core/interrupt.h"
 
 namespace edgert {
 namespace {
@@ -35,9 +39,10 @@ bool spin_until(Condition condition) {
 }  // namespace
 
 struct ThreadPool::State {
+  const pid_t owner = getpid();   // the process that has the workers
   std::atomic<bool> busy{false};  // a thread is inside parallel_for
+  bool started = false;
   std::vector<std::thread> workers;
-  std::atomic<pid_t> owner{0};  // the process that started the workers
 
   // One round of work. `round` is written last by the caller, read first by the workers.
   const TaskRef* task = nullptr;
@@ -48,6 +53,8 @@ struct ThreadPool::State {
     size_t end = 0;
   };
   std::vector<Part> parts;
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure;               // the first exception of a task, if there is one
   alignas(64) std::atomic<int> running{0};  // workers that have not finished the round
   alignas(64) std::atomic<unsigned> round{0};
 
@@ -56,6 +63,17 @@ struct ThreadPool::State {
   std::mutex sleep_mutex;
   std::condition_variable wake;
 
+  // All memory is taken here: once there is work, nothing but a thread can be refused.
+  explicit State(int threads) : parts(static_cast<size_t>(threads)) {
+    workers.reserve(parts.size() - 1);
+  }
+
+  ~State() {
+    stop = true;
+    announce();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void share(size_t count) {
     for (size_t p = 0; p < parts.size(); ++p) {
       parts[p].next.store(count * p / parts.size(), std::memory_order_relaxed);
@@ -63,16 +81,23 @@ struct ThreadPool::State {
     }
   }
 
-  // A thread's own part, then what is left of the others.
-  void drain(int thread) {
-    for (size_t p = 0; p < parts.size(); ++p) {
-      Part& part = parts[(static_cast<size_t>(thread) + p) % parts.size()];
-      for (size_t i; (i = part.next.fetch_add(1, std::memory_order_relaxed)) < part.end;)
-        (*task)(i, thread);
+  // A thread's own part, then what is left of the others. After an exception nobody takes more.
+  void drain(int thread) noexcept {
+    try {
+      for (size_t p = 0; p < parts.size(); ++p) {
+        Part& part = parts[(static_cast<size_t>(thread) + p) % parts.size()];
+        for (size_t i; (i = part.next.fetch_add(1, std::memory_order_relaxed)) < part.end;) {
+          check_interrupt();
+          (*task)(i, thread);
+        }
+      }
+    } catch (...) {
+      if (!failed.exchange(true)) failure = std::current_exception();
+      for (Part& part : parts) part.next.store(part.end, std::memory_order_relaxed);
     }
   }
 
-  void work(int thread) {
+  void work(int thread) noexcept {
     unsigned seen = 0;
     for (;;) {
       if (!spin_until([&] { return round.load(std::memory_order_acquire) != seen; })) {
@@ -98,39 +123,29 @@ struct ThreadPool::State {
     }
   }
 
-  void start(int threads) {
-    owner = getpid();
-    parts = std::vector<Part>(static_cast<size_t>(threads));
+  void start() noexcept {
     try {
-      for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(i); });
-    } catch (const std::system_error&) {
+      while (workers.size() + 1 < parts.size())
+        workers.emplace_back([this, i = static_cast<int>(workers.size()) + 1] { work(i); });
+    } catch (...) {
       // The system gives fewer threads than asked for: the tasks run on those that there are.
     }
   }
 };
 
-ThreadPool::ThreadPool(int threads) : threads_(threads), state_(new State) {}
+ThreadPool::ThreadPool(int threads) : threads_(threads), state_(new State(threads)) {}
 
 ThreadPool::~ThreadPool() {
-  State* const state = state_.load();
-  if (state->owner == 0) {
-    delete state;
-  } else if (state->owner == getpid()) {
-    state->stop = true;
-    state->announce();
-    for (std::thread& worker : state->workers) worker.join();
-    delete state;
-  }  // else a forked child's copy: its threads and locks belong to the parent, nothing can be
-     // joined
+  // A forked child leaves its copy of the parent's alone: nothing in it can be joined or locked.
+  if (State* const state = state_.load(); state->owner == getpid()) delete state;
 }
 
 // The state of this process. In a child of fork() the copy has no threads behind its handles, and
 // locks that nobody will release: the child leaves it alone and makes its own.
 ThreadPool::State& ThreadPool::state() {
   State* state = state_.load();
-  const pid_t owner = state->owner;
-  if (owner == 0 || owner == getpid()) return *state;
-  State* const fresh = new State;
+  if (state->owner == getpid()) return *state;
+  State* const fresh = new State(threads_);
   if (state_.compare_exchange_strong(state, fresh)) return *fresh;
   delete fresh;  // another thread was faster
   return *state;
@@ -138,20 +153,31 @@ ThreadPool::State& ThreadPool::state() {
 
 void ThreadPool::parallel_for(size_t count, TaskRef task) {
   const auto run_alone = [&] {
-    for (size_t i = 0; i < count; ++i) task(i, 0);
+    for (size_t i = 0; i < count; ++i) {
+      check_interrupt();
+      task(i, 0);
+    }
   };
   if (threads_ == 1 || count <= 1) return run_alone();
   State& s = state();
   if (s.busy.exchange(true, std::memory_order_acquire)) return run_alone();
-  if (s.owner == 0) s.start(threads_);
+  if (!std::exchange(s.started, true)) s.start();
   s.task = &task;
   s.share(count);
   s.running.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);
   s.announce();
   s.drain(0);
   const auto finished = [&] { return s.running.load(std::memory_order_acquire) == 0; };
-  while (!spin_until(finished)) std::this_thread::yield();
+  while (!spin_until(finished)) {
+    // A signal handler has forked in the middle of the work, and this is the child.
+    if (s.owner != getpid())
+      throw Error(ErrorCode::kResource, "FORK", "a forked process lacks the threads of a run");
+    std::this_thread::yield();
+  }
+  std::exception_ptr failure;
+  if (s.failed.exchange(false, std::memory_order_relaxed)) failure = std::exchange(s.failure, {});
   s.busy.store(false, std::memory_order_release);
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace edgert

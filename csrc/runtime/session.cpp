@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/interrupt.h"
 #include "runtime/arena.h"
 #include "schema/format.h"
 
@@ -29,6 +30,7 @@ Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, si
   plan_memory(memory_limit);
   steps_.reserve(model_->nodes.size());
   for (const Node& node : model_->nodes) {
+    check_interrupt();
     steps_.push_back(op_def(node.op).bind(BindContext{*model_, node, isa, threads}));
     memory_.repacked += steps_.back().weight_bytes;
     memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
@@ -36,7 +38,11 @@ Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, si
   }
   memory_.arena = scratch_offset_ + memory_.scratch;
   // The first workspace is made now, so that a run allocates nothing.
-  idle_.push_back(make_workspace());
+  idle_[0] = make_workspace().release();
+}
+
+Session::~Session() {
+  for (const std::atomic<Workspace*>& workspace : idle_) delete workspace.load();
 }
 
 // Groups the tensors that share memory (aliases and in-place results), gives each group the
@@ -135,18 +141,17 @@ std::unique_ptr<Session::Workspace> Session::make_workspace() const {
 class Session::WorkspaceLease {
  public:
   explicit WorkspaceLease(const Session& session) : session_(session) {
-    {
-      std::lock_guard<std::mutex> lock(session.mutex_);
-      if (!session.idle_.empty()) {
-        workspace_ = std::move(session.idle_.back());
-        session.idle_.pop_back();
-      }
-    }
-    if (workspace_ == nullptr) workspace_ = session.make_workspace();
+    for (std::atomic<Workspace*>& place : session.idle_)
+      if ((workspace_ = std::unique_ptr<Workspace>(place.exchange(nullptr)))) return;
+    workspace_ = session.make_workspace();
   }
   ~WorkspaceLease() {
-    std::lock_guard<std::mutex> lock(session_.mutex_);
-    session_.idle_.push_back(std::move(workspace_));
+    for (std::atomic<Workspace*>& place : session_.idle_) {
+      Workspace* none = nullptr;
+      if (!place.compare_exchange_strong(none, workspace_.get())) continue;
+      workspace_.release();
+      return;
+    }
   }
   Workspace* operator->() const { return workspace_.get(); }
 
@@ -166,17 +171,23 @@ void Session::run(const void* const* inputs, void* const* outputs, double* step_
   }
   const RunContext context(tensors.data(), workspace->arena.data() + scratch_offset_, *pool_);
   if (step_ms == nullptr) {
-    for (const Step& step : steps_) step.run(context);
+    for (const Step& step : steps_) {
+      check_interrupt();
+      step.run(context);
+    }
   } else {
     using Clock = std::chrono::steady_clock;
     for (const Step& step : steps_) {
+      check_interrupt();
       const Clock::time_point start = Clock::now();
       step.run(context);
       *step_ms++ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     }
   }
-  for (const auto& [tensor, output] : copies_)
+  for (const auto& [tensor, output] : copies_) {
+    check_interrupt();
     std::memcpy(outputs[output], tensors[tensor], model_->tensors[tensor].type.bytes());
+  }
 }
 
 }  // namespace edgert

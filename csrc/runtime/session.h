@@ -1,9 +1,10 @@
 // A model bound to this CPU: kernels chosen, memory planned, ready to run.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,13 @@ class Session {
   // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of repacked
   // weights and arena, cannot run.
   Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit);
+  ~Session();
 
   // Runs the model once; may be called from several threads at a time. `inputs` and `outputs` point
   // to C-order arrays of the declared types, aligned to their elements, in the model's order; no
   // output overlaps another array. If `step_ms` is not null it receives each step's milliseconds.
+  // A run that throws leaves the outputs undefined and the session as it was; an InterruptScope of
+  // the calling thread can end it.
   void run(const void* const* inputs, void* const* outputs, double* step_ms = nullptr) const;
 
   const Model& model() const { return *model_; }
@@ -64,8 +68,10 @@ class Session {
   size_t scratch_offset_ = 0;
   MemoryUse memory_ = {};
 
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+  // Workspaces that no run uses; null where there is none. Without a lock, which a process that is
+  // forked while another thread holds it would never get, and without memory to be had for giving
+  // one back. More runs at a time than there are places make theirs anew.
+  mutable std::array<std::atomic<Workspace*>, 16> idle_ = {};
 };
 
 }  // namespace edgert

@@ -12,17 +12,22 @@ namespace edgert {
 // barrier.
 constexpr size_t kInlineBytes = 256 * 1024;
 
+// What moves between two questions whether the run shall end: some milliseconds at most.
+constexpr size_t kLongestBytes = 1024 * 1024;
+
 // Calls body(first, last) on disjoint ranges that cover the items 0 .. count-1, on several threads
 // if all items together move more than kInlineBytes. Heavy arithmetic counts as more bytes than it
-// moves.
+// moves. A range has at most kLongestBytes, or one item.
 template <typename Body>
 void split(ThreadPool& pool, size_t count, size_t bytes_per_item, const Body& body) {
   if (count == 0) return;
   const size_t bytes = count * bytes_per_item;
-  if (pool.threads() == 1 || count == 1 || bytes <= kInlineBytes) return body(size_t{0}, count);
+  const bool alone = pool.threads() == 1 || bytes <= kInlineBytes;
   // A few ranges per thread even out what other processes and unequal cores take.
-  const size_t most = static_cast<size_t>(pool.threads()) * 4;
-  const size_t ranges = std::min({count, most, bytes / (kInlineBytes / 4)});
+  const size_t wanted =
+      alone ? 1 : std::min(static_cast<size_t>(pool.threads()) * 4, bytes / (kInlineBytes / 4));
+  const size_t ranges = std::min(count, std::max(wanted, bytes / kLongestBytes));
+  if (ranges == 1) return body(size_t{0}, count);
   pool.parallel_for(ranges,
                     [&](size_t i, int) { body(count * i / ranges, count * (i + 1) / ranges); });
 }

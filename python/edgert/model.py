@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 import sys
 from collections.abc import Mapping
@@ -42,8 +43,13 @@ class Model:
     """A model that is ready to run; :func:`load` makes one.
 
     ``inputs`` and ``outputs`` describe the tensors, in the model's order; ``metadata`` holds the
-    strings that the file carries; ``threads`` says how many threads a run uses. A model may be used
-    from several threads at a time and is pickled as the path of its file.
+    strings that the file carries; ``threads`` says how many threads a run uses, or fewer if the
+    system refuses some. A model may be used from several threads at a time. It is copied and
+    pickled as the path of its file, which is loaded again; a copy of a closed one is closed.
+
+    Ctrl-C, and any signal whose handler raises, ends a run or the loading of a model on Python's
+    main thread within a tenth of a second. The model stays as it is; arrays for results hold
+    anything then. Runs on other threads go on to their end.
     """
 
     def __init__(
@@ -79,8 +85,9 @@ class Model:
         writable, overlapping no other array of the call. They receive the results and are what is
         returned; nothing is allocated then.
 
-        Raises InputError, before anything is computed, if an array does not fit, and also if an
-        index tensor points outside of what it indexes.
+        Raises InputError, before anything is computed, if an array does not fit or the model is
+        closed, and also if an index tensor points outside of what it indexes; ResourceError if the
+        machine refuses memory.
         """
         arrays = _in_order(inputs, self._input_names, "inputs")
         results = None if out is None else _in_order(out, self._output_names, "outputs")
@@ -126,7 +133,10 @@ class Model:
         return self._open().memory()
 
     def close(self) -> None:
-        """Lets go of the file and the memory, as soon as no run is under way any more."""
+        """Lets go of the file and the memory, as soon as no run is under way any more.
+
+        What needs them raises InputError from now on; closing twice does no harm.
+        """
         self._session = None
 
     def __enter__(self) -> Model:
@@ -138,8 +148,10 @@ class Model:
         self.close()
 
     def __reduce__(self) -> tuple:
-        """A model is pickled as the arguments that loaded it."""
-        return Model, (self.path, *self._options)
+        """A model is copied and pickled as the arguments that load it, a closed one as it is."""
+        if self._session is None:
+            return copyreg.__newobj__, (type(self),), self.__dict__
+        return type(self), (self.path, *self._options)
 
     def __repr__(self) -> str:
         """The file, and the inputs and outputs."""

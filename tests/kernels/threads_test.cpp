@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "core/interrupt.h"
 #include "harness.h"
 
 namespace edgert {
@@ -65,6 +66,57 @@ TEST(threads_work_inside_work) {
   pool.parallel_for(
       4, [&](size_t, int) { pool.parallel_for(5, [&](size_t, int) { sum.fetch_add(1); }); });
   CHECK(sum == 20, "%d", sum.load());
+}
+
+// The first exception of a task is the caller's, on whichever thread it was thrown, and the pool is
+// as good as new.
+TEST(threads_tasks_that_throw) {
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    for (int round = 0; round < 300; ++round) {
+      std::atomic<int> runs{0};
+      int caught = 0;
+      try {
+        pool.parallel_for(1000, [&](size_t task, int thread) {
+          runs.fetch_add(1);
+          if (round % 2 == 0 ? task % 7 == 3 : thread == threads - 1) throw round;
+        });
+      } catch (int thrown) {
+        caught = thrown == round ? 1 : 2;
+      }
+      // A round that is over before the last thread wakes up has no task that throws.
+      CHECK(caught == 1 || (caught == 0 && runs == 1000 && round % 2 == 1), "round %d", round);
+      CHECK(round % 2 == 1 || runs < 1000, "round %d: %d tasks", round, runs.load());
+      CHECK(runs_each_once(pool, 9), "after round %d", round);
+    }
+  }
+}
+
+TEST(threads_end_when_interrupted) {
+  for (int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    bool wanted = true;
+    const auto ask = [](void* wanted) { return *static_cast<bool*>(wanted); };
+    for (const bool interrupt : {true, false, true}) {
+      wanted = interrupt;
+      const InterruptScope scope(ask, &wanted);
+      bool interrupted = false;
+      std::atomic<int> runs{0};
+      const auto task = [&](size_t, int) {
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+        runs.fetch_add(1);
+      };
+      const size_t tasks = interrupt ? 10'000'000 : 1000;
+      try {
+        pool.parallel_for(tasks, task);
+      } catch (const Interrupted&) {
+        interrupted = true;
+      }
+      CHECK(interrupted == interrupt, "%d threads", threads);
+      CHECK((static_cast<size_t>(runs.load()) == tasks) == !interrupt, "%d runs", runs.load());
+    }
+    CHECK(runs_each_once(pool, 9), "without a scope");
+  }
 }
 
 TEST(threads_after_fork) {

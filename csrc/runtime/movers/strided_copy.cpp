@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "runtime/movers/transpose_tile.h"
+#include "runtime/split.h"
 #include "schema/attrs.h"
 
 namespace edgert {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr size_t kBlockBytes = 32 * 1024;
 // What one thread copies in about 20 us, the price of waking another one.
-constexpr size_t kInlineBytes = 128 * 1024;
+constexpr size_t kAloneBytes = 128 * 1024;
 
 bool merges(const CopyAxis& outer, const CopyAxis& inner) {
   const ptrdiff_t size = static_cast<ptrdiff_t>(inner.size);
@@ -102,8 +103,9 @@ const char* StridedCopy::name() const {
 
 void StridedCopy::run(const std::byte* src, std::byte* dst, ThreadPool& pool) const {
   if (bytes_ == 0) return;
-  if (pool.threads() == 1 || bytes_ <= kInlineBytes) return run_blocks(src, dst, 0, blocks_);
-  const size_t tasks = std::min(blocks_, ceil_div(bytes_, kBlockBytes));
+  if (bytes_ <= kAloneBytes) return run_blocks(src, dst, 0, blocks_);
+  const size_t task_bytes = pool.threads() == 1 ? kLongestBytes : kBlockBytes;
+  const size_t tasks = std::min(blocks_, ceil_div(bytes_, task_bytes));
   pool.parallel_for(tasks, [&](size_t task, int) {
     run_blocks(src, dst, blocks_ * task / tasks, blocks_ * (task + 1) / tasks);
   });

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "core/interrupt.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -50,6 +51,7 @@ Step bind(const BindContext& context) {
               std::byte* to = out + first * row_bytes;
               for (size_t row = first; row < last; ++row)
                 for (const Part& part : parts) {
+                  if (part.bytes > kLongestBytes) check_interrupt();
                   std::memcpy(to, run.tensor<std::byte>(part.tensor) + row * part.bytes,
                               part.bytes);
                   to += part.bytes;

@@ -65,8 +65,11 @@ Step bind(const BindContext& context) {
   // One matrix on the right for all on the left: their rows are those of one tall matrix.
   const bool tall = b_matrices == 1;
   const size_t products = tall ? 1 : batch;
-  // Many products: each is a task of its own. Few: the threads share each of them.
-  const bool by_product = products >= static_cast<size_t>(context.threads);
+  // Many products: each is a task of its own. Few, or large ones, which would be long tasks: the
+  // threads share each of them.
+  constexpr double kLargeMacs = 1 << 26;
+  const bool by_product = products >= static_cast<size_t>(context.threads) &&
+                          static_cast<double>(m) * k * n < kLargeMacs;
   const bool constant = b_tensor.data != nullptr;
   const Product product = {DType::f32, DType::f32,
                            matrix_shape(tall ? a.elements(0, a.rank - 1) : m, k, n),

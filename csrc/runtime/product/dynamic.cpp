@@ -37,7 +37,8 @@ class Quantizer {
 
   void run(const float* x, DynamicScale* scales, uint8_t* bytes, std::byte* scratch,
            ThreadPool& pool) const {
-    if (pieces() == 1 || sets_ >= static_cast<size_t>(pool.threads())) {
+    const bool short_sets = elements_ * kMoved <= kLongestBytes;
+    if (pieces() == 1 || (short_sets && sets_ >= static_cast<size_t>(pool.threads()))) {
       split(pool, sets_, elements_ * kMoved, [=](size_t first, size_t last) {
         quantize_sets(x + first * elements_, last - first, scales + first,
                       bytes + first * elements_);

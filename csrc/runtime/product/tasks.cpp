@@ -1,6 +1,7 @@
 #include "runtime/product/tasks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/cpu.h"
@@ -158,6 +159,11 @@ void ProductTasks::choose_blocks(int threads) {
     else
       output_blocks = ceil_div(columns, of_columns.size);
   }
+  // A run can be left between tasks alone, so none may be long.
+  const double long_tasks = static_cast<double>(block_units) * unit_pixels * depth_ *
+                            group_outputs_ / tile_.longest_macs();
+  output_blocks = std::max(
+      output_blocks, static_cast<size_t>(std::ceil(std::min<double>(long_tasks, group_outputs_))));
   block_rows_ = flat_ ? 1 : block_units;
   block_columns_ = flat_ ? block_units * mr : g_.out_width;
   block_outputs_ = std::max(nr, round_up(ceil_div(group_outputs_, output_blocks), nr));

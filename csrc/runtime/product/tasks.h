@@ -21,6 +21,7 @@ struct ProductTile {
   size_t element_bytes;  // of the input and the weights
   size_t tap_length;     // of the weights: the input channels, and what fills them up
   size_t task_macs;      // multiply-adds that are worth handing to a thread
+  size_t macs_per_cycle;
   // Whether it is worth a copy of all that each pixel of the output sees, if rows of pixels are
   // shorter than tiles.
   bool patches = false;
@@ -30,6 +31,8 @@ struct ProductTile {
   size_t depth_in_cache() const;
   // The size of the pieces into which a depth is cut for that.
   size_t depth_piece(size_t depth) const;
+  // What may pass until a run can be left: some milliseconds.
+  double longest_macs() const { return 0x1p25 * static_cast<double>(macs_per_cycle); }
 };
 
 class ProductTasks {

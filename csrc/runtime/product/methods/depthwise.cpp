@@ -98,11 +98,12 @@ class DepthwisePlan final : public ProductPlan {
   // A few tasks per thread: rows first, since neighbouring rows share their input, then channels,
   // at multiples of `channel_step`.
   void choose_blocks(const ProductShape& g, size_t channel_step, int threads) {
-    constexpr size_t kTaskMacs = 50000;
+    constexpr size_t kTaskMacs = 50000, kLongestMacs = 32'000'000;  // microseconds; milliseconds
     const size_t macs =
         g.batch * g.out_height * g.out_width * g.channels * g.kernel[0] * g.kernel[1];
-    const size_t tasks =
+    const size_t wanted_tasks =
         threads == 1 ? 1 : std::min<size_t>(static_cast<size_t>(threads) * 4, macs / kTaskMacs + 1);
+    const size_t tasks = std::max(wanted_tasks, macs / kLongestMacs);
     const size_t wanted = ceil_div(tasks, std::max<size_t>(1, g.batch));
     block_rows_ = ceil_div(g.out_height, std::min(ceil_div(g.out_height, 4), wanted));
     row_blocks_ = ceil_div(g.out_height, block_rows_);

@@ -179,6 +179,7 @@ ProductTile tile_of(const ProductKernel<typename Tiles::Arguments>& kernel,
   tile.element_bytes = sizeof(typename Tiles::Input);
   tile.tap_length = panels.tap_length();
   tile.task_macs = static_cast<size_t>(kernel.task_kmacs) * 1000;
+  tile.macs_per_cycle = static_cast<size_t>(kernel.macs_per_cycle);
   tile.patches = Tiles::wants_patches(kernel);
   return tile;
 }

@@ -1,5 +1,7 @@
 #include "runtime/product/methods/winograd_blocks.h"
 
+#include <cmath>
+
 #include "core/cpu.h"
 
 namespace edgert {
@@ -46,7 +48,12 @@ void WinogradBlocks::choose_blocks(int threads) {
   const size_t tiles_wanted = ceil_div(tasks, output_blocks(64));
   tile_blocks = std::max(tile_blocks, std::min(tiles_wanted, tiles_ / mr));
   block_tiles_ = ceil_div(tiles_, tile_blocks);
-  block_outputs_ = round_up(ceil_div(g_.outputs, output_blocks(nr)), nr);
+  // A run can be left between tasks alone, so none may be long.
+  const double block_macs =
+      static_cast<double>(block_tiles_) * kWinogradPoints * g_.channels * g_.outputs;
+  const size_t blocks = std::max(output_blocks(nr),
+                                 static_cast<size_t>(std::ceil(block_macs / tile_.longest_macs())));
+  block_outputs_ = round_up(ceil_div(g_.outputs, blocks), nr);
   tile_blocks_ = tiles_ == 0 ? 0 : ceil_div(tiles_, block_tiles_);
   output_blocks_ = ceil_div(g_.outputs, block_outputs_);
 }

@@ -18,8 +18,12 @@ Panels<K1N16> matrices_of(const ProductShape& shape) {
 }
 
 ProductTile tile_of(const GemmF32Kernel& kernel, const ProductShape& shape) {
-  return {static_cast<size_t>(kernel.mr), static_cast<size_t>(kernel.nr), sizeof(float),
-          matrices_of(shape).tap_length(), static_cast<size_t>(kernel.task_kmacs) * 1000};
+  return {static_cast<size_t>(kernel.mr),
+          static_cast<size_t>(kernel.nr),
+          sizeof(float),
+          matrices_of(shape).tap_length(),
+          static_cast<size_t>(kernel.task_kmacs) * 1000,
+          static_cast<size_t>(kernel.macs_per_cycle)};
 }
 
 class WinogradF32Plan final : public ProductPlan {

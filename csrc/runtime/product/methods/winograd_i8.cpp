@@ -29,7 +29,8 @@ class WinogradI8Plan final : public ProductPlan {
         blocks_(g_,
                 {kernel.steps.rows, kWinogradOutputs, sizeof(int16_t),
                  round_up(shape.channels, kWinogradChannels),
-                 static_cast<size_t>(kernel.task_kmacs) * 1000},
+                 static_cast<size_t>(kernel.task_kmacs) * 1000,
+                 static_cast<size_t>(kernel.macs_per_cycle)},
                 threads),
         channel_blocks_(Panels<K4N16>(shape.weights()).tap_steps()),
         matrices_(matrices_of(shape)) {
