@@ -82,8 +82,13 @@ def test_plan_and_memory(model: edgert.Model) -> None:
     kernels = {kernel.name for kernel in edgert.isa().kernels}
     assert {step.kernel for step in plan if step.op in ("conv", "gemm")} <= kernels
     memory = model.memory()
-    assert set(memory) == {"weights_mapped", "weights_repacked", "arena", "scratch"}
-    assert memory["weights_mapped"] == sum(step.bytes for step in plan)
+    assert set(memory) == {
+        "file_copied",
+        "weights_mapped",
+        "weights_repacked",
+        "arena",
+        "scratch",
+    }
     assert 0 < memory["arena"] < 10_000
 
 
@@ -127,17 +132,18 @@ def test_version_and_lazy_attributes() -> None:
 
 def test_load_options(path: Path) -> None:
     assert edgert.load(str(path), 1, memory_limit=10**30, verify=True).threads == 1
-    assert edgert.load(os.fsencode(path), 10**6).threads <= len(os.sched_getaffinity(0))
+    assert edgert.load(path, 10**30).threads <= len(os.sched_getaffinity(0))
     for options in ({"threads": 0}, {"threads": -1}, {"memory_limit": -1}):
         with pytest.raises(ValueError, match="expected"):
             edgert.load(path, **options)
-    need = edgert.load(path, memory_limit=2**20).memory()
-    total = need["arena"] + need["weights_repacked"]
-    edgert.load(path, memory_limit=total)
-    for limit in (total - 1, 1, 0):
-        with pytest.raises(edgert.LimitError) as caught:
-            edgert.load(path, memory_limit=limit)
-        assert caught.value.rule == "MEMORY"
+    for map in (False, True):
+        need = edgert.load(path, memory_limit=2**20, map=map).memory()
+        total = need["file_copied"] + need["weights_repacked"] + need["arena"]
+        edgert.load(path, memory_limit=total, map=map)
+        for limit in (total - 1, need["file_copied"], need["file_copied"] - 1, 1, 0):
+            with pytest.raises(edgert.LimitError) as caught:
+                edgert.load(path, memory_limit=limit, map=map)
+            assert caught.value.rule == "MEMORY"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -150,8 +156,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert caught.value.rule == "IO"
     with pytest.raises(edgert.ModelIOError):
         edgert.load("/dev/zero")
-    with pytest.raises(edgert.InputError, match="path is 3, expected"):
-        edgert.load(3)
+    for other in (3, None, object(), [b""], np.zeros((2, 2))[:, ::2], memoryview(b"abcd")[::2]):
+        with pytest.raises(edgert.InputError, match="expected the path of a file"):
+            edgert.load(other)
 
 
 def test_close_and_context(path: Path) -> None:

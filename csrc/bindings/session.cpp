@@ -4,13 +4,16 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bindings/bindings.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "runtime/model_file.h"
 #include "runtime/op.h"
 #include "weights/forms.h"
@@ -29,7 +32,7 @@ py::tuple shape_tuple(const Shape& shape) {
 std::string text(py::handle object) { return py::str(object); }
 
 [[noreturn]] void fail(const Tensor& tensor, const char* rule, const std::string& what) {
-  throw Error(ErrorCode::kInput, rule, format("'%.256s': %s", tensor.name.c_str(), what.c_str()));
+  throw Error(ErrorCode::kInput, rule, quoted(tensor.name) + ": " + what);
 }
 
 bool is_masked(const py::array& array) {
@@ -120,13 +123,53 @@ class PointerArray {
   std::vector<T*> many_;
 };
 
+// The bytes of an object that lends them, such as bytes, bytearray and memoryview.
+class LentBytes {
+ public:
+  explicit LentBytes(const py::object& object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) {
+      PyErr_Clear();
+      throw Error(ErrorCode::kInput, "ARGUMENT",
+                  "the model is of type " + printable(Py_TYPE(object.ptr())->tp_name) +
+                      ", expected the path of a file, or contiguous bytes");
+    }
+  }
+  ~LentBytes() { PyBuffer_Release(&view_); }
+  LentBytes(const LentBytes&) = delete;
+  LentBytes& operator=(const LentBytes&) = delete;
+  const void* data() const { return view_.buf; }
+  size_t bytes() const { return static_cast<size_t>(view_.len); }
+
+ private:
+  Py_buffer view_;
+};
+
 class PySession {
  public:
-  PySession(const std::string& path, int threads, size_t memory_limit, bool verify) {
-    py::gil_scoped_release release;
-    std::shared_ptr<const Model> model =
-        load_model(path, verify ? Verify::kFull : Verify::kMetadata);
-    session_ = std::make_unique<Session>(std::move(model), threads, cpu_isa(), memory_limit);
+  // source: the path of a file as a str, or its bytes.
+  PySession(const py::object& source, int64_t threads, size_t memory_limit, bool map, bool verify) {
+    if (threads < 1)
+      throw Error(
+          ErrorCode::kInput, "ARGUMENT",
+          format("threads is %lld, expected a positive number", static_cast<long long>(threads)));
+    const LoadOptions options = {cpu_isa(), memory_limit, map, verify};
+    const auto open = [&](const auto&... where) {
+      py::gil_scoped_release release;
+      session_ = std::make_unique<Session>(
+          load_model(where..., options),
+          static_cast<int>(std::min<int64_t>(threads, usable_cpus())), options.isa, memory_limit);
+    };
+    if (py::isinstance<py::str>(source)) {
+      const auto path = py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(source.ptr()));
+      if (!path) {
+        PyErr_Clear();
+        throw Error(ErrorCode::kIo, "IO", "cannot open a path that no file can have");
+      }
+      open(std::string(path));
+    } else {
+      const LentBytes lent(source);
+      open(lent.data(), lent.bytes());
+    }
   }
 
   // inputs: one array per model input; outputs: None or one array per model output;
@@ -174,6 +217,7 @@ class PySession {
   py::dict memory() const {
     const MemoryUse memory = session_->memory();
     py::dict dict;
+    dict["file_copied"] = memory.copied;
     dict["weights_mapped"] = memory.mapped;
     dict["weights_repacked"] = memory.repacked;
     dict["arena"] = memory.arena;
@@ -203,6 +247,14 @@ class PySession {
   }
 
   int threads() const { return session_->threads(); }
+
+  // The file that the session has a copy of.
+  py::bytes file() const {
+    const Model& model = session_->model();
+    if (model.mapping.data() != nullptr)
+      throw Error(ErrorCode::kInput, "ARGUMENT", "the file is mapped, not copied");
+    return {reinterpret_cast<const char*>(model.copy.data()), model.file_bytes};
+  }
 
  private:
   static py::array make_array(const Tensor& tensor) {
@@ -243,6 +295,19 @@ class PySession {
   std::unique_ptr<Session> session_;
 };
 
+// A method for Python. That can make an object by __new__ alone, whose methods would get memory
+// from pybind11 that no constructor has seen.
+template <typename Result, typename... Args>
+auto method(Result (PySession::*function)(Args...) const) {
+  return [function](const py::object& self, Args... args) -> Result {
+    if (!py::isinstance<PySession>(self)) throw py::type_error("not a session");
+    auto* const instance = reinterpret_cast<py::detail::instance*>(self.ptr());
+    if (!instance->get_value_and_holder().holder_constructed())
+      throw Error(ErrorCode::kInput, "CLOSED", "the session was never opened");
+    return (self.cast<const PySession&>().*function)(std::forward<Args>(args)...);
+  };
+}
+
 // The type of an operator's output and the layout of its weight: (dtype id, shape, layout id).
 // `inputs` holds (dtype id, shape) or None.
 py::tuple infer(const std::string& name, int op, const py::list& inputs, const py::bytes& attrs) {
@@ -257,23 +322,32 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
     const py::tuple dims = pair[1].cast<py::tuple>();
     if (dims.size() > kMaxRank)
       throw Error(ErrorCode::kLimit, "RANK",
-                  format("'%.256s': rank %zu exceeds %d", name.c_str(), dims.size(), kMaxRank));
+                  format("%s: rank %zu exceeds %d", quoted(name).c_str(), dims.size(), kMaxRank));
     types[i].dtype = static_cast<DType>(pair[0].cast<int>());
     for (py::handle dim : dims) types[i].shape[types[i].shape.rank++] = dim.cast<int32_t>();
+    if (!in_bounds(types[i]))
+      throw Error(ErrorCode::kLimit, "OVERFLOW",
+                  format("%s: input %zu, %s, is too large", quoted(name).c_str(), i,
+                         describe(types[i]).c_str()));
     pointers.push_back(&types[i]);
   }
   const std::string bytes = attrs;
   std::vector<uint64_t> record(bytes.size() / 8 + 1);
   std::memcpy(record.data(), bytes.data(), bytes.size());
   if (bytes.size() != attrs_bytes(static_cast<Op>(op)))
-    throw Error(ErrorCode::kFormat, "ATTR", format("'%.256s': wrong attributes", name.c_str()));
+    throw Error(ErrorCode::kFormat, "ATTR", quoted(name) + ": wrong attributes");
   const NodeTypes node(static_cast<Op>(op), name, pointers, record.data());
   const OpDef& def = op_def(static_cast<Op>(op));
+  const Arity arity = op_arity(static_cast<Op>(op));
+  if (node.inputs() < arity.min || node.inputs() > arity.max)
+    node.fail("ARITY", "%d inputs, expected %d to %d", node.inputs(), arity.min, arity.max);
+  for (int i = 0; i < node.inputs(); ++i)
+    if (!node.has(i) && !arity.may_lack(i)) node.fail("INDEX", "input %d is absent", i);
   const TensorType out = def.infer(node);
   if (!in_bounds(out))
     throw Error(ErrorCode::kLimit, "OVERFLOW",
-                format("%s '%.256s': the output %s is too large", op_name(static_cast<Op>(op)),
-                       name.c_str(), to_string(out.shape).c_str()));
+                format("%s %s: the output %s is too large", op_name(static_cast<Op>(op)),
+                       quoted(name).c_str(), to_string(out.shape).c_str()));
   const Layout layout = def.weight_layout == nullptr ? Layout::row : def.weight_layout(node);
   return py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape),
                         static_cast<int>(layout));
@@ -284,15 +358,17 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
 void register_session(py::module_& m) {
   m.def("infer", &infer);
   py::class_<PySession>(m, "Session")
-      .def(py::init<const std::string&, int, size_t, bool>(), py::arg("path"), py::arg("threads"),
-           py::arg("memory_limit"), py::arg("verify"))
-      .def("run", &PySession::run, py::arg("inputs"), py::arg("outputs"), py::arg("step_ms"))
-      .def_property_readonly("inputs", &PySession::inputs)
-      .def_property_readonly("outputs", &PySession::outputs)
-      .def_property_readonly("metadata", &PySession::metadata)
-      .def_property_readonly("threads", &PySession::threads)
-      .def("memory", &PySession::memory)
-      .def("plan", &PySession::plan);
+      .def(py::init<const py::object&, int64_t, size_t, bool, bool>(), py::arg("source"),
+           py::arg("threads"), py::arg("memory_limit"), py::arg("map"), py::arg("verify"))
+      .def("run", method(&PySession::run), py::arg("inputs"), py::arg("outputs"),
+           py::arg("step_ms"))
+      .def_property_readonly("inputs", method(&PySession::inputs))
+      .def_property_readonly("outputs", method(&PySession::outputs))
+      .def_property_readonly("metadata", method(&PySession::metadata))
+      .def_property_readonly("threads", method(&PySession::threads))
+      .def("file", method(&PySession::file))
+      .def("memory", method(&PySession::memory))
+      .def("plan", method(&PySession::plan));
 }
 
 }  // namespace edgert
