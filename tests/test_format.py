@@ -322,6 +322,9 @@ def test_limits_on_metadata_and_nodes(tmp_path: Path) -> None:
     sparse(Section.nodes, (schema.MAX_NODES + 1) * schema.NodeRecord.itemsize)
     with pytest.raises(edgert.LimitError, match=r"\[F20\]"):
         edgert.load(tmp_path / "model.edgert")
+    sparse(Section.data, 2**35)  # refused before it is read
+    with pytest.raises(edgert.LimitError, match=r"needs \d+ bytes of memory or more"):
+        edgert.load(tmp_path / "model.edgert", memory_limit=2**34)
 
 
 def test_every_rule_has_a_test_and_stands_in_the_loader() -> None:

@@ -1,13 +1,18 @@
-// Memory: the planner, and buffers.
+// Memory: the planner and buffers; files.
+#include <unistd.h>
+
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "core/file.h"
 #include "core/memory.h"
 #include "harness.h"
 #include "runtime/arena.h"
 
 namespace edgert::test {
+
 TEST(arena_plans_are_sound_and_tight) {
   Random random(2);
   for (int round = 0; round < 300; ++round) {
@@ -39,6 +44,28 @@ TEST(arena_verifier_finds_bad_plans) {
   CHECK(!verify_arena(lifetimes, {{0, 128, 0}, 170}), "an end beyond the arena");
   CHECK(!verify_arena(lifetimes, {{0, 136, 0}, 192}), "a misaligned offset");
   CHECK(!verify_arena(lifetimes, {{0, 128}, 192}), "a missing offset");
+}
+
+TEST(files_that_become_shorter) {
+  char path[] = "/tmp/edgert_core_test_XXXXXX";
+  const int descriptor = mkstemp(path);
+  CHECK(descriptor >= 0 && write(descriptor, "0123456789", 10) == 10, "a file of ten bytes");
+  const File file(path);
+  CHECK(file.bytes() == 10, "its size");
+  char bytes[10] = {};
+  file.read(2, bytes, 8);
+  CHECK(std::memcmp(bytes, "23456789", 8) == 0, "its bytes");
+  CHECK(ftruncate(descriptor, 5) == 0, "cut off");
+  file.read(1, bytes, 4);
+  bool refused = false;
+  try {
+    file.read(2, bytes, 8);
+  } catch (const Error& error) {
+    refused = error.code() == ErrorCode::kIo && std::strstr(error.what(), "ended at 5 of 10");
+  }
+  CHECK(refused, "what is gone");
+  close(descriptor);
+  unlink(path);
 }
 
 TEST(buffers_are_aligned_and_have_an_address) {
