@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+import edgert
 from edgert import ir, schema
 from edgert.pack import pack
 from edgert.schema import Section
@@ -250,3 +251,29 @@ def patched(field: tuple[int, int], value: int, data: bytes = SAMPLE) -> bytes:
 def read_field(field: tuple[int, int], data: bytes = SAMPLE) -> int:
     """The value of an integer member."""
     return int.from_bytes(data[field[0] : field[0] + field[1]], "little")
+
+
+MEMORY_LIMIT = 1 << 24
+
+
+def attempt(data: bytes) -> str:
+    """Loads bytes and runs the model if there is one; returns the rule that was broken, or ""."""
+    try:
+        with edgert.load(data, threads=1, memory_limit=MEMORY_LIMIT) as model:
+            memory = model.memory()
+            private = memory["file_copied"] + memory["weights_repacked"] + memory["arena"]
+            assert private <= MEMORY_LIMIT
+            model.run(any_inputs(model))
+    except edgert.EdgertError as error:
+        return error.rule or "no rule"
+    return ""
+
+
+def any_inputs(model: edgert.Model) -> dict[str, np.ndarray]:
+    """Ones for the inputs of a model; large ones share one element."""
+    return {
+        t.name: np.ones(t.shape, t.dtype)
+        if np.prod(t.shape, dtype=float) < 1e6
+        else np.broadcast_to(np.ones((), t.dtype), t.shape)
+        for t in model.inputs
+    }

@@ -213,16 +213,16 @@ def test_run_refuses_what_is_no_model(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "ModelIOError" in fails(capsys, "info", tmp_path)
 
 
-def test_info_verify_finds_damage(
-    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A flipped bit in the weights is found by --verify, with a hint."""
+def test_info_finds_damage(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flipped bit in the weights, of a mapped file too, with a hint."""
     data = bytearray(Path(model).read_bytes())
     data[-1000] ^= 1
     damaged = tmp_path / "damaged.edgert"
     damaged.write_bytes(data)
-    assert "copy or convert it again" in fails(capsys, "info", damaged, "--verify")
-    assert main(["info", model, "--verify"]) == 0
+    for options in ([], ["--map"]):
+        assert "copy or convert it again" in fails(capsys, "info", damaged, *options)
+        assert main(["info", model, *options]) == 0
+        assert "all match" in capsys.readouterr().out
 
 
 def test_info(model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +233,8 @@ def test_info(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert data["bytes"] == Path(model).stat().st_size
     assert sum(data["operators"].values()) == len(data["plan"])
     assert data["memory"] == edgert.load(model).memory()
+    mapped = succeeds(capsys, "info", model, "--map", "--memory")["memory"]
+    assert mapped == edgert.load(model, map=True).memory() != data["memory"]
     assert main(["info", model, "--plan", "--memory"]) == 0
     text = capsys.readouterr().out
     assert all(step["kernel"] in text for step in data["plan"])

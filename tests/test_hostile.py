@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from mutate import (
     HEADER_BYTES,
+    MEMORY_LIMIT,
     ROWS,
     SAMPLE,
     ModelFile,
+    attempt,
     header_field,
     patched,
     read_field,
@@ -33,7 +30,6 @@ from edgert.schema import OPS, DType, Layout, Section
 
 METADATA_END = read_field(table_field(Section.data, "offset"))
 EXTREMES = (0x00, 0x01, 0x7F, 0x80, 0xFF)
-MEMORY_LIMIT = 1 << 24
 NUMBERS = [
     0,
     1,
@@ -61,43 +57,13 @@ NUMBERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def attempt() -> Iterator:
-    """Loads bytes and runs the model if there is one; returns the rule that was broken, or ""."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as tmp:
-        path = Path(tmp, "hostile.edgert")
-
-        def attempt(data: bytes) -> str:
-            path.write_bytes(data)
-            try:
-                with edgert.load(path, threads=1, memory_limit=MEMORY_LIMIT) as model:
-                    memory = model.memory()
-                    assert memory["arena"] + memory["weights_repacked"] <= MEMORY_LIMIT
-                    model.run(any_inputs(model))
-            except edgert.EdgertError as error:
-                return error.rule or "no rule"
-            return ""
-
-        yield attempt
-
-
-def any_inputs(model: edgert.Model) -> dict[str, np.ndarray]:
-    """Ones for the inputs of a model; large ones share one element."""
-    return {
-        t.name: np.ones(t.shape, t.dtype)
-        if np.prod(t.shape, dtype=float) < 1e6
-        else np.broadcast_to(np.ones((), t.dtype), t.shape)
-        for t in model.inputs
-    }
-
-
-def test_truncated_at_every_length(attempt) -> None:
+def test_truncated_at_every_length() -> None:
     for length in range(len(SAMPLE)):
         assert attempt(SAMPLE[:length]) == "TRUNCATED", length
 
 
 @pytest.mark.parametrize("value", EXTREMES)
-def test_every_byte_of_the_metadata(attempt, value: int) -> None:
+def test_every_byte_of_the_metadata(value: int) -> None:
     """Set or flipped, the damage is found; with checksums made right, it does no harm."""
     for place in range(METADATA_END):
         for new in (value, SAMPLE[place] ^ value):
@@ -110,7 +76,7 @@ def test_every_byte_of_the_metadata(attempt, value: int) -> None:
 
 
 @pytest.mark.parametrize("value", EXTREMES)
-def test_every_aligned_word_of_the_metadata(attempt, value: int) -> None:
+def test_every_aligned_word_of_the_metadata(value: int) -> None:
     """Four equal bytes: large, negative and absent numbers."""
     for place in range(0, METADATA_END, 4):
         damaged = bytearray(SAMPLE)
@@ -118,18 +84,16 @@ def test_every_aligned_word_of_the_metadata(attempt, value: int) -> None:
         attempt(seal(damaged))
 
 
-def test_damaged_weights_are_found_on_request(tmp_path: Path) -> None:
+def test_damaged_weights() -> None:
     """Every byte of the payloads and of their padding."""
-    path = tmp_path / "model.edgert"
     for place in range(METADATA_END, len(SAMPLE)):
         damaged = bytearray(SAMPLE)
         damaged[place] ^= 0x10
-        path.write_bytes(damaged)
-        with pytest.raises(edgert.FormatError):
-            edgert.load(path, threads=1, verify=True)
+        with pytest.raises(edgert.IntegrityError, match="'data'"):
+            edgert.load(damaged, threads=1)
 
 
-def test_random_records(attempt) -> None:
+def test_random_records() -> None:
     """Several members of several records replaced at once, by numbers of the awkward kind."""
     rng = np.random.default_rng(3)
     outcomes: dict[str, int] = {}
@@ -164,14 +128,14 @@ A_FIELDS = {
 
 
 @pytest.mark.parametrize("name", A_FIELDS)
-def test_header_numbers(attempt, name: str) -> None:
+def test_header_numbers(name: str) -> None:
     field, rules = A_FIELDS[name]
     for number in NUMBERS:
         if number % 2 ** (8 * field[1]) != read_field(field):
             assert attempt(patched(field, number)) in rules, number
 
 
-def test_a2_magic_of_other_formats(attempt) -> None:
+def test_a2_magic_of_other_formats() -> None:
     heads = [
         b"GGUF",
         b"PK\3\4",
@@ -199,7 +163,7 @@ def test_a2_magic_of_other_formats(attempt) -> None:
 
 
 @pytest.mark.parametrize("section", Section)
-def test_section_table_numbers(attempt, section: Section) -> None:
+def test_section_table_numbers(section: Section) -> None:
     """A5, A8, A9, A10: offsets, sizes and ids of sections."""
     for field, rules in (
         ("offset", {"ALIGN", "RANGE", "OVERLAP", "HOLE"}),
@@ -215,7 +179,7 @@ def test_section_table_numbers(attempt, section: Section) -> None:
             assert rule in rules or (field == "bytes" and abs(number - read_field(place)) < 8), rule
 
 
-def test_a11_checksums(attempt) -> None:
+def test_a11_checksums() -> None:
     for section in Section:
         if section == Section.data or not read_field(table_field(section, "bytes")):
             continue
@@ -232,7 +196,7 @@ def test_a11_checksums(attempt) -> None:
 @pytest.mark.parametrize(
     "name", [("image",), ("c1", 1), ("c2", 1), ("c2", 2), ("rows",), ("c1",)], ids=str
 )
-def test_tensor_numbers(attempt, name: tuple) -> None:
+def test_tensor_numbers(name: tuple) -> None:
     """B1 to B11, B17: ranks, dimensions, element types, layouts, and where elements are."""
     of_elements = {"INDEX", "SIZE", "RANGE", "RESERVED", "TRAILING"}
     rules = {
@@ -264,7 +228,7 @@ def test_tensor_numbers(attempt, name: tuple) -> None:
             assert rule in {"SHAPE", "OVERFLOW", "LIMIT", "ATTR", "MEMORY", *of_elements}, rule
 
 
-def test_b8_products_that_wrap(attempt) -> None:
+def test_b8_products_that_wrap() -> None:
     for dims in (
         [2**16] * 4,
         [2**31 - 1] * 8,
@@ -283,7 +247,7 @@ def test_b8_products_that_wrap(attempt) -> None:
             assert attempt(file.bytes()) == "OVERFLOW", dims
 
 
-def test_b13_names(attempt) -> None:
+def test_b13_names() -> None:
     bad = [
         b"\xff",
         b"\xc0\xaf",
@@ -317,7 +281,7 @@ def test_b13_names(attempt) -> None:
         assert attempt(file.bytes()) == ""
 
 
-def test_b16_strings(attempt) -> None:
+def test_b16_strings() -> None:
     for section, field in (
         (Section.tensors, "name_bytes"),
         (Section.metadata, "key_bytes"),
@@ -335,7 +299,7 @@ def test_b16_strings(attempt) -> None:
 # E: the graph ----------------------------------------------------------------------------------
 
 
-def test_e1_operators(attempt) -> None:
+def test_e1_operators() -> None:
     known = {op.id for op in OPS.values()}
     for number in [*range(64), *NUMBERS]:
         file = ModelFile()
@@ -346,7 +310,7 @@ def test_e1_operators(attempt) -> None:
         assert (attempt(file.bytes()) == "OP") == (number not in known), number
 
 
-def test_e2_indices(attempt) -> None:
+def test_e2_indices() -> None:
     count = len(ModelFile()[Section.tensors])
     for number in (count, count + 1, 2**16, 2**31 - 1, 2**31, 2**32 - 2):
         for section in (Section.edges, Section.inputs, Section.outputs):
@@ -356,7 +320,7 @@ def test_e2_indices(attempt) -> None:
                 assert attempt(file.bytes()) == "INDEX", (section, place)
 
 
-def test_e3_e4_order_and_writers(attempt) -> None:
+def test_e3_e4_order_and_writers() -> None:
     """Every edge pointed at every tensor: reads too early, cycles, second writers."""
     count = len(ModelFile()[Section.tensors])
     allowed = {"", "ORDER", "WRITER", "SHAPE", "DTYPE", "LAYOUT", "IO", "INDEX", "ATTR"}
@@ -370,7 +334,7 @@ def test_e3_e4_order_and_writers(attempt) -> None:
     assert {"ORDER", "WRITER", "SHAPE", "LAYOUT"} <= seen
 
 
-def test_e3_nodes_in_any_other_order(attempt) -> None:
+def test_e3_nodes_in_any_other_order() -> None:
     """With their edges and attributes; only the last two may stand the other way round."""
     rng = np.random.default_rng(1)
     names = [node.output for node in sample_graph().nodes]
@@ -387,7 +351,7 @@ def test_e3_nodes_in_any_other_order(attempt) -> None:
         assert attempt(file.bytes()) == ("" if sound else "ORDER"), order
 
 
-def test_e5_arity(attempt) -> None:
+def test_e5_arity() -> None:
     for node in range(len(ModelFile()[Section.nodes])):
         for number in [*range(8), *NUMBERS]:
             file = ModelFile()
@@ -408,7 +372,7 @@ def test_e5_arity(attempt) -> None:
             }
 
 
-def test_e7_attributes_of_the_sample(attempt) -> None:
+def test_e7_attributes_of_the_sample() -> None:
     """Strides, dilations, pads, groups, functions, axes and shapes that make no sense."""
     for place in range(len(ModelFile()[Section.attrs])):
         for number in NUMBERS:
@@ -437,7 +401,7 @@ def test_e7_attributes_of_the_sample(attempt) -> None:
         assert attempt(file.bytes()) == "ATTR", (name, field, value)
 
 
-def test_e7_attributes_of_every_operator(attempt) -> None:
+def test_e7_attributes_of_every_operator() -> None:
     """All operators, each member of the attributes and each input dimension at its extremes."""
     from random_graphs import random_graph
 
@@ -461,7 +425,7 @@ def test_e7_attributes_of_every_operator(attempt) -> None:
     assert len(tried) > 12, tried
 
 
-def test_e8_reshape_that_lies(attempt) -> None:
+def test_e8_reshape_that_lies() -> None:
     for dims in (
         [20, 9],
         [19, 8],
@@ -491,26 +455,23 @@ def test_e8_reshape_that_lies(attempt) -> None:
         assert attempt(file.bytes()) in {"SHAPE", "OVERFLOW"}, dims
 
 
-def test_e9_indices_out_of_range(tmp_path: Path) -> None:
+def test_e9_indices_out_of_range() -> None:
     """In a constant when the model is loaded, given by a caller when it runs."""
     for value in (20, 21, -21, -22, 2**31 - 1, 2**31, -(2**31), 2**32, 2**62, 2**63 - 1, -(2**63)):
-        path = tmp_path / "model.edgert"
-        path.write_bytes(SAMPLE)
         inputs = {**sample_inputs(), "index": np.array([0, value], np.int64)}
         with pytest.raises(edgert.InputError) as caught:
-            edgert.load(path).run(inputs)
+            edgert.load(SAMPLE).run(inputs)
         assert caught.value.rule == "INDEX"
         graph = ir.Graph()
         x = graph.add_input("x", np.float32, (20, 8))
         index = graph.add_constant("index", np.array([0, value], np.int64))
         graph.outputs = [graph.add("gather", [x, index], {"axis": 0})]
-        path.write_bytes(pack(graph))
         with pytest.raises(edgert.FormatError) as caught:
-            edgert.load(path)
+            edgert.load(pack(graph))
         assert caught.value.rule == "INDEX"
 
 
-def test_e10_many_nodes(attempt) -> None:
+def test_e10_many_nodes() -> None:
     """A long chain of nodes runs; rule F20 bounds their number."""
     graph = ir.Graph()
     name = graph.add_input("x", np.float32, (1,))
@@ -521,10 +482,9 @@ def test_e10_many_nodes(attempt) -> None:
 
 
 @pytest.mark.parametrize("size", [2**23, 2**26, 2**29, 2**31 - 1])
-def test_e11_memory_is_refused_before_it_is_taken(tmp_path: Path, size: int) -> None:
+def test_e11_memory_is_refused_before_it_is_taken(size: int) -> None:
     """A small file with a huge intermediate, a huge input or a huge output."""
     relu = {"function": {"fn": 1}}
-    path = tmp_path / "model.edgert"
     for kind in ("inner", "input", "output"):
         graph = ir.Graph()
         x = graph.add_input("x", np.float32, (size,) if kind == "input" else (1,))
@@ -533,13 +493,12 @@ def test_e11_memory_is_refused_before_it_is_taken(tmp_path: Path, size: int) -> 
         if kind != "output":
             x = graph.add("reduce", [x], {"fn": 1, "axes": 1, "keep_dims": 1})
         graph.outputs = [graph.add("unary", [x], relu)]
-        path.write_bytes(pack(graph))
         with pytest.raises(edgert.LimitError) as caught:
-            edgert.load(path, memory_limit=MEMORY_LIMIT)
+            edgert.load(pack(graph), memory_limit=MEMORY_LIMIT)
         assert caught.value.rule == "MEMORY"
 
 
-def test_e13_inputs_and_outputs(attempt) -> None:
+def test_e13_inputs_and_outputs() -> None:
     count = len(ModelFile()[Section.tensors])
     for section in (Section.inputs, Section.outputs):
         for place in range(2):
@@ -558,7 +517,7 @@ def test_e13_inputs_and_outputs(attempt) -> None:
             assert rule in rules, (section, records)
 
 
-def test_rows_of_bytes(attempt) -> None:
+def test_rows_of_bytes() -> None:
     """Softmax and layer normalisation with any numbers in attributes, constants and shapes."""
     assert attempt(ROWS) == ""
     rules = set()
@@ -572,7 +531,7 @@ def test_rows_of_bytes(attempt) -> None:
     assert rules >= {"", "ATTR", "TABLE", "SHAPE"}
 
 
-def test_other_dtypes_and_layouts_for_all_tensors(attempt) -> None:
+def test_other_dtypes_and_layouts_for_all_tensors() -> None:
     """Every tensor with every element type and layout: refused, or harmless."""
     for tensor in range(len(ModelFile()[Section.tensors])):
         for dtype in DType:
@@ -585,7 +544,7 @@ def test_other_dtypes_and_layouts_for_all_tensors(attempt) -> None:
                 assert (attempt(file.bytes()) == "") == sound
 
 
-def test_sample_is_sound(attempt) -> None:
+def test_sample_is_sound() -> None:
     assert attempt(SAMPLE) == ""
     assert pack(sample_graph()) == SAMPLE
     assert len(SAMPLE) > HEADER_BYTES + schema.SectionRecord.itemsize * len(Section)

@@ -99,11 +99,11 @@ py::dict records() {
   return d;
 }
 
-// {operator: (id, attribute dtype, min_inputs, max_inputs)}
+// {operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs)}
 py::dict ops() {
   py::dict d;
-#define X(name, id, attrs, min_inputs, max_inputs) \
-  d[#name] = py::make_tuple(id, Format<attrs>::of(), min_inputs, max_inputs);
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
+  d[#name] = py::make_tuple(id, Format<attrs>::of(), min_inputs, max_inputs, optional_inputs);
 #include "schema/ops.def"
 #undef X
   return d;
@@ -149,7 +149,7 @@ py::dict enums() {
 void register_schema(py::module_& m) {
   // Functions, because a device that only runs models does not need the tables.
   m.def("records", &records, "{record: dtype}");
-  m.def("ops", &ops, "{operator: (id, attribute dtype, min_inputs, max_inputs)}");
+  m.def("ops", &ops, "{operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs)}");
   m.def("enums", &enums, "{enumeration: {name: value}}");
   m.attr("MAGIC") = py::bytes(reinterpret_cast<const char*>(kMagic), sizeof kMagic);
   m.attr("VERSION") = kVersion;

@@ -4,15 +4,18 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bindings/bindings.h"
 #include "bindings/object_type.h"
 #include "bindings/without_gil.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "runtime/model_file.h"
 #include "runtime/op.h"
 #include "weights/forms.h"
@@ -33,7 +36,7 @@ py::tuple shape_tuple(const Shape& shape) {
 std::string text(py::handle object) { return py::str(object); }
 
 [[noreturn]] void fail(const Tensor& tensor, const char* rule, const std::string& what) {
-  throw Error(ErrorCode::kInput, rule, format("'%.256s': %s", tensor.name.c_str(), what.c_str()));
+  throw Error(ErrorCode::kInput, rule, quoted(tensor.name) + ": " + what);
 }
 
 bool is_masked(const py::array& array) {
@@ -124,14 +127,55 @@ class PointerArray {
   std::vector<T*> many_;
 };
 
+// The bytes of an object that lends them, such as bytes, bytearray and memoryview.
+class LentBytes {
+ public:
+  explicit LentBytes(const py::object& object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) {
+      PyErr_Clear();
+      throw Error(ErrorCode::kInput, "ARGUMENT",
+                  "the model is of type " + printable(Py_TYPE(object.ptr())->tp_name) +
+                      ", expected the path of a file, or contiguous bytes");
+    }
+  }
+  ~LentBytes() { PyBuffer_Release(&view_); }
+  LentBytes(const LentBytes&) = delete;
+  LentBytes& operator=(const LentBytes&) = delete;
+  const void* data() const { return view_.buf; }
+  size_t bytes() const { return static_cast<size_t>(view_.len); }
+
+ private:
+  Py_buffer view_;
+};
+
 class PySession {
  public:
-  PySession(const std::string& path, int threads, size_t memory_limit, bool verify) {
-    without_gil([&] {
-      std::shared_ptr<const Model> model =
-          load_model(path, verify ? Verify::kFull : Verify::kMetadata);
-      session_ = std::make_unique<Session>(std::move(model), threads, cpu_isa(), memory_limit);
-    });
+  // source: the path of a file as a str, or its bytes.
+  PySession(const py::object& source, int64_t threads, size_t memory_limit, bool map, bool verify) {
+    if (threads < 1)
+      throw Error(
+          ErrorCode::kInput, "ARGUMENT",
+          format("threads is %lld, expected a positive number", static_cast<long long>(threads)));
+    const LoadOptions options = {cpu_isa(), memory_limit, map, verify};
+    const auto open = [&](const auto&... where) {
+      without_gil([&] {
+        session_ = std::make_unique<Session>(
+            load_model(where..., options),
+            static_cast<int>(std::min<int64_t>(threads, usable_cpus())), options.isa, memory_limit);
+      });
+    };
+    if (py::isinstance<py::str>(source)) {
+      const auto path = py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(source.ptr()));
+      if (!path) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError)) throw py::error_already_set();
+        PyErr_Clear();
+        throw Error(ErrorCode::kIo, "IO", "cannot open a path that no file can have");
+      }
+      open(std::string(path));
+    } else {
+      const LentBytes lent(source);
+      open(lent.data(), lent.bytes());
+    }
   }
 
   // inputs: one array per model input; outputs: None or one array per model output;
@@ -176,6 +220,7 @@ class PySession {
   py::dict memory() const {
     const MemoryUse memory = session_->memory();
     py::dict dict;
+    dict["file_copied"] = py::int_(memory.copied);
     dict["weights_mapped"] = py::int_(memory.mapped);
     dict["weights_repacked"] = py::int_(memory.repacked);
     dict["arena"] = py::int_(memory.arena);
@@ -205,6 +250,14 @@ class PySession {
   }
 
   py::int_ threads() const { return session_->threads(); }
+
+  // The file that the session has a copy of.
+  py::bytes file() const {
+    const Model& model = session_->model();
+    if (model.mapping.data() != nullptr)
+      throw Error(ErrorCode::kInput, "ARGUMENT", "the file is mapped, not copied");
+    return {reinterpret_cast<const char*>(model.copy.data()), model.file_bytes};
+  }
 
  private:
   static py::array make_array(const Tensor& tensor) {
@@ -245,9 +298,9 @@ class PySession {
   std::unique_ptr<Session> session_;
 };
 
-std::unique_ptr<PySession> make_session(const std::string& path, int threads, size_t memory_limit,
-                                        bool verify) {
-  return std::make_unique<PySession>(path, threads, memory_limit, verify);
+std::unique_ptr<PySession> make_session(const py::object& source, int64_t threads,
+                                        size_t memory_limit, bool map, bool verify) {
+  return std::make_unique<PySession>(source, threads, memory_limit, map, verify);
 }
 
 // The type of an operator's output and the layout of its weight: (dtype id, shape, layout id).
@@ -264,23 +317,32 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
     const py::tuple dims = pair[1].cast<py::tuple>();
     if (dims.size() > kMaxRank)
       throw Error(ErrorCode::kLimit, "RANK",
-                  format("'%.256s': rank %zu exceeds %d", name.c_str(), dims.size(), kMaxRank));
+                  format("%s: rank %zu exceeds %d", quoted(name).c_str(), dims.size(), kMaxRank));
     types[i].dtype = static_cast<DType>(pair[0].cast<int>());
     for (py::handle dim : dims) types[i].shape[types[i].shape.rank++] = dim.cast<int32_t>();
+    if (!in_bounds(types[i]))
+      throw Error(ErrorCode::kLimit, "OVERFLOW",
+                  format("%s: input %zu, %s, is too large", quoted(name).c_str(), i,
+                         describe(types[i]).c_str()));
     pointers.push_back(&types[i]);
   }
   const std::string bytes = attrs;
   std::vector<uint64_t> record(bytes.size() / 8 + 1);
   std::memcpy(record.data(), bytes.data(), bytes.size());
   if (bytes.size() != attrs_bytes(static_cast<Op>(op)))
-    throw Error(ErrorCode::kFormat, "ATTR", format("'%.256s': wrong attributes", name.c_str()));
+    throw Error(ErrorCode::kFormat, "ATTR", quoted(name) + ": wrong attributes");
   const NodeTypes node(static_cast<Op>(op), name, pointers, record.data());
   const OpDef& def = op_def(static_cast<Op>(op));
+  const Arity arity = op_arity(static_cast<Op>(op));
+  if (node.inputs() < arity.min || node.inputs() > arity.max)
+    node.fail("ARITY", "%d inputs, expected %d to %d", node.inputs(), arity.min, arity.max);
+  for (int i = 0; i < node.inputs(); ++i)
+    if (!node.has(i) && !arity.may_lack(i)) node.fail("INDEX", "input %d is absent", i);
   const TensorType out = def.infer(node);
   if (!in_bounds(out))
     throw Error(ErrorCode::kLimit, "OVERFLOW",
-                format("%s '%.256s': the output %s is too large", op_name(static_cast<Op>(op)),
-                       name.c_str(), to_string(out.shape).c_str()));
+                format("%s %s: the output %s is too large", op_name(static_cast<Op>(op)),
+                       quoted(name).c_str(), to_string(out.shape).c_str()));
   const Layout layout = def.weight_layout == nullptr ? Layout::row : def.weight_layout(node);
   return py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape),
                         static_cast<int>(layout));
@@ -291,9 +353,10 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
 void register_session(py::module_& m) {
   m.def("infer", &infer);
   const ObjectType<PySession> type(m, "edgert._core.Session");
-  type.constructor(&make_session, py::arg("path"), py::arg("threads"), py::arg("memory_limit"),
-                   py::arg("verify"));
+  type.constructor(&make_session, py::arg("source"), py::arg("threads"), py::arg("memory_limit"),
+                   py::arg("map"), py::arg("verify"));
   type.method("run", &PySession::run, py::arg("inputs"), py::arg("outputs"), py::arg("step_ms"));
+  type.method("file", &PySession::file);
   type.method("memory", &PySession::memory);
   type.method("plan", &PySession::plan);
   type.property("inputs", &PySession::inputs);

@@ -1,6 +1,7 @@
 // The one exception type of the runtime. The bindings turn each code into its Python class.
 #pragma once
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <stdexcept>
@@ -33,13 +34,21 @@ class Error : public std::runtime_error {
 };
 
 // printf to std::string, for messages.
+inline std::string format_list(const char* text, va_list args) {
+  va_list again;
+  va_copy(again, args);
+  std::string result(static_cast<size_t>(std::max(0, std::vsnprintf(nullptr, 0, text, again))), 0);
+  va_end(again);
+  std::vsnprintf(result.data(), result.size() + 1, text, args);
+  return result;
+}
+
 __attribute__((format(printf, 1, 2))) inline std::string format(const char* text, ...) {
-  char buffer[2048];
   va_list args;
   va_start(args, text);
-  std::vsnprintf(buffer, sizeof buffer, text, args);
+  const std::string result = format_list(text, args);
   va_end(args);
-  return buffer;
+  return result;
 }
 
 }  // namespace edgert

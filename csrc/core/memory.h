@@ -1,9 +1,8 @@
-// Aligned private memory and read-only file mappings.
+// Aligned private memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 namespace edgert {
 
@@ -20,6 +19,10 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(size_t bytes);
+  // At least `bytes`, for what stays and is read over and over: in huge pages, where the system has
+  // them and one is at least half full, which take a page fault for 2 MiB and not for each 4 KiB.
+  static Buffer huge(uint64_t bytes);
+  static uint64_t huge_bytes(uint64_t bytes);  // that it takes
   ~Buffer();
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
@@ -32,23 +35,7 @@ class Buffer {
  private:
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
-};
-
-// A regular file mapped read-only and private. Error(kIo) if it cannot be opened, is not a regular
-// file or cannot be mapped; an empty file gives an empty mapping.
-class MappedFile {
- public:
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  const std::byte* data() const { return data_; }
-  size_t bytes() const { return bytes_; }
-
- private:
-  const std::byte* data_ = nullptr;
-  size_t bytes_ = 0;
+  bool mapped_ = false;  // from the system, not from the allocator
 };
 
 }  // namespace edgert

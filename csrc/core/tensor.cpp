@@ -12,6 +12,10 @@ std::string to_string(const Shape& shape) {
   return text + "]";
 }
 
+std::string describe(const TensorType& type) {
+  return dtype_name(type.dtype) + to_string(type.shape);
+}
+
 bool in_bounds(const TensorType& type) {
   constexpr uint64_t kMaxBytes = std::min(kMaxTensorBytes, uint64_t{PTRDIFF_MAX});
   uint64_t bytes = dtype_bytes(type.dtype);
@@ -48,8 +52,8 @@ size_t dtype_bytes(DType dtype) {
 
 const char* op_name(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs) \
-  case Op::name:                                   \
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
+  case Op::name:                                                    \
     return #name;
 #include "schema/ops.def"
 #undef X

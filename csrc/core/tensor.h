@@ -47,6 +47,8 @@ struct TensorType {
   bool operator!=(const TensorType& o) const { return !(*this == o); }
 };
 
+std::string describe(const TensorType& type);  // "float32[1, 3, 224, 224]"
+
 // Whether no dimension is negative and no product of dimensions, in bytes, exceeds kMaxTensorBytes
 // or what this machine can address. Dimensions of zero count as one, so that partial products are
 // safe.

@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace edgert {
@@ -31,29 +32,63 @@ bool changes_direction_or_line(uint32_t c) {
          (c >= 0x2066 && c <= 0x2069);
 }
 
+bool is_clean(uint32_t c) { return !is_control(c) && !changes_direction_or_line(c); }
+
+void append_escaped(std::string& result, std::string_view bytes) {
+  constexpr char kHex[] = "0123456789abcdef";
+  for (char byte : bytes) {
+    const auto b = static_cast<unsigned char>(byte);
+    result += {'\\', 'x', kHex[b >> 4], kHex[b & 15]};
+  }
+}
+
+// `text` with what is not clean, and the ASCII characters in `more`, escaped.
+std::string escaped(std::string_view text, std::string_view more) {
+  std::string result;
+  while (!text.empty()) {
+    std::string_view rest = text;
+    uint32_t c;
+    bool clean = take_character(rest, c);
+    if (!clean) rest = text.substr(1);
+    clean = clean && is_clean(c) && (c >= 0x80 || more.find(static_cast<char>(c)) == more.npos);
+    const std::string_view taken = text.substr(0, text.size() - rest.size());
+    if (clean)
+      result += taken;
+    else
+      append_escaped(result, taken);
+    text = rest;
+  }
+  return result;
+}
+
 }  // namespace
 
 bool is_clean_text(std::string_view text, bool multiline) {
   while (!text.empty()) {
     uint32_t c;
     if (!take_character(text, c)) return false;
-    if (multiline && (c == '\t' || c == '\n')) continue;
-    if (is_control(c) || changes_direction_or_line(c)) return false;
+    if (!is_clean(c) && !(multiline && (c == '\t' || c == '\n'))) return false;
   }
   return true;
 }
 
+std::string printable(std::string_view text) { return escaped(text, {}); }
+
 std::string quoted(std::string_view text, size_t max_bytes) {
-  constexpr char kHex[] = "0123456789abcdef";
+  size_t end = std::min(text.size(), max_bytes);
+  const auto inside = [&] { return end < text.size() && (text[end] & 0xC0) == 0x80; };
+  for (int i = 0; i < 3 && end > 0 && inside(); ++i) --end;  // a character has up to four bytes
+  return "'" + escaped(text.substr(0, end), "'\\") + (end < text.size() ? "...'" : "'");
+}
+
+std::string quoted_bytes(std::string_view bytes) {
   std::string result = "'";
-  for (char character : text.substr(0, max_bytes)) {
-    const auto c = static_cast<unsigned char>(character);
-    if (c >= 0x20 && c < 0x7F && c != '\'' && c != '\\')
-      result += character;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    if (bytes[i] >= 0x20 && bytes[i] < 0x7F && bytes[i] != '\'' && bytes[i] != '\\')
+      result += bytes[i];
     else
-      result += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
-  }
-  return result + (text.size() > max_bytes ? "...'" : "'");
+      append_escaped(result, bytes.substr(i, 1));
+  return result + "'";
 }
 
 }  // namespace edgert

@@ -26,6 +26,8 @@ struct Row {
 const Row kTables[] = {
 // of all families that have one; each starts its rows' names
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/crc32/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/dwconv_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/dwconv_i16/kernels.inc"

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/file.h"
 #include "core/memory.h"
 #include "core/tensor.h"
 
@@ -24,7 +25,7 @@ struct Node {  // named as the tensor that it writes
   Op op;
   std::vector<uint32_t> inputs;  // tensor indices, kNone for an absent optional one
   uint32_t output;
-  const void* attrs;  // the operator's attribute record, in Model::metadata_bytes
+  const void* attrs;  // the operator's attribute record, in Model::copy
 };
 
 struct Model {
@@ -34,9 +35,11 @@ struct Model {
   std::vector<uint32_t> outputs;
   std::vector<std::pair<std::string, std::string>> metadata;
 
-  std::unique_ptr<MappedFile> file;      // keeps the constants alive,
-  std::vector<Buffer> decoded;           // and these those that the file holds encoded
-  std::vector<uint64_t> metadata_bytes;  // private copy of everything in the file but `data`
+  size_t file_bytes = 0;
+  size_t payload_bytes = 0;     // of them in the section `data`, which is the last
+  Buffer copy;                  // private copy of the file, without payloads if it is mapped
+  Mapping mapping;              // of the file whose payloads are used in place, or nothing
+  std::vector<Buffer> decoded;  // elements that the file holds encoded
 };
 
 }  // namespace edgert

@@ -1,19 +1,28 @@
-// Reading a .edgert file: maps it, checks every rule of docs/format.md, once.
+// Reading a .edgert file: every rule of docs/format.md is checked, once.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
+#include "core/cpu.h"
 #include "runtime/model.h"
 
 namespace edgert {
 
-enum class Verify {
-  kMetadata,  // checksums of everything but the weights
-  kFull,      // checksums of the weights too: reads the whole file
+struct LoadOptions {
+  IsaSet isa;
+  size_t memory_limit;  // of private memory, what a session takes later included
+  // Of a file: use the weights where they are in the mapped file, and share them with other
+  // processes. If it is written to later, results change; if it is cut off, the process dies.
+  bool map = false;
+  // With `map`: the checksum of the weights, too, which reads the whole file.
+  bool verify = false;
 };
 
-// Any bytes at all give either a typed Error or a model that can be bound and run safely.
-std::shared_ptr<const Model> load_model(const std::string& path, Verify verify);
+// Any bytes at all give either a typed Error or a model that can be bound and run safely. The model
+// has a private copy of them, all of whose checksums are right, and no use for the file any more.
+std::shared_ptr<const Model> load_model(const std::string& path, const LoadOptions& options);
+std::shared_ptr<const Model> load_model(const void* data, size_t bytes, const LoadOptions& options);
 
 }  // namespace edgert

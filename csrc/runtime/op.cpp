@@ -2,7 +2,8 @@
 
 #include <cmath>
 #include <cstdarg>
-#include <cstdio>
+
+#include "core/text.h"
 
 #include "weights/forms.h"
 
@@ -11,20 +12,18 @@ namespace {
 
 [[noreturn]] void fail_node(Op op, const std::string& name, const char* rule, const char* text,
                             va_list args) {
-  char message[1536];
-  std::vsnprintf(message, sizeof message, text, args);
   throw Error(ErrorCode::kFormat, rule,
-              format("%s '%.256s': %s", op_name(op), name.c_str(), message));
+              std::string(op_name(op)) + " " + quoted(name) + ": " + format_list(text, args));
 }
 
 }  // namespace
 
 const OpDef& op_def(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs) \
-  case Op::name: {                                 \
-    extern const OpDef name##_op;                  \
-    return name##_op;                              \
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
+  case Op::name: {                                                  \
+    extern const OpDef name##_op;                                   \
+    return name##_op;                                               \
   }
 #include "schema/ops.def"
 #undef X
@@ -32,10 +31,15 @@ const OpDef& op_def(Op op) {
   throw Error(ErrorCode::kUnsupported, "OP", format("operator %d", static_cast<int>(op)));
 }
 
+Step bind_node(const BindContext& context) {
+  if (context.output().type.shape.elements() == 0) return {"none", 0, 0, [](const RunContext&) {}};
+  return op_def(context.node.op).bind(context);
+}
+
 size_t attrs_bytes(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs) \
-  case Op::name:                                   \
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
+  case Op::name:                                                    \
     return sizeof(attrs);
 #include "schema/ops.def"
 #undef X
@@ -45,13 +49,13 @@ size_t attrs_bytes(Op op) {
 
 Arity op_arity(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs) \
-  case Op::name:                                   \
-    return {min_inputs, max_inputs};
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
+  case Op::name:                                                    \
+    return {min_inputs, max_inputs, optional_inputs};
 #include "schema/ops.def"
 #undef X
   }
-  return {0, 0};
+  return {0, 0, 0};
 }
 
 void NodeTypes::fail(const char* rule, const char* text, ...) const {

@@ -118,10 +118,17 @@ struct OpDef {
 };
 
 const OpDef& op_def(Op op);
+
+// The step of a node. One whose result has no elements is a step that does nothing, whatever its
+// operator would prepare: the sizes of its other dimensions have no bound.
+Step bind_node(const BindContext& context);
+
 size_t attrs_bytes(Op op);  // of the attribute record; 0 if there is no such operator
 
 struct Arity {
-  int min, max;
+  int min, max;       // inputs, absent ones included
+  uint32_t optional;  // bit i: input i may be absent
+  bool may_lack(int i) const { return i < 32 && optional >> i & 1; }
 };
 Arity op_arity(Op op);
 

@@ -7,21 +7,10 @@
 
 #include "core/interrupt.h"
 #include "runtime/arena.h"
+#include "runtime/memory_limit.h"
 #include "schema/format.h"
 
 namespace edgert {
-namespace {
-
-void require_memory(uint64_t bytes, size_t limit) {
-  if (bytes > limit)
-    throw Error(ErrorCode::kLimit, "MEMORY",
-                format("the model needs %llu bytes for activations and repacked weights or more; "
-                       "the limit is %zu",
-                       static_cast<unsigned long long>(bytes), limit));
-}
-
-}  // namespace
-
 Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
     : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
   // Each limit is checked before anything of that size is allocated.
@@ -31,10 +20,11 @@ Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, si
   steps_.reserve(model_->nodes.size());
   for (const Node& node : model_->nodes) {
     check_interrupt();
-    steps_.push_back(op_def(node.op).bind(BindContext{*model_, node, isa, threads}));
+    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads}));
     memory_.repacked += steps_.back().weight_bytes;
     memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
-    require_memory(uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked, memory_limit);
+    require_memory(uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked + memory_.copied,
+                   memory_limit);
   }
   memory_.arena = scratch_offset_ + memory_.scratch;
   // The first workspace is made now, so that a run allocates nothing.
@@ -114,14 +104,15 @@ void Session::plan_memory(size_t memory_limit) {
     tensors.push_back(t);
   }
   const ArenaPlan plan = plan_arena(lifetimes);
-  require_memory(plan.bytes, memory_limit);
+  memory_.copied = model.copy.bytes();
+  if (model.mapping.data() != nullptr) memory_.mapped = model.payload_bytes;
+  for (const Buffer& constant : model.decoded) memory_.repacked += constant.bytes();
+  require_memory(plan.bytes + memory_.copied + memory_.repacked, memory_limit);
   for (size_t i = 0; i < tensors.size(); ++i)
     places_[tensors[i]].offset = static_cast<size_t>(plan.offsets[i]);
   for (uint32_t t = 0; t < count; ++t) places_[t] = places_[owner[t]];
 
   scratch_offset_ = static_cast<size_t>(plan.bytes);
-  for (const Tensor& tensor : model.tensors) memory_.mapped += tensor.data_bytes;
-  for (const Buffer& constant : model.decoded) memory_.repacked += constant.bytes();
 }
 
 std::unique_ptr<Session::Workspace> Session::make_workspace() const {

@@ -17,16 +17,17 @@
 namespace edgert {
 
 struct MemoryUse {  // bytes
-  size_t mapped;    // weights used in place, in the file
-  size_t repacked;  // private copies of weights in another layout
+  size_t mapped;    // weights used in place, in the mapped file
+  size_t copied;    // the private copy of the file
+  size_t repacked;  // weights in another layout, or decoded
   size_t arena;     // activations, once per run() under way
   size_t scratch;   // inside the arena
 };
 
 class Session {
  public:
-  // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of repacked
-  // weights and arena, cannot run.
+  // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of private
+  // memory, cannot run.
   Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit);
   ~Session();
 

@@ -24,7 +24,7 @@ enum class Encoding : uint32_t {
 };
 
 enum class Op : uint16_t {
-#define X(name, id, attrs, min_inputs, max_inputs) name = id,
+#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) name = id,
 #include "schema/ops.def"
 #undef X
 };

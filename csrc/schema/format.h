@@ -16,6 +16,7 @@ constexpr uint32_t kPayloadAlignment = 64;
 constexpr uint32_t kNone = 0xFFFFFFFF;  // an absent optional input
 
 // Limits: what no honest file reaches, checked before anything is allocated.
+constexpr uint32_t kMaxSections = 64;  // of any version
 constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 30;
 constexpr uint32_t kMaxNameBytes = 1024;
 constexpr uint32_t kMaxNodes = 1 << 14;

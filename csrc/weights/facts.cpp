@@ -10,14 +10,51 @@ namespace {
 typedef int8_t Bytes __attribute__((vector_size(16)));
 typedef int16_t Words __attribute__((vector_size(16)));
 
-// The sums of neighbours among 16 weights, of those that are positive or of those that are not.
-Words load_pair_sums(const int8_t* p, bool positive) {
+Words greater(Words a, Words b) { return a > b ? a : b; }
+
+bool exceeds(Words sums, int16_t most) {
+  const Words over = sums > most;
+  uint64_t lanes[2];
+  std::memcpy(lanes, &over, sizeof lanes);
+  return (lanes[0] | lanes[1]) != 0;
+}
+
+// The positive ones of each two neighbours among 16 weights added up, and the amounts of the
+// negative ones.
+struct SignSums {
+  Words positive, negative;
+};
+
+SignSums sign_sums(const int8_t* weights) {
   Bytes bytes;
-  std::memcpy(&bytes, p, sizeof bytes);
-  const Bytes part = positive ? (bytes > 0 ? bytes : Bytes{}) : (bytes < 0 ? bytes : Bytes{});
-  const Words words = (Words)part;
-  const Words sums = ((words << 8) >> 8) + (words >> 8);
-  return positive ? sums : -sums;
+  std::memcpy(&bytes, weights, sizeof bytes);
+  const Bytes negative = bytes & (bytes < 0);
+  const Words high = (Words)(bytes - negative), low = (Words)-negative;
+  return {(high & 0xFF) + (high >> 8 & 0xFF), (low & 0xFF) + (low >> 8 & 0xFF)};
+}
+
+// Whether none of these sums exceeds kMaxFit if each `added` steps of a segment are added as well.
+// In vectors: the weights of a step are neighbours of neighbours, those of the next lie a step on.
+template <size_t added>
+bool sums_fit(const int8_t* weights, size_t steps, size_t segment_steps) {
+  constexpr size_t kStep = K4N16::kStep;
+  static_assert(sum_of(WeightFit::kQuads, 0) == sum_of(WeightFit::kQuads, K4N16::kDepth + 1));
+  for (size_t i = 0, left = segment_steps; i < steps;) {  // left of the segment
+    const size_t count = std::min(added, left);
+    Words greatest = {};
+    for (size_t j = 0; j < kStep; j += sizeof(Bytes)) {
+      SignSums sums = sign_sums(weights + i * kStep + j);
+      if (count == 2) {
+        const SignSums more = sign_sums(weights + (i + 1) * kStep + j);
+        sums = {sums.positive + more.positive, sums.negative + more.negative};
+      }
+      greatest = greater(greatest, greater(sums.positive, sums.negative));
+    }
+    if (exceeds(greatest, kMaxFit)) return false;
+    i += count;
+    left = left == count ? segment_steps : left - count;
+  }
+  return true;
 }
 
 }  // namespace
@@ -38,32 +75,10 @@ std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t cha
   return sums;
 }
 
-// In vectors: the weights of a step are neighbours of neighbours, those of the next step lie a step
-// on.
 WeightFit fit_of(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
-  constexpr size_t kStep = K4N16::kStep;
-  static_assert(sum_of(WeightFit::kQuads, 0) == sum_of(WeightFit::kQuads, K4N16::kDepth + 1));
-  Words pairs = {}, quads = {};  // the largest sums
   const size_t steps = panels.count() * panels.steps();
-  for (size_t i = 0; i < steps; ++i) {
-    const bool first = i % segment_steps % 2 == 0;  // of two steps that are added
-    const bool both = first && i % segment_steps + 1 < segment_steps;
-    const int8_t* const step = weights + i * kStep;
-    for (size_t j = 0; j < kStep; j += sizeof(Bytes))
-      for (bool positive : {false, true}) {
-        const Words sums = load_pair_sums(step + j, positive);
-        pairs = sums > pairs ? sums : pairs;
-        if (!both) continue;
-        const Words four = sums + load_pair_sums(step + kStep + j, positive);
-        quads = four > quads ? four : quads;
-      }
-  }
-  WeightFit fit = WeightFit::kQuads;
-  for (size_t i = 0; i < sizeof(Words) / sizeof(int16_t); ++i) {
-    if (pairs[i] > kMaxFit) return WeightFit::kAny;
-    if (quads[i] > kMaxFit) fit = WeightFit::kPairs;
-  }
-  return fit;
+  if (sums_fit<2>(weights, steps, segment_steps)) return WeightFit::kQuads;  // and the pairs in them
+  return sums_fit<1>(weights, steps, segment_steps) ? WeightFit::kPairs : WeightFit::kAny;
 }
 
 std::vector<int32_t> column_sums(const Panels<K4N16>& panels, const int8_t* weights) {

@@ -5,13 +5,17 @@ from __future__ import annotations
 import copyreg
 import os
 import sys
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Union
 
 import numpy as np
 
 from edgert import _core
 from edgert.errors import InputError, require
+
+# The path of a file, or its content.
+Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
 
 
 class TensorInfo(NamedTuple):
@@ -44,34 +48,57 @@ class Model:
 
     ``inputs`` and ``outputs`` describe the tensors, in the model's order; ``metadata`` holds the
     strings that the file carries; ``threads`` says how many threads a run uses, or fewer if the
-    system refuses some. A model may be used from several threads at a time. It is copied and
-    pickled as the path of its file, which is loaded again; a copy of a closed one is closed.
+    system refuses some; ``path`` is that of the file, None for a model that was loaded from memory.
+    A model may be used from several threads at a time. It is copied and pickled as the path of its
+    file, which is loaded again, or as the bytes that it was loaded from; a copy of a closed one is
+    closed.
 
     Ctrl-C, and any signal whose handler raises, ends a run or the loading of a model on Python's
     main thread within a tenth of a second. The model stays as it is; arrays for results hold
     anything then. Runs on other threads go on to their end.
     """
 
+    # Those of a model that nobody has loaded, as ``Model.__new__`` makes it: it is closed.
+    path: str | None = None
+    inputs: tuple[TensorInfo, ...] = ()
+    outputs: tuple[TensorInfo, ...] = ()
+    metadata: Mapping[str, str] = MappingProxyType({})
+    threads = 0
+    _options: tuple = ()
+    _input_names: Sequence[str] = ()
+    _output_names: Sequence[str] = ()
+    _session: _core.Session | None = None
+
     def __init__(
-        self, path: str, threads: int | None, memory_limit: int | None, verify: bool
+        self,
+        source: Source,
+        threads: int | None,
+        memory_limit: int | None,
+        map: bool,
+        verify: bool,
     ) -> None:
-        self.path = path
-        self._options = (threads, memory_limit, verify)
-        cpus = _core.usable_cpus()
+        self._options = (threads, memory_limit, map, verify)
         if threads is None:
-            threads = cpus
+            threads = _core.usable_cpus()
         require(_is_whole(threads) and threads >= 1, "threads", threads, "a positive number")
         if memory_limit is None:
             memory_limit = _core.usable_memory()
         fine = _is_whole(memory_limit) and memory_limit >= 0
         require(fine, "memory_limit", memory_limit, "a number of bytes")
-        self._session: _core.Session | None = _core.Session(
-            os.fsencode(path), min(threads, cpus), min(memory_limit, sys.maxsize), verify
+        if isinstance(source, (str, os.PathLike)):
+            source = self.path = os.fsdecode(source)
+        require(not (map and self.path is None), "map", map, "the path of a file to be mapped")
+        self._session = _core.Session(
+            source,
+            min(threads, sys.maxsize),
+            min(memory_limit, sys.maxsize),
+            bool(map),
+            bool(verify),
         )
         self.inputs = _infos(self._session.inputs)
         self.outputs = _infos(self._session.outputs)
-        self.metadata: dict[str, str] = self._session.metadata
-        self.threads: int = self._session.threads
+        self.metadata = self._session.metadata
+        self.threads = self._session.threads
         self._input_names = [info.name for info in self.inputs]
         self._output_names = [info.name for info in self.outputs]
 
@@ -125,12 +152,16 @@ class Model:
     def memory(self) -> dict[str, int]:
         """Bytes that the model takes, known before it runs.
 
-        ``weights_mapped``: weights used where they are in the file, shared between processes.
-        ``weights_repacked``: private copies in a layout that suits this CPU, or decoded from the
-        file. ``arena``: activations and ``scratch``, once for each run that is under way at the
-        same time.
+        ``file_copied``: the private copy of the file, without the weights if it is mapped.
+        ``weights_mapped``: weights used where they are in a mapped file, shared between processes.
+        ``weights_repacked``: weights in a layout that suits this CPU, or decoded from the file.
+        ``arena``: activations and ``scratch``, once for each run under way at the same time.
         """
         return self._open().memory()
+
+    def file(self) -> bytes:
+        """The file that the model has a copy of. Raises InputError if it is mapped."""
+        return self._open().file()
 
     def close(self) -> None:
         """Lets go of the file and the memory, as soon as no run is under way any more.
@@ -151,43 +182,55 @@ class Model:
         """A model is copied and pickled as the arguments that load it, a closed one as it is."""
         if self._session is None:
             return copyreg.__newobj__, (type(self),), self.__dict__
-        return type(self), (self.path, *self._options)
+        source = self.file() if self.path is None else self.path
+        return type(self), (source, *self._options)
 
     def __repr__(self) -> str:
-        """The file, and the inputs and outputs."""
+        """Where it is from, and the inputs and outputs."""
         inputs, outputs = (
             ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in infos)
             for infos in (self.inputs, self.outputs)
         )
         state = "" if self._session else ", closed"
-        return f"<edgert.Model {self.path!r}: ({inputs}) -> ({outputs}){state}>"
+        return f"<edgert.Model {self._source()}: ({inputs}) -> ({outputs}){state}>"
+
+    def _source(self) -> str:
+        return "in memory" if self.path is None else repr(self.path)
 
     def _open(self) -> _core.Session:
         if self._session is None:
-            raise InputError(f"the model {self.path!r} is closed", "CLOSED")
+            raise InputError(f"the model {self._source()} is closed", "CLOSED")
         return self._session
 
 
 def load(
-    path: str | os.PathLike[str],
+    source: Source,
     threads: int | None = None,
     *,
     memory_limit: int | None = None,
+    map: bool = False,
     verify: bool = False,
 ) -> Model:
     """Loads a model that ``edgert convert`` has written.
 
-    ``threads``: how many threads a run uses; all CPUs that this process may use if None, and never
-    more than those. ``memory_limit``: most bytes that activations and repacked weights may take;
-    what the machine has if None. ``verify``: also compare the checksums of the weights, which reads
-    the whole file; everything else is always checked.
+    ``source``: the path of the file, or its content as bytes or what lends bytes. ``threads``: how
+    many threads a run uses; all CPUs that this process may use if None, and never more than those.
+    ``memory_limit``: most bytes of private memory, that is all that :meth:`Model.memory` tells but
+    ``weights_mapped``, with one run at a time; what the machine has if None.
+
+    The model has a copy of the file, which is checked completely, checksums of the weights
+    included: what becomes of the file afterwards does not matter. ``map``: use the weights in the
+    mapped file instead, so that processes that run the same model share them, and weights that are
+    never used are never read. Then the file must stay as it is: to write into it changes results,
+    to cut it off kills the process; to replace it by another, as ``edgert convert`` does, is safe.
+    The checksums of mapped weights are compared only to ``verify`` them, which reads all.
 
     Raises ModelIOError if the file cannot be read, FormatError (IntegrityError, VersionError) or
     UnsupportedError if it is not a sound model of this version, LimitError if it would need more
-    than ``memory_limit``, ResourceError if the machine refuses the memory.
+    than ``memory_limit``, ResourceError if the machine refuses the memory, InputError for arguments
+    that make no sense.
     """
-    require(isinstance(path, (str, bytes, os.PathLike)), "path", path, "the path of a file")
-    return Model(os.fspath(path), threads, memory_limit, verify)
+    return Model(source, threads, memory_limit, map, verify)
 
 
 def _is_whole(value: object) -> bool:
@@ -198,7 +241,9 @@ def _infos(rows: list[tuple[str, tuple[int, ...], str]]) -> tuple[TensorInfo, ..
     return tuple(TensorInfo(name, shape, np.dtype(dtype)) for name, shape, dtype in rows)
 
 
-def _in_order(arrays: Mapping[str, np.ndarray], names: list[str], role: str) -> list[np.ndarray]:
+def _in_order(
+    arrays: Mapping[str, np.ndarray], names: Sequence[str], role: str
+) -> list[np.ndarray]:
     """The arrays in the order of ``names``; InputError if there are others or too few."""
     try:
         ordered = [arrays[name] for name in names]

@@ -11,12 +11,16 @@ from edgert import _core
 
 
 class OpSchema(NamedTuple):
-    """One operator: its id in files, its attribute record and its number of inputs."""
+    """One operator: its id in files, its attribute record and its inputs.
+
+    Bit i of ``optional_inputs``: input i may be absent.
+    """
 
     id: int
     attrs: np.dtype
     min_inputs: int
     max_inputs: int
+    optional_inputs: int
 
 
 def _enum(name: str) -> type[IntEnum]:

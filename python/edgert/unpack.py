@@ -6,27 +6,25 @@ Only for files that the runtime has checked: nothing is checked again here.
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgert import _core, schema
 from edgert.ir import Graph, Node, Value
-from edgert.model import load
+from edgert.model import Source, load
 from edgert.schema import OPS, DType, Section
 
 _OP_NAMES = {op.id: name for name, op in OPS.items()}
 
 
-def unpack(path: str | os.PathLike[str]) -> Graph:
+def unpack(source: Source) -> Graph:
     """The graph in a file; names that occur twice get a number, those of outputs last.
 
     Raises what :func:`edgert.load` raises for a file that is not sound.
     """
-    load(path).close()
-    sections = _sections(Path(path).read_bytes())
+    with load(source) as model:
+        sections = _sections(model.file())
     # Records take what lies in these one after the other.
     strings, dims, attrs, edges = (
         io.BytesIO(sections[section])

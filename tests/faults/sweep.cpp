@@ -23,8 +23,9 @@ namespace {
 constexpr int kThreads = 3;
 
 std::unique_ptr<Session> load(const char* path) {
-  return std::make_unique<Session>(load_model(path, Verify::kFull), kThreads, cpu_isa(),
-                                   size_t{1} << 30);
+  const LoadOptions options = {cpu_isa(), size_t{1} << 30};
+  return std::make_unique<Session>(load_model(path, options), kThreads, options.isa,
+                                   options.memory_limit);
 }
 
 // A model's inputs, always the same numbers, and room for its outputs.

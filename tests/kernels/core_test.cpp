@@ -1,39 +1,17 @@
-// The checksum and the memory planner.
+// Memory: the planner and buffers; files.
+#include <unistd.h>
+
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
-#include "core/crc32.h"
+#include "core/file.h"
+#include "core/memory.h"
 #include "harness.h"
 #include "runtime/arena.h"
 
 namespace edgert::test {
-namespace {
-
-uint32_t crc32_bit_by_bit(const unsigned char* data, size_t bytes) {
-  uint32_t crc = 0xFFFFFFFF;
-  for (size_t i = 0; i < bytes; ++i) {
-    crc ^= data[i];
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  return ~crc;
-}
-
-}  // namespace
-
-TEST(crc32_is_that_of_zlib) {
-  CHECK(crc32("123456789", 9) == 0xCBF43926, "the standard check value");
-  CHECK(crc32(nullptr, 0) == 0, "no bytes");
-  Random random(1);
-  for (size_t bytes = 0; bytes < 100; ++bytes) {
-    GuardedArray<unsigned char> data(bytes);
-    for (size_t i = 0; i < bytes; ++i) data.data()[i] = static_cast<unsigned char>(random.bits());
-    const uint32_t expected = crc32_bit_by_bit(data.data(), bytes);
-    for (size_t cut = 0; cut <= bytes; ++cut) {
-      const uint32_t found = crc32(data.data() + cut, bytes - cut, crc32(data.data(), cut));
-      CHECK(found == expected, "%zu bytes, cut at %zu", bytes, cut);
-    }
-  }
-}
 
 TEST(arena_plans_are_sound_and_tight) {
   Random random(2);
@@ -66,6 +44,57 @@ TEST(arena_verifier_finds_bad_plans) {
   CHECK(!verify_arena(lifetimes, {{0, 128, 0}, 170}), "an end beyond the arena");
   CHECK(!verify_arena(lifetimes, {{0, 136, 0}, 192}), "a misaligned offset");
   CHECK(!verify_arena(lifetimes, {{0, 128}, 192}), "a missing offset");
+}
+
+TEST(files_that_become_shorter) {
+  char path[] = "/tmp/edgert_core_test_XXXXXX";
+  const int descriptor = mkstemp(path);
+  CHECK(descriptor >= 0 && write(descriptor, "0123456789", 10) == 10, "a file of ten bytes");
+  const File file(path);
+  CHECK(file.bytes() == 10, "its size");
+  char bytes[10] = {};
+  file.read(2, bytes, 8);
+  CHECK(std::memcmp(bytes, "23456789", 8) == 0, "its bytes");
+  CHECK(ftruncate(descriptor, 5) == 0, "cut off");
+  file.read(1, bytes, 4);
+  bool refused = false;
+  try {
+    file.read(2, bytes, 8);
+  } catch (const Error& error) {
+    refused = error.code() == ErrorCode::kIo && std::strstr(error.what(), "ended at 5 of 10");
+  }
+  CHECK(refused, "what is gone");
+  close(descriptor);
+  unlink(path);
+}
+
+TEST(buffers_are_aligned_and_have_an_address) {
+  constexpr size_t kMega = size_t{1} << 20;
+  for (size_t bytes : {size_t{0}, size_t{1}, size_t{63}, kMega - 1, kMega, 2 * kMega, 3 * kMega - 1,
+                       3 * kMega, 5 * kMega + 1}) {
+    for (bool huge : {false, true}) {
+      Buffer buffer = huge ? Buffer::huge(bytes) : Buffer(bytes);
+      CHECK(buffer.data() != nullptr, "%zu bytes", bytes);
+      CHECK(reinterpret_cast<uintptr_t>(buffer.data()) % kAlignment == 0, "%zu bytes", bytes);
+      CHECK(buffer.bytes() == (huge ? Buffer::huge_bytes(bytes) : bytes), "%zu bytes", bytes);
+      CHECK(buffer.bytes() >= bytes && buffer.bytes() <= bytes + kMega, "%zu bytes", bytes);
+      if (huge && bytes >= kMega)
+        CHECK(reinterpret_cast<uintptr_t>(buffer.data()) % (2 * kMega) == 0, "%zu bytes", bytes);
+      std::memset(buffer.data(), 1, buffer.bytes());
+      Buffer other;
+      other = std::move(buffer);
+      CHECK(other.bytes() == 0 || other.data()[other.bytes() - 1] == std::byte{1}, "it moves");
+    }
+  }
+  for (uint64_t bytes : {UINT64_MAX, UINT64_MAX - kMega, uint64_t{PTRDIFF_MAX} - 5}) {
+    bool refused = false;
+    try {
+      Buffer::huge(bytes);
+    } catch (const Error& error) {
+      refused = error.code() == ErrorCode::kResource;
+    }
+    CHECK(refused, "%llu bytes", static_cast<unsigned long long>(bytes));
+  }
 }
 
 }  // namespace edgert::test

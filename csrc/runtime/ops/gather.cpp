@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/memory.h"
+#include "core/text.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -58,9 +59,10 @@ struct Gather {
     const std::byte* const table = context.tensor<std::byte>(indices);
     size_t* const at = reinterpret_cast<size_t*>(context.scratch());
     if (const size_t bad = offsets(table, at); bad < count)
-      throw Error(ErrorCode::kInput, "INDEX",
-                  format("gather '%.256s': index %zu is %lld, expected %lld to %lld", name.c_str(),
-                         bad, static_cast<long long>(index(table, bad)), -bound(), bound() - 1));
+      throw Error(
+          ErrorCode::kInput, "INDEX",
+          format("gather %s: index %zu is %lld, expected %lld to %lld", quoted(name).c_str(), bad,
+                 static_cast<long long>(index(table, bad)), -bound(), bound() - 1));
     const auto copy = [&](size_t first, size_t last) {
       for (size_t i = first; i < last; ++i)
         std::memcpy(to + i * run, from + i / count * size * run + at[i % count], run);

@@ -130,11 +130,15 @@ Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs) {
       node.fail("ATTR", "%s: the window spans %lld, the padded input has %lld", name,
                 static_cast<long long>(w.extent()), static_cast<long long>(w.padded()));
     const int64_t count = w.count();
-    // The others begin inside of the input.
-    for (int64_t i = 0; i < count;
-         i = i * w.stride < w.before || i == count - 1 ? i + 1 : count - 1)
+    const auto require_taps = [&](int64_t i) {
       if (w.window(i, false).taps == 0)
         node.fail("ATTR", "%s: window %lld lies in the padding", name, static_cast<long long>(i));
+    };
+    // Of the windows that begin before the input, one is as far from it as that a dilation later,
+    // modulo the dilation, which is what matters: there may be very many. The others begin inside.
+    for (int64_t i = 0; i < std::min(count, w.dilation) && i * w.stride < w.before; ++i)
+      require_taps(i);
+    require_taps(count - 1);
     out[1 + axis] = node.output_dim(count);
   }
   return out;

@@ -21,6 +21,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="threads to use (default: all usable CPUs)"
     )
+    parser.add_argument(
+        "--map",
+        action="store_true",
+        help="use the weights in the mapped file, which must not change, not in a private copy",
+    )
 
 
 def add_image(parser: argparse.ArgumentParser) -> None:

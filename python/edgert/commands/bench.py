@@ -41,7 +41,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     random_inputs([])  # loads numpy's generators, which are no part of the model's memory
     before, _ = resident_bytes()
     start = time.perf_counter()
-    model = load(args.model, threads=args.threads)
+    model = load(args.model, threads=args.threads, map=args.map)
     loaded = time.perf_counter()
     inputs = random_inputs(model.inputs)
     outputs = {o.name: np.empty(o.shape, o.dtype) for o in model.outputs}

@@ -21,12 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--memory", action="store_true", help="what loading and running will take")
     parser.add_argument("--plan", action="store_true", help="every step with its kernel and layout")
-    parser.add_argument("--verify", action="store_true", help="check the weights' checksums too")
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Describes a model."""
-    model = load(args.model, threads=args.threads, verify=args.verify)
+    model = load(args.model, threads=args.threads, map=args.map, verify=True)
     plan = model.plan()
     operators = Counter(step.op for step in plan)
     data: dict[str, Any] = {
@@ -40,8 +39,7 @@ def execute(args: argparse.Namespace) -> Outcome:
         *map(_summary, model.metadata.items()),
     ]
     facts.append(("operators", ", ".join(f"{n} {op}" for op, n in operators.most_common())))
-    if args.verify:
-        facts.append(("checksums", "all match"))
+    facts.append(("checksums", "all match"))
     rows = []
     for role, tensors in (("input", model.inputs), ("output", model.outputs)):
         data[f"{role}s"] = [
@@ -71,6 +69,7 @@ def _summary(item: tuple[str, str]) -> tuple[str, str]:
 
 
 MEMORY = {
+    "file_copied": "private copy of the file",
     "weights_mapped": "weights used in the mapped file",
     "weights_repacked": "weights repacked for this CPU",
     "arena": "activations of one run",

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs a model once."""
-    model = load(args.model, threads=args.threads)
+    model = load(args.model, threads=args.threads, map=args.map)
     inputs = read_inputs(args.input, model.inputs, image_options(args))
     start = time.perf_counter()
     outputs = model.run(inputs)

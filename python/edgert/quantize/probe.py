@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from edgert.pack import pack
 class Probe:
     """A graph, loaded, whose outputs are chosen values: inputs, outputs of nodes or both.
 
-    A context manager; the file that it runs from lives as long as it does. There may be no values.
+    A context manager. There may be no values.
     """
 
     def __init__(self, graph: Graph, values: Iterable[str]) -> None:
@@ -24,12 +22,9 @@ class Probe:
         wanted = list(dict.fromkeys(values))
         self._copied = [name for name in wanted if name in self._inputs]
         self._outputs = {n: f"o{i}" for i, n in enumerate(wanted) if n not in self._inputs}
-        self._folder = tempfile.TemporaryDirectory(prefix="edgert-")
         self._model = None
         if self._outputs:
-            path = Path(self._folder.name) / "probe.edgert"
-            path.write_bytes(pack(_renamed(graph, {**self._inputs, **self._outputs})))
-            self._model = load(path)
+            self._model = load(pack(_renamed(graph, {**self._inputs, **self._outputs})))
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The chosen values for one set of inputs."""
@@ -44,10 +39,9 @@ class Probe:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Lets go of the model and its file."""
+        """Lets go of the model."""
         if self._model is not None:
             self._model.close()
-        self._folder.cleanup()
 
 
 def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:

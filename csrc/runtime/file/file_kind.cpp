@@ -1,4 +1,4 @@
-#include "runtime/file_kind.h"
+#include "runtime/file/file_kind.h"
 
 #include <algorithm>
 #include <string_view>
@@ -60,7 +60,7 @@ std::string file_kind(const std::byte* data, size_t bytes) {
         head.substr(signature.offset, signature.bytes.size()) == signature.bytes)
       return signature.kind;
   if (looks_like_onnx(head)) return "an ONNX model: convert it first with 'edgert convert'";
-  return "a file that starts with " + quoted(head.substr(0, 8));
+  return "a file that starts with " + quoted_bytes(head.substr(0, 8));
 }
 
 }  // namespace edgert

@@ -1,0 +1,18 @@
+// The content of a file: each function relies on what those before it have checked.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/file/container.h"
+#include "runtime/model.h"
+
+namespace edgert {
+
+// Metadata, names and tensors: F23 to F40. Payloads are used where they are but for encoded ones,
+// whose elements count against the limit.
+void read_tensors(const Container& file, uint64_t memory_limit, Model* model);
+
+// Inputs, outputs and nodes: F41 to F53, and what each operator checks.
+void read_graph(const Container& file, Model* model);
+
+}  // namespace edgert

@@ -1,0 +1,219 @@
+#include <cstring>
+#include <string_view>
+#include <unordered_set>
+
+#include "core/text.h"
+#include "runtime/file/read.h"
+#include "runtime/file/rules.h"
+#include "runtime/memory_limit.h"
+#include "weights/forms.h"
+#include "weights/shorts.h"
+
+namespace edgert {
+namespace {
+
+bool is_dtype(uint8_t id) {
+  switch (static_cast<DType>(id)) {
+#define X(name, id, bits, numpy) case DType::name:
+#include "schema/dtypes.def"
+#undef X
+    return true;
+  }
+  return false;
+}
+
+bool is_encoding(uint32_t id) {
+  switch (static_cast<Encoding>(id)) {
+#define X(name, id) case Encoding::name:
+#include "schema/encodings.def"
+#undef X
+    return true;
+  }
+  return false;
+}
+
+bool is_layout(uint8_t id) {
+  switch (static_cast<Layout>(id)) {
+#define X(name, id) case Layout::name:
+#include "schema/layouts.def"
+#undef X
+    return true;
+  }
+  return false;
+}
+
+// "tensor 7 'name'"
+std::string label_of(size_t i, const Tensor& tensor) {
+  return format("tensor %zu %s", i, quoted(tensor.name).c_str());
+}
+
+class TensorReader {
+ public:
+  TensorReader(const Container& file, uint64_t memory_limit, Model* model)
+      : file_(file),
+        memory_limit_(memory_limit),
+        model_(model),
+        strings_(file.records<char>(k_strings)),
+        dims_(file.records<int32_t>(k_dims)),
+        data_end_(file.data_offset()),
+        private_bytes_(file.copy.bytes()) {}
+
+  void read() {
+    read_metadata();
+    read_tensors();
+  }
+
+ private:
+  // The strings lie in the order of the records that have them, without gaps.
+  std::string_view next_string(uint32_t bytes, const char* what, size_t index) {
+    if (bytes > strings_.left())
+      fail(F23, "%s %zu: the string has %u bytes, section 'strings' %zu more", what, index, bytes,
+           strings_.left());
+    return {strings_.take(bytes), bytes};
+  }
+
+  std::string next_name(uint32_t bytes, const char* what, size_t index) {
+    const std::string_view name = next_string(bytes, what, index);
+    if (name.size() > kMaxNameBytes)
+      fail(F24, "%s %zu: the name has %zu bytes, the limit is %u", what, index, name.size(),
+           kMaxNameBytes);
+    if (!is_clean_text(name))
+      fail(F24, "%s %zu: the name %s is not plain text in UTF-8", what, index,
+           quoted(name).c_str());
+    return std::string(name);
+  }
+
+  void read_metadata() {
+    std::unordered_set<std::string> keys;
+    size_t i = 0;
+    for (const MetadataRecord& record : file_.records<MetadataRecord>(k_metadata)) {
+      std::string key = next_name(record.key_bytes, "metadata", i);
+      const std::string_view value = next_string(record.value_bytes, "metadata", i);
+      if (key.empty()) fail(F24, "metadata %zu: the key is empty", i);
+      if (!is_clean_text(value, true))
+        fail(F24, "metadata %s: the value %s is not plain text in UTF-8", quoted(key).c_str(),
+             quoted(value).c_str());
+      if (!keys.insert(key).second) fail(F25, "metadata %s is given twice", quoted(key).c_str());
+      model_->metadata.emplace_back(std::move(key), value);
+      ++i;
+    }
+  }
+
+  void read_tensors() {
+    const Records<TensorRecord> tensors = file_.records<TensorRecord>(k_tensors);
+    model_->tensors.reserve(tensors.count);
+    for (size_t i = 0; i < tensors.count; ++i) {
+      Tensor tensor;
+      tensor.name = next_name(tensors[i].name_bytes, "tensor", i);
+      read_type(tensors[i], i, &tensor);
+      if (tensors[i].payload != kNone) read_elements(tensors, i, &tensor);
+      model_->tensors.push_back(std::move(tensor));
+    }
+    if (strings_.left() > 0)
+      fail(F23, "section 'strings' has %zu bytes more than the names use", strings_.left());
+    if (dims_.left() > 0)
+      fail(F31, "section 'dims' has %zu entries more than the tensors use", dims_.left());
+    if (data_end_ != file_.bytes())
+      fail(F40, "%llu bytes behind the last payload", ull{file_.bytes() - data_end_});
+  }
+
+  void read_type(const TensorRecord& record, size_t i, Tensor* tensor) {
+    const auto label = [&] { return label_of(i, *tensor); };
+    const bool constant = record.payload != kNone;
+    if (!is_dtype(record.dtype)) fail(F26, "%s has dtype %d", label().c_str(), record.dtype);
+    tensor->type.dtype = static_cast<DType>(record.dtype);
+    if (!is_layout(record.layout)) fail(F27, "%s has layout %d", label().c_str(), record.layout);
+    tensor->layout = static_cast<Layout>(record.layout);
+    if (!constant && tensor->layout != Layout::row)
+      fail(F27, "%s is no constant but has layout %s", label().c_str(),
+           layout_name(tensor->layout));
+    if (!is_encoding(record.encoding))
+      fail(F28, "%s has encoding %d, unknown to this version of edgert", label().c_str(),
+           record.encoding);
+    if (record.rank > kMaxRank)
+      fail(F29, "%s has rank %d, the limit is %d", label().c_str(), record.rank, kMaxRank);
+    if (record.reserved != 0 || (!constant && record.encoding != 0))
+      fail(F30, "%s: a reserved member is not zero", label().c_str());
+    if (record.rank > dims_.left())
+      fail(F31, "%s has rank %d, section 'dims' %zu more entries", label().c_str(), record.rank,
+           dims_.left());
+    tensor->type.shape.rank = record.rank;
+    for (int axis = 0; axis < record.rank; ++axis) {
+      const int32_t dim = *dims_.take(1);
+      if (dim < 0) fail(F32, "%s: dimension %d is %d", label().c_str(), axis, dim);
+      tensor->type.shape[axis] = dim;
+    }
+    if (!in_bounds(tensor->type))
+      fail(F33, "%s, %s, is too large", label().c_str(), describe(tensor->type).c_str());
+  }
+
+  // Finds the elements of a constant: behind those of the constants before it, or theirs.
+  void read_elements(const Records<TensorRecord>& tensors, size_t i, Tensor* tensor) {
+    const TensorRecord& record = tensors[i];
+    const auto label = [&] { return label_of(i, *tensor); };
+    const auto type = [&] { return describe(tensor->type); };
+    const Encoding encoding = static_cast<Encoding>(record.encoding);
+    const uint32_t owner = record.payload;
+    if (owner > i || tensors[owner].payload != owner)
+      fail(F34, "%s has the elements of tensor %u, no constant before it with its own",
+           label().c_str(), owner);
+    // Encoded elements belong to one tensor: what is decoded stays below twice the file.
+    if (owner < i && (encoding != Encoding::plain || tensors[owner].encoding != record.encoding))
+      fail(F34, "%s shares the encoded elements of tensor %u", label().c_str(), owner);
+    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->layout, encoding);
+    if (!bytes)
+      fail(F35, "%s, %s, cannot have layout %s and encoding %s", label().c_str(), type().c_str(),
+           layout_name(tensor->layout), encoding_name(encoding));
+    tensor->data_bytes = *bytes;
+    if (owner < i) {
+      const Tensor& other = model_->tensors[owner];
+      if (other.data_bytes != *bytes)
+        fail(F36, "%s, %s in layout %s, shares %zu bytes, expected %llu", label().c_str(),
+             type().c_str(), layout_name(tensor->layout), other.data_bytes, ull{*bytes});
+      tensor->data = other.data;
+      return;
+    }
+    const uint64_t begin = round_up64(data_end_, payload_alignment(encoding));
+    if (begin > file_.bytes() || *bytes > file_.bytes() - begin)
+      fail(F37, "%s, %s in layout %s: %llu bytes at %llu do not lie in section 'data'",
+           label().c_str(), type().c_str(), layout_name(tensor->layout), ull{*bytes}, ull{begin});
+    if (!all_zero(file_.data_at(data_end_), begin - data_end_))
+      fail(F38, "%s: the padding before its elements is not zero", label().c_str());
+    tensor->data = file_.data_at(begin);
+    data_end_ = begin + *bytes;
+    if (encoding == Encoding::shorts) decode(i, tensor);
+  }
+
+  // Puts the elements that a constant has in the file as `shorts` into private memory.
+  void decode(size_t i, Tensor* tensor) {
+    int32_t exponent;
+    std::memcpy(&exponent, tensor->data, sizeof exponent);
+    const ExponentRange range = exponent_range(tensor->type.dtype);
+    if (exponent < range.least || exponent > range.most)
+      fail(F39, "%s, %s, has the exponent %d, expected %d to %d", label_of(i, *tensor).c_str(),
+           describe(tensor->type).c_str(), exponent, range.least, range.most);
+    private_bytes_ += tensor->type.bytes();
+    require_memory(private_bytes_, memory_limit_);
+    Buffer elements(tensor->type.bytes());
+    unpack_shorts(tensor->type.dtype, exponent, tensor->type.shape.elements(),
+                  tensor->data + sizeof exponent, elements.data());
+    tensor->data = elements.data();
+    model_->decoded.push_back(std::move(elements));
+  }
+
+  const Container& file_;
+  const uint64_t memory_limit_;
+  Model* const model_;
+  Entries<char> strings_;
+  Entries<int32_t> dims_;
+  uint64_t data_end_;       // of the payloads so far, as an offset in the file
+  uint64_t private_bytes_;  // taken so far
+};
+
+}  // namespace
+
+void read_tensors(const Container& file, uint64_t memory_limit, Model* model) {
+  TensorReader(file, memory_limit, model).read();
+}
+
+}  // namespace edgert
