@@ -145,7 +145,8 @@ def emptied(case: Case) -> list[Case]:
 def test_dimensions_of_zero(op: str) -> None:
     """A typed error, or a run whose result is that of the interpreter."""
     ran = 0
-    for case in all_cases(op)[:12]:
+    cases = all_cases(op)
+    for case in cases[:12] + cases[12 :: 1 + len(cases) // 12]:
         for variant in emptied(case):
             try:
                 model = edgert.load(pack(graph_of(op, variant)))
@@ -167,10 +168,10 @@ def resize_attrs(mode: int, size: int) -> dict[str, Any]:
     """Of an image without elements to one as high as that."""
     return {
         "mode": mode,
-        "coordinate": 0,
-        "nearest": 0,
         "size": [size, 3],
-        "scale": [1.0, 1.0],
+        "first": [0, 0],
+        "step": [1, 1],
+        "unit": [1, 1],
         "cubic_coefficient": -0.75,
         "exclude_outside": 0,
     }
