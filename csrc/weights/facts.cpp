@@ -77,7 +77,8 @@ std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t cha
 
 WeightFit fit_of(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
   const size_t steps = panels.count() * panels.steps();
-  if (sums_fit<2>(weights, steps, segment_steps)) return WeightFit::kQuads;  // and the pairs in them
+  if (sums_fit<2>(weights, steps, segment_steps))
+    return WeightFit::kQuads;  // and the pairs in them
   return sums_fit<1>(weights, steps, segment_steps) ? WeightFit::kPairs : WeightFit::kAny;
 }
 
