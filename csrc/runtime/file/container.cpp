@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "kernels/crc32/crc32.h"
 #include "runtime/file/file_kind.h"
 #include "runtime/file/rules.h"
@@ -162,6 +163,7 @@ void Container::read_sections(const Source& source, bool verify, IsaSet isa,
   if (mapped && !verify) return;
   uint32_t crc = 0;
   for (uint64_t at = data_offset(); at < bytes();) {
+    check_interrupt();
     const size_t chunk = static_cast<size_t>(std::min<uint64_t>(kChunk, bytes() - at));
     if (!mapped) source.read(at, copy.data() + at, chunk);
     crc = checksum(isa, data_at(at), chunk, crc);
