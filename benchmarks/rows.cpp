@@ -401,7 +401,7 @@ void run_rows(const std::string& only, const std::string& level, bool json) {
 #include "kernels/dwconv_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("dwconv_i16", #symbol, Isa::isa, symbol);
 #include "kernels/dwconv_i16/kernels.inc"
-#define KERNEL(symbol, isa) rows.measure("crc32", #symbol, Isa::isa, symbol);
+#define KERNEL(symbol, isa, ...) rows.measure("crc32", #symbol, Isa::isa, symbol);
 #include "kernels/crc32/kernels.inc"
 }
 
