@@ -89,6 +89,7 @@ def build_cases() -> None:
     case("F11", patched(table_field(Section.data, "id"), 77))
     case("F12", without_section(Section.dims))
     case("F12", without_section(Section.data))
+    case("F12", patched(header_field("sections"), 0))
     case("F13", moved(Section.tensors, 4))
     case("F13", moved(Section.data, 32))
     case("F14", patched(table_field(Section.data, "bytes"), 2**64 - 64))
