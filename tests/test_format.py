@@ -259,6 +259,17 @@ def build_cases() -> None:
 
     change("F53", unwritten)
 
+    def fill(place: int):
+        """A byte of the first payload, 9 taps of 3 channels for 8 outputs of 16."""
+
+        def edit(f: ModelFile) -> None:
+            f[Section.data][place] = 1
+
+        return edit
+
+    for place in (32, 63, 26 * 64 + 32, 27 * 64 - 1):
+        change("F54", fill(place))
+
 
 build_cases()
 
