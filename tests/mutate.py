@@ -261,7 +261,7 @@ def attempt(data: bytes) -> str:
     try:
         with edgert.load(data, threads=1, memory_limit=MEMORY_LIMIT) as model:
             memory = model.memory()
-            private = memory["file_copied"] + memory["weights_repacked"] + memory["arena"]
+            private = sum(memory.values()) - memory["weights_mapped"] - memory["scratch"]
             assert private <= MEMORY_LIMIT
             model.run(any_inputs(model))
     except edgert.EdgertError as error:

@@ -255,6 +255,52 @@ def test_nothing_is_made_for_results_without_elements(name: str) -> None:
     assert model.memory()["arena"] + model.memory()["weights_repacked"] < 2**16
 
 
+TALL = 2**20
+PIXEL = np.zeros((1, 1, 1, 1), np.float32)
+TABLES: dict[str, tuple[str, list[np.ndarray], dict[str, Any]]] = {
+    "resize": (
+        "resize",
+        [np.zeros((1, 1, 1, 1), np.uint8)],
+        {**resize_attrs(1, TALL), "size": [TALL, 1]},
+    ),
+    "max_pool": ("max_pool", [np.zeros((1, TALL, 1, 1), np.uint8)], POOL),
+    "average_pool": ("average_pool", [np.zeros((1, 1, TALL, 1), np.float32)], POOL),
+    "conv": (
+        "conv",
+        [PIXEL, np.zeros((1, 1, TALL, 1), np.float32)],
+        {**WINDOW, "pads": [0, TALL, 0, 0], "activation": ACTIVATION},
+    ),
+    "conv_transpose": (
+        "conv_transpose",
+        [np.zeros((1, 64, 1, 1), np.float32), np.zeros((TALL // 16, 1), np.float32)],
+        {
+            **WINDOW,
+            "kernel": [TALL // 16, 1],
+            "pads": [0, 0, 0, 0],
+            "output_padding": [0, 0],
+            "activation": ACTIVATION,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_count_against_the_limit(name: str) -> None:
+    """What steps make for each row, column or tap of files that are small."""
+    op, inputs, attrs = TABLES[name]
+    case = Case(attrs, inputs, (1,) if op == "conv_transpose" else ())
+    data = pack(graph_of(op, case))
+    _, before = resident_bytes()
+    with pytest.raises(edgert.LimitError) as caught:
+        edgert.load(data, memory_limit=5 * TALL)  # enough for the tensors
+    assert caught.value.rule == "MEMORY"
+    _, after = resident_bytes()
+    assert after - before < 2**24
+    model = edgert.load(data, memory_limit=2**31)
+    assert model.memory()["tables"] > 4 * TALL
+    model.run(feed(case))
+
+
 def test_concat_of_nothing() -> None:
     """From and to memory of which there is none, in a graph without any other."""
     graph = ir.Graph()

@@ -85,6 +85,7 @@ def test_plan_and_memory(model: edgert.Model) -> None:
         "file_copied",
         "weights_mapped",
         "weights_repacked",
+        "tables",
         "arena",
         "scratch",
     }
@@ -137,7 +138,7 @@ def test_load_options(path: Path) -> None:
             edgert.load(path, **options)
     for map in (False, True):
         need = edgert.load(path, memory_limit=2**20, map=map).memory()
-        total = need["file_copied"] + need["weights_repacked"] + need["arena"]
+        total = sum(need.values()) - need["weights_mapped"] - need["scratch"]
         edgert.load(path, memory_limit=total, map=map)
         for limit in (total - 1, need["file_copied"], need["file_copied"] - 1, 1, 0):
             with pytest.raises(edgert.LimitError) as caught:

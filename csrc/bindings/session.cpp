@@ -224,6 +224,7 @@ class PySession {
     dict["file_copied"] = py::int_(memory.copied);
     dict["weights_mapped"] = py::int_(memory.mapped);
     dict["weights_repacked"] = py::int_(memory.repacked);
+    dict["tables"] = py::int_(memory.tables);
     dict["arena"] = py::int_(memory.arena);
     dict["scratch"] = py::int_(memory.scratch);
     return dict;

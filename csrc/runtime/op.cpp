@@ -4,6 +4,7 @@
 #include <cstdarg>
 
 #include "core/text.h"
+#include "runtime/memory_limit.h"
 #include "weights/forms.h"
 
 namespace edgert {
@@ -120,6 +121,10 @@ void NodeTypes::require_unused_zero(const int32_t (&values)[kMaxRank],
     if (values[i] != 0)
       fail("ATTR", "%s[%d] is %d, but the input has %d axes", attribute, i, values[i],
            shape(0).rank);
+}
+
+void BindContext::require_memory(uint64_t bytes) const {
+  edgert::require_memory(memory_taken + bytes, memory_limit);
 }
 
 void BindContext::fail(const char* rule, const char* text, ...) const {

@@ -76,15 +76,21 @@ struct Step {
   size_t scratch_bytes = 0;  // shared between steps: contents do not survive the step
   size_t weight_bytes = 0;   // private memory held for repacked weights
   std::function<void(const RunContext&)> run;
+  size_t table_bytes = 0;  // private memory held for what follows from shapes
 };
 
-// What bind() may use: the whole model, the CPU and the number of threads that will run.
+// What bind() may use: the whole model, the CPU, the number of threads that will run, and memory.
 struct BindContext {
   const Model& model;
   const Node& node;
   IsaSet isa;
   int threads;
+  uint64_t memory_limit;  // of all private memory
+  uint64_t memory_taken;  // of it, without what this step will hold
 
+  // Fails if the step would exceed the limit by this. Called before a step allocates what is not
+  // bounded by the size of the file.
+  void require_memory(uint64_t bytes) const;
   const Tensor* input(size_t i) const {
     return i < node.inputs.size() && node.inputs[i] != kNone ? &model.tensors[node.inputs[i]]
                                                              : nullptr;

@@ -21,11 +21,15 @@ Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, si
   steps_.reserve(model_->nodes.size());
   for (const Node& node : model_->nodes) {
     check_interrupt();
-    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads}));
+    const auto taken = [&] {
+      return uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked + memory_.tables +
+             memory_.copied;
+    };
+    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads, memory_limit, taken()}));
     memory_.repacked += steps_.back().weight_bytes;
+    memory_.tables += steps_.back().table_bytes;
     memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
-    require_memory(uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked + memory_.copied,
-                   memory_limit);
+    require_memory(taken(), memory_limit);
   }
   memory_.arena = scratch_offset_ + memory_.scratch;
   // The first workspace is made now, so that a run allocates nothing.

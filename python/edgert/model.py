@@ -155,6 +155,7 @@ class Model:
         ``file_copied``: the private copy of the file, without the weights if it is mapped.
         ``weights_mapped``: weights used where they are in a mapped file, shared between processes.
         ``weights_repacked``: weights in a layout that suits this CPU, or decoded from the file.
+        ``tables``: what steps look up for each row, column or tap, at most.
         ``arena``: activations and ``scratch``, once for each run under way at the same time.
         """
         return self._open().memory()

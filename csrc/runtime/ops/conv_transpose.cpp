@@ -81,6 +81,13 @@ struct Axis {
       offset[next[at]++] = static_cast<size_t>(i) * position + k * tap;
     });
   }
+  // Memory that the constructor takes, at most.
+  static uint64_t bytes(const ConvTransposeAttrs& attrs, int axis, int32_t size, int32_t out) {
+    const uint64_t products =
+        uint64_t{static_cast<uint32_t>(attrs.kernel[axis])} * static_cast<uint32_t>(size);
+    return products * sizeof(size_t) +
+           uint64_t{static_cast<uint32_t>(out)} * (2 * sizeof(size_t) + 2 * sizeof(int32_t));
+  }
   Col2imAxis outputs(size_t begin, size_t end) const {
     return {start.data() + begin, offset.data(), end - begin};
   }
@@ -174,6 +181,9 @@ Step bind(const BindContext& context) {
   const size_t channels = group_products / taps;
   const size_t product_row = x.elements(2, 3) * products;
 
+  const uint64_t table_bytes = Axis::bytes(attrs, 0, x[1], y[1]) +
+                               Axis::bytes(attrs, 1, x[2], y[2]) + y.elements(1, 2) * sizeof(Strip);
+  context.require_memory(table_bytes);
   Axis rows(attrs, 0, x[1], y[1], product_row, attrs.kernel[1] * channels);
   Axis columns(attrs, 1, x[2], y[2], products, channels);
   const size_t held = strip_rows(rows, x[1], product_row * sizeof(float));
@@ -197,7 +207,8 @@ Step bind(const BindContext& context) {
       context.input_index(0), context.input_index(2), context.node.output});
   return {std::string(step->multiply.plan->kernel()) + " + " + gather.name,
           product_bytes + step->multiply.plan->scratch_bytes(), step->multiply.weights.own.bytes(),
-          [step](const RunContext& run) { (*step)(run); }};
+          [step](const RunContext& run) { (*step)(run); },
+          step->multiply.table_bytes + static_cast<size_t>(table_bytes)};
 }
 
 }  // namespace

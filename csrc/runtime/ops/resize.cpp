@@ -64,6 +64,11 @@ struct AxisTable {
   std::vector<int32_t> at;  // `taps` elements for each output
   std::vector<float> weight;
 
+  static constexpr size_t kEntryBytes = sizeof(int32_t) + sizeof(float);
+  explicit AxisTable(size_t entries) {
+    at.reserve(entries);
+    weight.reserve(entries);
+  }
   void add(int32_t element, double value) {
     at.push_back(element);
     weight.push_back(static_cast<float>(value));
@@ -78,14 +83,15 @@ int tap_count(ResizeMode mode) {
 }
 
 AxisTable axis_table(const ResizeAttrs& attrs, const Shape& in, int axis) {
+  const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
   const int64_t size = in[1 + axis], last = size - 1;
   const auto clamped = [=](int64_t element) {
     return static_cast<int32_t>(std::clamp<int64_t>(element, 0, last));
   };
-  AxisTable table;
+  AxisTable table(static_cast<size_t>(attrs.size[axis]) * tap_count(mode));
   for (int32_t i = 0; i < attrs.size[axis]; ++i) {
     const auto [first, rest] = source_place(attrs, axis, i);
-    switch (static_cast<ResizeMode>(attrs.mode)) {
+    switch (mode) {
       case ResizeMode::nearest:
         table.add(clamped(first), 1);
         break;
@@ -179,23 +185,27 @@ Step bind(const BindContext& context) {
   const TensorType& in = context.input(0)->type;
   const Shape& image = in.shape;
   const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
+  const size_t height = attrs.size[0], width = attrs.size[1];
+  const size_t table_bytes = (height + width) * tap_count(mode) * AxisTable::kEntryBytes;
+  context.require_memory(table_bytes);
   AxisTable rows = axis_table(attrs, image, 0), columns = axis_table(attrs, image, 1);
   if (mode == ResizeMode::nearest)
     return {"copy", 0, 0,
             ResizeNearestRows{image.elements(0, 1), image.elements(1, 2), image.elements(2, 3),
                               image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
-                              std::move(columns), context.input_index(0), context.node.output}};
+                              std::move(columns), context.input_index(0), context.node.output},
+            table_bytes};
   const bool floats = in.dtype == DType::f32;
   const Kernel<ResizeF32>& of_floats = select_kernels(context.isa).resize_f32;
   const Kernel<ResizeInt>& of_integers = select_kernels(context.isa).resize_int;
-  const size_t height = attrs.size[0], width = attrs.size[1];
   return {
       floats ? of_floats.name : of_integers.name, 0, 0,
       Interpolation{floats ? of_floats.run : nullptr, of_integers.run, in.dtype, tap_count(mode),
                     image.elements(0, 1), image.elements(1, 4) * dtype_bytes(in.dtype),
                     image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
                     height, width, width * image.elements(3, 4) * dtype_bytes(in.dtype),
-                    context.input_index(0), context.node.output}};
+                    context.input_index(0), context.node.output},
+      table_bytes};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 namespace edgert {
 namespace {
 
+constexpr size_t kTapBytes = 6 * sizeof(size_t);  // that a plan may have for each tap
+
 // Fails if a weight of i16 is -32768: two products with it and -32768 leave 32 bits.
 void require_weights(const BindContext& context) {
   const Tensor& w = *context.input(1);
@@ -23,6 +25,7 @@ Step step_of(const BoundProduct& bound) {
   step.kernel = bound.plan->kernel();
   step.scratch_bytes = bound.plan->scratch_bytes();
   step.weight_bytes = bound.weights.own.bytes();
+  step.table_bytes = bound.table_bytes;
   return step;
 }
 
@@ -31,6 +34,9 @@ Step step_of(const BoundProduct& bound) {
 BoundProduct::BoundProduct(const BindContext& context, const Product& wanted,
                            const std::byte* constant, const int32_t* bias)
     : product(wanted), method(&choose_method(product, context.isa)) {
+  // Filters of no channels may have any number of taps.
+  table_bytes = product.shape.weights().taps * kTapBytes;
+  context.require_memory(table_bytes);
   if (product.constant) weights = method->prepare(product, constant, bias, context.isa);
   plan = method->plan(product, weights.facts, context.isa, context.threads);
 }

@@ -165,6 +165,7 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
       rest_at + std::max(bound->quantizer.scratch_bytes(), bound->bytes.plan->scratch_bytes());
   step.weight_bytes =
       bound->bytes.weights.own.bytes() + bound->column_sums.size() * sizeof(int32_t);
+  step.table_bytes = bound->bytes.table_bytes;
   step.run = [=](const RunContext& run) {
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(run.scratch());
     const auto scales = reinterpret_cast<DynamicScale*>(run.scratch() + scales_at);

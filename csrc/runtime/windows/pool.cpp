@@ -48,6 +48,7 @@ Windows windows(const PoolAttrs& attrs, const Shape& image, int axis) {
 std::vector<PoolWindow> window_table(const PoolAttrs& attrs, const Shape& image, int axis) {
   const Windows w = windows(attrs, image, axis);
   std::vector<PoolWindow> table;
+  table.reserve(static_cast<size_t>(w.count()));
   for (int64_t i = 0; i < w.count(); ++i)
     table.push_back(w.window(i, attrs.count_include_pad != 0));
   return table;
@@ -87,7 +88,9 @@ struct Pool {
 template <typename Args>
 Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kernel<Args>& kernel,
                   const Args& args) {
-  const Shape& in = context.input(0)->type.shape;
+  const Shape &in = context.input(0)->type.shape, &out = context.output().type.shape;
+  const size_t table_bytes = (out.elements(1, 2) + out.elements(2, 3)) * sizeof(PoolWindow);
+  context.require_memory(table_bytes);
   Pool<Args> pool{kernel.run,
                   args,
                   window_table(attrs, in, 0),
@@ -104,7 +107,7 @@ Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kern
   image.row_dilation = attrs.dilations[0];
   image.column_dilation = attrs.dilations[1];
   image.column_count = pool.columns.size();
-  return {kernel.name, 0, 0, std::move(pool)};
+  return {kernel.name, 0, 0, std::move(pool), table_bytes};
 }
 
 }  // namespace

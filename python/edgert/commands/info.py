@@ -72,6 +72,7 @@ MEMORY = {
     "file_copied": "private copy of the file",
     "weights_mapped": "weights used in the mapped file",
     "weights_repacked": "weights repacked for this CPU",
+    "tables": "tables of places and sizes",
     "arena": "activations of one run",
     "scratch": "scratch, part of the activations",
 }
