@@ -107,6 +107,29 @@ def rows_graph() -> ir.Graph:
 ROWS = pack(rows_graph())
 
 
+def panels_graph() -> ir.Graph:
+    """Products of bytes, two by the same weights, and of 16 bits, with claims of how they fit."""
+    g = ir.Graph()
+    weights = np.zeros((17, 20), np.int8)
+    weights[:, ::4], weights[3, :5] = 40, [100, 27, 0, 0, 90]
+    words = np.full((17, 20), 32767, np.int16)
+    output = {"dtype": schema.DType.uint8, "scale": 1.0, "low": 0, "high": 255}
+    for kind, dtype, w in ("u8", np.uint8, weights), ("i16", np.int16, words):
+        if dtype == np.int16:
+            output = {**output, "dtype": schema.DType.int16, "low": -(2**15), "high": 2**15 - 1}
+        x = g.add_input(f"x_{kind}", dtype, (2, 20))
+        constants = [w, np.zeros(17, np.int32), np.full(17, 1e-4, np.float32)]
+        operands = [x, *(g.add_constant(f"{kind}_{i}", c) for i, c in enumerate(constants))]
+        for name in (f"y_{kind}", f"y_{kind}_again"):
+            attrs = {"residual_zero": 0, "residual_scale": 0.0, "output": {**output, "zero": 0}}
+            g.outputs.append(g.add("qgemm", operands, attrs, output=name))
+            operands[1] = g.add_constant("again", w)
+    return g
+
+
+PANELS = pack(panels_graph())
+
+
 class ModelFile:
     """The records of a file as arrays that may be changed at will.
 

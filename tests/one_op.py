@@ -18,7 +18,7 @@ Arrays = Sequence[Optional[np.ndarray]]
 def one_op_graph(
     op: str, inputs: Arrays, attrs: Mapping[str, Any], constants: Collection[int] = ()
 ) -> ir.Graph:
-    """A graph of one node named "node" with the output "y".
+    """A graph of one node named "node" with the output "y", and "y_1" and so on.
 
     Input i is the graph input ``x{i}``, or a constant if i is in ``constants``, or absent if None.
     """
@@ -31,7 +31,8 @@ def one_op_graph(
             names.append(graph.add_constant(f"c{i}", array))
         else:
             names.append(graph.add_input(f"x{i}", array.dtype, array.shape))
-    graph.outputs = [graph.add(op, names, attrs, name="node", output="y")]
+    graph.add(op, names, attrs, name="node", output="y")
+    graph.outputs = list(graph.nodes[-1].outputs)
     return graph
 
 
@@ -52,4 +53,5 @@ def run_op(
 def expected(op: str, inputs: Arrays, attrs: Mapping[str, Any]) -> np.ndarray:
     """The operator's output as the interpreter defines it."""
     names = [f"x{i}" for i in range(len(inputs))]
-    return interp.run_node(ir.Node(op, names, "y", dict(attrs), "node"), inputs)
+    (y,) = interp.run_node(ir.Node(op, names, ["y"], dict(attrs), "node"), inputs)
+    return y

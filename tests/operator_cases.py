@@ -165,6 +165,19 @@ def _reduce(rng: np.random.Generator) -> Iterator[Case]:
             yield Case({"fn": fn, "axes": 2, "keep_dims": 0}, [x])
 
 
+def _top_k(rng: np.random.Generator) -> Iterator[Case]:
+    for shape, k in [((1,), 1), ((7,), 0), ((40,), 40), ((3, 5), 1), ((2, 3, 33), 8),
+                     ((700, 200), 3), ((0, 4), 2), ((4, 0), 0)]:  # fmt: skip
+        for smallest in (0, 1):
+            attrs = {"k": k, "smallest": smallest}
+            yield Case(attrs, [_normal(rng, *shape)])
+            for dtype in ("int64", "int32", "int16", "int8", "uint8"):  # with equal elements
+                yield Case(attrs, [rng.integers(0, 9, shape).astype(dtype)])
+    strange = np.array([[0, np.nan, -np.inf, -0.0, np.nan, np.inf, 1, np.inf]], np.float32)
+    for smallest in (0, 1):
+        yield Case({"k": 8, "smallest": smallest}, [strange])
+
+
 def _unary(rng: np.random.Generator) -> Iterator[Case]:
     positive = UnaryFn.log, UnaryFn.sqrt, UnaryFn.reciprocal
     for fn in UnaryFn:
@@ -332,6 +345,7 @@ CASES = {
     "max_pool": lambda rng: _pool(rng, average=False),
     "average_pool": lambda rng: _pool(rng, average=True),
     "reduce": _reduce,
+    "top_k": _top_k,
     "unary": _unary,
     "binary": _binary,
     "batch_norm": _batch_norm,

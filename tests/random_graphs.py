@@ -258,6 +258,13 @@ class _Builder:
         fn = self.any([ReduceFn.mean, ReduceFn.max, ReduceFn.min])
         return self.add("reduce", x, fn=fn, axes=axes, keep_dims=self.below(2))
 
+    def sorted(self) -> str | None:
+        x = self.value(1, 2, 3, 4)
+        if x is None or self.shape(x)[-1] == 0:
+            return None
+        k = 1 + self.below(self.shape(x)[-1])
+        return self.add("top_k", x, k=k, smallest=self.below(2))
+
     def softmax(self) -> str:
         x = self.value()
         return self.add("softmax", x, axis=self.below(len(self.shape(x))), log=0)
@@ -414,10 +421,10 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
     kinds = [
         b.tame_unary, b.with_constant, b.divided, b.squared, b.with_value, b.gated, b.conv, b.conv,
         b.padded_conv, b.same_conv_sum, b.conv_transpose, b.batch_norm, b.pool, b.resize, b.concat,
-        b.slice, b.split_halves, b.pad, b.reduce, b.softmax, b.transpose, b.shuffled_channels,
-        b.flatten, b.merge_axes, b.split_axis, b.gemm, b.attention, b.layer_norm, b.expanded,
-        b.spelled_function, b.constant_chain, b.tiled, b.gathered, b.identity,
-        b.rounded_input, b.padded_conv,
+        b.slice, b.split_halves, b.pad, b.reduce, b.sorted, b.softmax, b.transpose,
+        b.shuffled_channels, b.flatten, b.merge_axes, b.split_axis, b.gemm, b.attention,
+        b.layer_norm, b.expanded, b.spelled_function, b.constant_chain, b.tiled, b.gathered,
+        b.identity, b.rounded_input, b.padded_conv,
     ]  # fmt: skip
     while len(b.graph.nodes) < nodes:
         small = [n for n in b.made if b.shape(n) and int(np.prod(b.shape(n))) <= 3000]

@@ -140,7 +140,7 @@ def test_a_kernel_row_for_every_isa_file(family: str) -> None:
 
 
 RUNTIME_FILES = [p for p in CPP_FILES if p.is_relative_to(CSRC / "runtime")]
-# The constants of PanelLayout, and what looks like arithmetic with them.
+# The constants of Panel, and what looks like arithmetic with them.
 PLACES = r"\bk(Outputs|Depth|Step)\b|N16::k|(?<!1 )[%/] ?16\b"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mutate import (
     HEADER_BYTES,
+    PANELS,
     SAMPLE,
     SHORTS,
     TABLE_ENTRY,
@@ -25,9 +26,9 @@ from mutate import (
 )
 
 import edgert
-from edgert import _core, interp, schema
+from edgert import _core, interp, ir, schema
 from edgert.pack import pack
-from edgert.schema import DType, Encoding, Layout, Section
+from edgert.schema import DType, Form, Section
 from edgert.unpack import unpack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +67,16 @@ def moved(section: Section, distance: int, gap: int = 0) -> bytes:
     file = SAMPLE[:offset] + bytes(gap) + SAMPLE[offset:]
     file = patched(header_field("file_bytes"), len(file), file)
     return patched(field, offset + distance, file)
+
+
+def bomb() -> bytes:
+    """A thousand products of a matrix by itself, of 64 MB and 2^36 operations each."""
+    g = ir.Graph()
+    y = g.add_input("x", np.float32, (2**12, 2**12))
+    for _ in range(1000):
+        y = g.add("matmul", [y, y], {})
+    g.outputs = [y]
+    return pack(g)
 
 
 def build_cases() -> None:
@@ -138,12 +149,15 @@ def build_cases() -> None:
     w1, w3, b3 = ("c1", 1), ("scores", 1), ("scores", 2)
     change("F26", tensor(w1, "dtype", 0))
     change("F26", tensor("rows", "dtype", 255))
-    change("F27", tensor(w1, "layout", 99))
-    change("F27", tensor("rows", "layout", Layout.kn))
-    change("F28", tensor(w1, "encoding", 77))
+    change("F27", tensor(w1, "form", 99))
+    change("F28", tensor("rows", "form", Form.kn))
+    change("F28", tensor("rows", "form", Form.shorts))
     change("F29", tensor("rows", "rank", 9))
-    change("F30", tensor("rows", "reserved", 1))
-    change("F30", tensor("rows", "encoding", Encoding.shorts))
+    for i in range(3):
+        change(
+            "F30", lambda f, i=i: f[Section.tensors]["reserved"][f.tensor("rows")].__setitem__(i, 1)
+        )
+    change("F30", tensor("rows", "facts", 1))
     change("F31", lambda f: f.__setitem__(Section.dims, f[Section.dims][:-1]))
     change("F31", lambda f: f.__setitem__(Section.dims, np.append(f[Section.dims], 1)))
     change("F32", shape("rows", (-1, 8)))
@@ -160,18 +174,32 @@ def build_cases() -> None:
         """Both constants have the shorts of the first."""
         f[Section.tensors]["payload"][f.tensor("y_i", 1)] = f.tensor("y_f", 1)
 
-    def share_in_another_encoding(f: ModelFile) -> None:
+    def share_in_another_form(f: ModelFile) -> None:
         """84 bytes are 21 elements as they are, too."""
         share(f)
         f.reshape(f.tensor("y_i", 1), (21,))
-        f[Section.tensors]["encoding"][f.tensor("y_i", 1)] = Encoding.plain
+        f[Section.tensors]["form"][f.tensor("y_i", 1)] = Form.row
+
+    def share_panels(field: str):
+        """Those of bytes, as rows or with another claim."""
+
+        def edit(f: ModelFile) -> None:
+            record = f[Section.tensors][f.tensor("y_u8_again", 1)]
+            assert record["payload"] == f.tensor("y_u8", 1), "they are shared"
+            record[field] = 0 if record[field] else 1
+
+        return edit
 
     change("F34", share, SHORTS)
-    change("F34", share_in_another_encoding, SHORTS)
-    change("F35", tensor(w1, "encoding", Encoding.shorts))
+    change("F34", share_in_another_form, SHORTS)
+    change("F34", share_panels("form"), PANELS)
+    change("F34", share_panels("facts"), PANELS)
+    change("F34", shape(("y_u8_again", 1), (17, 2, 3)), PANELS)
+    change("F35", shape(w1, ()))
+    change("F35", shape(("y_u8", 1), (340,)), PANELS)
     change("F35", tensor(("y_i", 1), "dtype", DType.int64), SHORTS)
     change("F35", shape(("y_f", 1), (0,)), SHORTS)
-    change("F36", lambda f: tensor(b3, "payload", f.tensor(*w1))(f))
+    change("F36", lambda f: tensor(b3, "payload", f.tensor("c2", 2))(f))
     change("F37", shape(b3, (2**20,)))
     change("F37", lambda f: f.__setitem__(Section.data, f[Section.data][:-1]))
     change("F37", lambda f: f.__setitem__(Section.data, f[Section.data][:-1]), SHORTS)
@@ -197,11 +225,31 @@ def build_cases() -> None:
     for place, values in ((0, (-127, 113)), (84, (-1, 17, 2**31 - 1, -(2**31)))):
         for value in values:
             change("F39", exponent(place, value), SHORTS)
-    change("F40", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], 0)))
-    change("F40", shape(("y_i", 1), (39,)), SHORTS)
 
-    change("F41", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
-    change("F41", lambda f: f[Section.outputs].__setitem__(0, NONE))
+    # What fills up a form, and what is claimed of it.
+    def fill(place: int):
+        """A byte of the first payload, 9 taps of 3 channels for 8 outputs of 16."""
+
+        def edit(f: ModelFile) -> None:
+            f[Section.data][place] = 1
+
+        return edit
+
+    for place in (32, 63, 26 * 64 + 32, 27 * 64 - 1):
+        change("F40", fill(place))
+    change("F41", tensor(w1, "facts", 1))
+    change("F41", tensor(b3, "facts", 1))
+    change("F41", tensor(("y_i", 1), "facts", 1), SHORTS)
+    for facts in (0b0110, 0b1001, 0b1010, 0b0011, 1 << 4, 2**32 - 1):
+        change("F41", tensor(("y_u8", 1), "facts", facts), PANELS)
+    for facts in (2, 3, 2**32 - 1):
+        change("F41", tensor(("y_i16", 1), "facts", facts), PANELS)
+
+    change("F42", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], 0)))
+    change("F42", shape(("y_i", 1), (39,)), SHORTS)
+
+    change("F43", lambda f: f[Section.inputs].__setitem__(0, len(f[Section.tensors])))
+    change("F43", lambda f: f[Section.outputs].__setitem__(0, NONE))
 
     def use(section: Section, name: str, i: int):
         """Makes a constant, which gets a name, the first input or output."""
@@ -212,26 +260,28 @@ def build_cases() -> None:
 
         return edit
 
-    change("F42", use(Section.inputs, *w1))
-    change("F42", lambda f: f.__setitem__(Section.outputs, []))
-    change("F42", use(Section.outputs, *w3))
-    change("F43", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
-    change("F43", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
-    change("F43", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
+    change("F44", use(Section.inputs, *w1))
+    change("F44", lambda f: f.__setitem__(Section.outputs, []))
+    change("F44", use(Section.outputs, *w3))
+    change("F45", lambda f: f[Section.inputs].__setitem__(1, f[Section.inputs][0]))
+    change("F45", lambda f: f.rename(Section.tensors, f.tensor("index"), b"image"))
+    change("F45", lambda f: f.rename(Section.tensors, f.tensor("rows"), b"scores"))
 
     def node(name: str, field: str, value: int):
         return lambda f: f[Section.nodes][field].__setitem__(f.node(name), value)
 
-    change("F44", node("c1", "op", 0))
-    change("F44", node("c1", "op", 65535))
-    change("F45", node("c1", "inputs", 1))
-    change("F45", node("double", "inputs", 3))
-    change("F45", node("flat", "inputs", 65535))
-    change("F46", node("scores", "inputs", 4))
-    change("F46", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
-    change("F46", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
-    change("F47", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
-    change("F47", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
+    change("F46", node("c1", "op", 0))
+    change("F46", node("c1", "op", 65535))
+    change("F47", node("c1", "inputs", 1))
+    change("F47", node("double", "inputs", 3))
+    change("F47", node("flat", "inputs", 255))
+    change("F47", node("flat", "outputs", 0))
+    change("F47", node("flat", "outputs", 2))
+    change("F48", node("scores", "inputs", 4))
+    change("F48", lambda f: f.__setitem__(Section.edges, f[Section.edges][:-1]))
+    change("F48", lambda f: f.__setitem__(Section.edges, np.append(f[Section.edges], 0)))
+    change("F49", lambda f: f.__setitem__(Section.attrs, f[Section.attrs][:-1]))
+    change("F49", lambda f: f.__setitem__(Section.attrs, np.append(f[Section.attrs], 0)))
 
     def edge(name: str, i: int, value):
         def edit(f: ModelFile) -> None:
@@ -239,36 +289,26 @@ def build_cases() -> None:
 
         return edit
 
-    change("F48", edge("c1", 0, 2**31))
-    change("F48", edge("c1", 0, NONE))  # not optional
-    change("F48", edge("double", 1, NONE))
-    change("F48", edge("c1", -1, NONE))
-    change("F49", edge("c1", 0, ("double",)))
-    change("F49", edge("c2", 0, ("c2",)))
-    change("F50", edge("double", -1, ("image",)))
-    change("F50", edge("double", -1, w1))
-    change("F50", edge("double", -1, ("c1",)))
-    change("F51", shape("rows", (1, 16)))
-    change("F51", tensor("rows", "dtype", DType.int32))
-    change("F52", tensor(("c2", 1), "layout", Layout.row))
+    change("F50", edge("c1", 0, 2**31))
+    change("F50", edge("c1", 0, NONE))  # not optional
+    change("F50", edge("double", 1, NONE))
+    change("F50", edge("c1", -1, NONE))
+    change("F51", edge("c1", 0, ("double",)))
+    change("F51", edge("c2", 0, ("c2",)))
+    change("F52", edge("double", -1, ("image",)))
+    change("F52", edge("double", -1, w1))
+    change("F52", edge("double", -1, ("c1",)))
+    change("F53", shape("rows", (1, 16)))
+    change("F53", tensor("rows", "dtype", DType.int32))
+    change("F54", tensor(("c2", 1), "form", Form.row))
 
     def unwritten(f: ModelFile) -> None:
         f[Section.tensors] = np.append(f[Section.tensors], f[Section.tensors][f.tensor("index")])
         f[Section.tensors]["name_bytes"][-1] = 0
         f[Section.dims] = np.append(f[Section.dims], f.dims(f.tensor("index")))
 
-    change("F53", unwritten)
-
-    def fill(place: int):
-        """A byte of the first payload, 9 taps of 3 channels for 8 outputs of 16."""
-
-        def edit(f: ModelFile) -> None:
-            f[Section.data][place] = 1
-
-        return edit
-
-    for place in (32, 63, 26 * 64 + 32, 27 * 64 - 1):
-        change("F54", fill(place))
+    change("F55", unwritten)
+    case("F56", bomb())
 
 
 build_cases()
@@ -409,13 +449,13 @@ def test_shorts_hold_every_element_exactly() -> None:
     ],
     ids=str,
 )
-def test_no_encoding_changes_an_element(data: np.ndarray) -> None:
+def test_no_form_changes_an_element(data: np.ndarray) -> None:
     shorts = _core.pack_shorts(data)
     if shorts is None:
         return
     assert len(shorts) < data.nbytes
     found = np.empty_like(data)
-    _core.unpack_weight(shorts, Layout.row, Encoding.shorts, found)
+    _core.unpack_weight(shorts, Form.shorts, found)
     assert found.tobytes() == data.tobytes()
 
 
@@ -438,19 +478,19 @@ def test_what_shorts_hold() -> None:
 def test_what_only_the_packer_gets_wrong() -> None:
     """Constants that no file can hold so, and payloads of another size."""
     row, found = np.zeros(6, np.int8), np.empty((2, 3), np.int8)
-    for data, layout in [
-        (np.zeros(6, np.int8), Layout.k4n16),
-        (np.zeros(6, np.complex64), Layout.row),
+    for data, form in [
+        (np.zeros(6, np.int8), Form.k4n16),
+        (np.zeros(6, np.complex64), Form.row),
     ]:
         with pytest.raises(edgert.InputError):
-            _core.pack_weight(data, layout)
+            _core.pack_weight(data, form)
     with pytest.raises(edgert.InputError):
-        _core.unpack_weight(row.tobytes(), Layout.k1n16, Encoding.plain, found)
-    _core.unpack_weight(row.tobytes(), Layout.row, Encoding.plain, found)
+        _core.unpack_weight(row.tobytes(), Form.k1n16, found)
+    _core.unpack_weight(row.tobytes(), Form.row, found)
     assert not found.any()
 
 
-def test_a_constant_may_have_two_layouts() -> None:
+def test_a_constant_may_have_two_forms() -> None:
     graph = sample_graph()
     name = next(n for n in graph.values if n == "w3")
     twice = graph.add("binary", [name, name], {"fn": 0, "activation": {"fn": 0}}, output="twice")
@@ -472,22 +512,22 @@ def test_names_unfit_for_a_file_are_escaped_or_refused() -> None:
 
 
 @pytest.mark.parametrize("shape", [(16, 3), (1, 5), (17, 2, 3), (40, 1, 1, 4), (0, 4), (3, 0)])
-def test_layouts(shape: tuple[int, ...]) -> None:
-    """As csrc/schema/layouts.def words them."""
+def test_forms(shape: tuple[int, ...]) -> None:
+    """As csrc/schema/weights.def words them."""
     data = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
     n, k, last = shape[0], int(np.prod(shape[1:])), shape[-1]
-    expected = {Layout.row: data, Layout.kn: data.reshape(n, k).T}
-    for layout, side in ((Layout.k1n16, 1), (Layout.k2n16, 2), (Layout.k4n16, 4)):
+    expected = {Form.row: data, Form.kn: data.reshape(n, k).T}
+    for form, side in ((Form.k1n16, 1), (Form.k2n16, 2), (Form.k4n16, 4)):
         taps = int(np.prod(shape[1:-1]))
         padded = np.zeros((-(-n // 16) * 16, taps, -(-last // side) * side), np.float32)
         padded[:n, :, :last] = data.reshape(n, taps, last)
         split = padded.reshape(-(-n // 16), 16, taps, -(-last // side), side)
-        expected[layout] = split.transpose(0, 2, 3, 1, 4)
-    for layout in Layout:
-        stored = _core.pack_weight(data, layout)
-        np.testing.assert_array_equal(stored, expected[layout].reshape(-1))
+        expected[form] = split.transpose(0, 2, 3, 1, 4)
+    for form in set(Form) - {Form.shorts}:
+        stored = _core.pack_weight(data, form)
+        np.testing.assert_array_equal(stored, expected[form].reshape(-1))
         found = np.empty_like(data)
-        _core.unpack_weight(stored.tobytes(), layout, Encoding.plain, found)
+        _core.unpack_weight(stored.tobytes(), form, found)
         np.testing.assert_array_equal(found, data)
 
 

@@ -475,6 +475,23 @@ def _resizes() -> None:
              keep_aspect_ratio_policy=policy)  # fmt: skip
 
 
+def _top_ks() -> None:
+    few = np.random.default_rng(3).integers(-3, 3, (4, 5, 6)).astype(f32)  # with equal ones
+    for axis in (-1, 0, 1):
+        case("TopK", (1, 9), few, axis=axis, k=3, outputs=2)
+        case("TopK", (10, 10), few, c([4], i64), axis=axis, outputs=2)
+        for largest in (0, 1):
+            case("TopK", (11, LATEST), few, c([3], i64), axis=axis, largest=largest, outputs=2)
+    case("TopK", (11, LATEST), x(3, 40), c([40], i64), outputs=2)
+    case("TopK", (11, LATEST), x(3, 40), c([0], i64), outputs=2)
+    case("TopK", (11, LATEST), few.astype(i64), c([2], i64), sorted=1, outputs=2)
+    for op in ("ArgMax", "ArgMin"):
+        case(op, (1, LATEST), few)
+        case(op, (1, LATEST), few, axis=1, keepdims=0)
+        case(op, (11, LATEST), few.astype(np.int32), axis=-1)
+        case(op, (12, LATEST), few, axis=2, select_last_index=0)
+
+
 def _folded() -> None:
     """Operators that run only on what is known at conversion."""
     a, b = c([[1, -2], [3, 4]], i64), c([[1, 5], [0, 4]], i64)
@@ -503,7 +520,7 @@ def _folded() -> None:
 
 for _group in (
     _convolutions, _pools, _products, _unary, _clips, _binary, _reductions, _norms,
-    _casts_and_plain, _shapes, _pieces, _resizes, _folded,
+    _casts_and_plain, _shapes, _pieces, _resizes, _top_ks, _folded,
 ):  # fmt: skip
     _group()
 

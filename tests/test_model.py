@@ -75,7 +75,7 @@ def test_description(model: edgert.Model, path: Path) -> None:
 def test_plan_and_memory(model: edgert.Model) -> None:
     plan = model.plan()
     assert [step.op for step in plan] == [node.op for node in sample_graph().nodes]
-    assert [step.layout for step in plan][:2] == ["k1n16", "kn"]
+    assert [step.form for step in plan][:2] == ["k1n16", "kn"]
     assert plan[0].bytes == 27 * 16 * 4
     assert plan[-1].shape == (20, 5)
     kernels = {kernel.name for kernel in edgert.isa().kernels}

@@ -30,7 +30,7 @@ def test_equalisation_restores_channels_of_different_size() -> None:
     for name in ((), ("equalize",)):
         copy = Net()
         copy.values, copy.inputs, copy.outputs = dict(net.values), net.inputs, net.outputs
-        copy.nodes = [ir.Node(n.op, list(n.inputs), n.output, n.attrs, n.name) for n in net.nodes]
+        copy.nodes = [ir.Node(n.op, list(n.inputs), n.outputs, n.attrs, n.name) for n in net.nodes]
         _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
         steps[name] = done.quality.sqnr
     assert steps["equalize",] > steps[()] + 5

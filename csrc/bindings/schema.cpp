@@ -69,6 +69,7 @@ RECORD(LrnAttrs, size, alpha, beta, bias)
 RECORD(TransposeAttrs, perm)
 RECORD(ShapeAttrs, rank, dims)
 RECORD(AxisAttrs, axis)
+RECORD(TopKAttrs, k, smallest)
 RECORD(SliceAttrs, starts, steps, sizes)
 RECORD(TileAttrs, repeats)
 RECORD(PadAttrs, mode, before, after, value)
@@ -85,8 +86,8 @@ RECORD(QPoolAttrs, pool, x_zero, x_scale, output)
 RECORD(FileHeader, magic, version, endian, file_bytes, sections, header_crc, reserved)
 RECORD(SectionRecord, id, crc, offset, bytes)
 RECORD(MetadataRecord, key_bytes, value_bytes)
-RECORD(TensorRecord, payload, name_bytes, dtype, layout, encoding, rank, reserved)
-RECORD(NodeRecord, op, inputs)
+RECORD(TensorRecord, payload, facts, name_bytes, dtype, form, rank, reserved)
+RECORD(NodeRecord, op, inputs, outputs)
 #undef RECORD
 
 py::dict records() {
@@ -99,11 +100,11 @@ py::dict records() {
   return d;
 }
 
-// {operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs)}
+// {operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs, weight_inputs,
+// outputs)}
 py::dict ops() {
   py::dict d;
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
-  d[#name] = py::make_tuple(id, Format<attrs>::of(), min_inputs, max_inputs, optional_inputs);
+#define X(name, id, attrs, ...) d[#name] = py::make_tuple(id, Format<attrs>::of(), __VA_ARGS__);
 #include "schema/ops.def"
 #undef X
   return d;
@@ -111,15 +112,12 @@ py::dict ops() {
 
 // {enumeration: {name: value}}
 py::dict enums() {
-  py::dict dtype, layout, encoding, unary, binary, reduce, pad, resize, section;
+  py::dict dtype, form, unary, binary, reduce, pad, resize, section;
 #define X(name, id, bits, numpy_name) dtype[numpy_name] = id;
 #include "schema/dtypes.def"
 #undef X
-#define X(name, id) layout[#name] = id;
-#include "schema/layouts.def"
-#undef X
-#define X(name, id) encoding[#name] = id;
-#include "schema/encodings.def"
+#define X(name, id, ...) form[#name] = id;
+#include "schema/weights.def"
 #undef X
 #define X(name, id, record) section[#name] = id;
 #include "schema/sections.def"
@@ -133,8 +131,7 @@ py::dict enums() {
 #include "schema/modes.def"
   py::dict d;
   d["DType"] = dtype;
-  d["Layout"] = layout;
-  d["Encoding"] = encoding;
+  d["Form"] = form;
   d["Section"] = section;
   d["UnaryFn"] = unary;
   d["BinaryFn"] = binary;

@@ -152,12 +152,13 @@ class LentBytes {
 class PySession {
  public:
   // source: the path of a file as a str, or its bytes.
-  PySession(const py::object& source, int64_t threads, size_t memory_limit, bool map, bool verify) {
+  PySession(const py::object& source, int64_t threads, size_t memory_limit, double max_operations,
+            bool map, bool verify) {
     if (threads < 1)
       throw Error(
           ErrorCode::kInput, "ARGUMENT",
           format("threads is %lld, expected a positive number", static_cast<long long>(threads)));
-    const LoadOptions options = {cpu_isa(), memory_limit, map, verify};
+    const LoadOptions options = {cpu_isa(), memory_limit, map, verify, max_operations};
     const auto open = [&](const auto&... where) {
       without_gil([&] {
         session_ = std::make_unique<Session>(
@@ -230,27 +231,30 @@ class PySession {
     return dict;
   }
 
-  // (result, operator, kernel, layout of the weight, output shape, output dtype, bytes of
+  // (result, operator, kernel, form of the weight, output shape, output dtype, bytes of
   // constants)
   py::list plan() const {
     const Model& model = session_->model();
     py::list list;
     for (size_t i = 0; i < model.nodes.size(); ++i) {
       const Node& node = model.nodes[i];
-      const Tensor& output = model.tensors[node.output];
+      const Tensor& output = model.tensors[node.outputs[0]];
       size_t constant_bytes = 0;
       for (uint32_t t : node.inputs)
         if (t != kNone) constant_bytes += model.tensors[t].data_bytes;
-      const bool weighted = op_def(node.op).weight_layout != nullptr && node.inputs.size() > 1 &&
-                            model.tensors[node.inputs[1]].data != nullptr;
-      list.append(py::make_tuple(output.name, op_name(node.op), session_->steps()[i].kernel,
-                                 weighted ? layout_name(model.tensors[node.inputs[1]].layout) : "",
+      const char* form = "";  // of the first weight
+      for (size_t k = node.inputs.size(); k-- > 0;)
+        if (op_arity(node.op).is_weight(static_cast<int>(k)) && node.inputs[k] != kNone &&
+            model.tensors[node.inputs[k]].data != nullptr)
+          form = form_name(model.tensors[node.inputs[k]].form);
+      list.append(py::make_tuple(output.name, op_name(node.op), session_->steps()[i].kernel, form,
                                  shape_tuple(output.type.shape), dtype_name(output.type.dtype),
                                  constant_bytes));
     }
     return list;
   }
 
+  py::float_ operations() const { return session_->model().operations; }
   py::int_ threads() const { return session_->threads(); }
 
   // The file that the session has a copy of.
@@ -301,11 +305,13 @@ class PySession {
 };
 
 std::unique_ptr<PySession> make_session(const py::object& source, int64_t threads,
-                                        size_t memory_limit, bool map, bool verify) {
-  return std::make_unique<PySession>(source, threads, memory_limit, map, verify);
+                                        size_t memory_limit, double max_operations, bool map,
+                                        bool verify) {
+  return std::make_unique<PySession>(source, threads, memory_limit, max_operations, map, verify);
 }
 
-// The type of an operator's output and the layout of its weight: (dtype id, shape, layout id).
+// The types of an operator's outputs and the forms of its inputs that are constants:
+// ([(dtype id, shape)], [form id]).
 // `inputs` holds (dtype id, shape) or None.
 py::tuple infer(const std::string& name, int op, const py::list& inputs, const py::bytes& attrs) {
   std::vector<TensorType> types(inputs.size());
@@ -340,14 +346,19 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
     node.fail("ARITY", "%d inputs, expected %d to %d", node.inputs(), arity.min, arity.max);
   for (int i = 0; i < node.inputs(); ++i)
     if (!node.has(i) && !arity.may_lack(i)) node.fail("INDEX", "input %d is absent", i);
-  const TensorType out = def.infer(node);
-  if (!in_bounds(out))
-    throw Error(ErrorCode::kLimit, "OVERFLOW",
-                format("%s %s: the output %s is too large", op_name(static_cast<Op>(op)),
-                       quoted(name).c_str(), to_string(out.shape).c_str()));
-  const Layout layout = def.weight_layout == nullptr ? Layout::row : def.weight_layout(node);
-  return py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape),
-                        static_cast<int>(layout));
+  const OutputTypes inferred = def.infer(node);
+  py::list outputs, forms;
+  for (size_t i = 0; i < inferred.size(); ++i) {
+    const TensorType& out = inferred[i];
+    if (!in_bounds(out))
+      throw Error(ErrorCode::kLimit, "OVERFLOW",
+                  format("%s %s: the output %s is too large", op_name(static_cast<Op>(op)),
+                         quoted(name).c_str(), to_string(out.shape).c_str()));
+    outputs.append(py::make_tuple(static_cast<int>(out.dtype), shape_tuple(out.shape)));
+  }
+  for (int i = 0; i < node.inputs(); ++i)
+    forms.append(static_cast<int>(constant_form(static_cast<Op>(op), node, i)));
+  return py::make_tuple(outputs, forms);
 }
 
 }  // namespace
@@ -356,7 +367,7 @@ void register_session(py::module_& m) {
   m.def("infer", &infer);
   const ObjectType<PySession> type(m, "edgert._core.Session");
   type.constructor(&make_session, py::arg("source"), py::arg("threads"), py::arg("memory_limit"),
-                   py::arg("map"), py::arg("verify"));
+                   py::arg("max_operations"), py::arg("map"), py::arg("verify"));
   type.method("run", &PySession::run, py::arg("inputs"), py::arg("outputs"), py::arg("step_ms"));
   type.method("file", &PySession::file);
   type.method("memory", &PySession::memory);
@@ -365,6 +376,7 @@ void register_session(py::module_& m) {
   type.property("outputs", &PySession::outputs);
   type.property("metadata", &PySession::metadata);
   type.property("threads", &PySession::threads);
+  type.property("operations", &PySession::operations);
 }
 
 }  // namespace edgert

@@ -40,40 +40,46 @@ TensorType type_of(const py::array& array) {
   return type;
 }
 
-uint64_t checked_bytes(const TensorType& type, int layout, Encoding encoding) {
-  const auto bytes = payload_bytes(type, static_cast<Layout>(layout), encoding);
-  if (!bytes) throw Error(ErrorCode::kInput, "LAYOUT", "no constant of this type lies so");
+uint64_t checked_bytes(const TensorType& type, Form form) {
+  const auto bytes = payload_bytes(type, form);
+  if (!bytes) throw Error(ErrorCode::kInput, "FORM", "no constant of this type lies so");
   return *bytes;
 }
 
-// The elements in the order, and with the zeros, of a layout.
-py::array pack_weight(const py::array& data, int layout) {
+// The elements in the order, and with the zeros, of a form that is used where it lies.
+py::array pack_weight(const py::array& data, int id) {
   const TensorType type = type_of(data);
-  const size_t bytes = checked_bytes(type, layout, Encoding::plain);
+  const Form form = static_cast<Form>(id);
+  const size_t bytes = checked_bytes(type, form);
   py::array stored(data.dtype(), static_cast<py::ssize_t>(bytes / dtype_bytes(type.dtype)));
-  pack(static_cast<Layout>(layout), weight_shape(type.shape), type.dtype, bytes_of(data),
-       type.dtype, bytes_of(stored));
+  pack(form, weight_shape(type.shape), type.dtype, bytes_of(data), type.dtype, bytes_of(stored));
   return stored;
 }
 
+// What a file can claim of the array, which pack_weight() has made `stored` of.
+uint32_t weight_facts(const py::array& data, const py::array& stored, int id) {
+  const TensorType type = type_of(data);
+  const Form form = static_cast<Form>(id);
+  return encode_facts(form, facts_of(form, type.dtype, weight_shape(type.shape), bytes_of(stored)));
+}
+
 // Fills `data` with the elements of a payload.
-void unpack_weight(const py::buffer& payload, int layout, int encoding, py::array data) {
+void unpack_weight(const py::buffer& payload, int id, py::array data) {
   const TensorType type = type_of(data);
   const py::buffer_info info = payload.request();
-  const auto how = static_cast<Encoding>(encoding);
-  if (static_cast<uint64_t>(info.size * info.itemsize) != checked_bytes(type, layout, how))
+  const Form form = static_cast<Form>(id);
+  if (static_cast<uint64_t>(info.size * info.itemsize) != checked_bytes(type, form))
     throw Error(ErrorCode::kInput, "SIZE", "a payload of the wrong size");
   const auto* const stored = static_cast<const std::byte*>(info.ptr);
-  if (how == Encoding::plain)
-    return unpack(static_cast<Layout>(layout), weight_shape(type.shape), type.dtype, stored,
-                  bytes_of(data));
+  if (form != Form::shorts)
+    return unpack(form, weight_shape(type.shape), type.dtype, stored, bytes_of(data));
   int32_t exponent;
   std::memcpy(&exponent, stored, sizeof exponent);
   unpack_shorts(type.dtype, exponent, type.shape.elements(), stored + sizeof exponent,
                 bytes_of(data));
 }
 
-// The array, int32 or float32, rounded to what the encoding `shorts` keeps; unchanged if elements
+// The array, int32 or float32, rounded to what the form `shorts` keeps; unchanged if elements
 // are not finite, or the largest is too large for it.
 py::array nearest_shorts(const py::array& any) {
   const py::array data = py::array::ensure(any, py::array::c_style);
@@ -88,7 +94,7 @@ py::array nearest_shorts(const py::array& any) {
   return rounded;
 }
 
-// The payload in encoding `shorts`, or None if that would change a bit or be no shorter.
+// The payload in form `shorts`, or None if that would change a bit or be no shorter.
 py::object pack_shorts_of(const py::array& data) {
   const TensorType type = type_of(data);
   const auto bytes = shorts_bytes(type);
@@ -117,17 +123,17 @@ py::array weights_that_meet(int fit, size_t rows, size_t taps, size_t channels) 
 }  // namespace
 
 void register_weights(py::module_& m) {
-  m.def("pack_weight", &pack_weight, py::arg("data"), py::arg("layout"));
-  m.def("unpack_weight", &unpack_weight, py::arg("payload"), py::arg("layout"), py::arg("encoding"),
-        py::arg("data"));
+  m.def("pack_weight", &pack_weight, py::arg("data"), py::arg("form"));
+  m.def("weight_facts", &weight_facts, py::arg("data"), py::arg("stored"), py::arg("form"));
+  m.def("unpack_weight", &unpack_weight, py::arg("payload"), py::arg("form"), py::arg("data"));
   m.def("pack_shorts", &pack_shorts_of, py::arg("data"));
   m.def("nearest_shorts", &nearest_shorts, py::arg("data"));
   m.def("weights_that_meet", &weights_that_meet, py::arg("fit"), py::arg("rows"), py::arg("taps"),
         py::arg("channels"));
-  m.def("payload_alignment",
-        [](int encoding) { return payload_alignment(static_cast<Encoding>(encoding)); });
-  m.def("payload_bytes", [](const py::array& data, int layout, int encoding) {
-    return checked_bytes(type_of(data), layout, static_cast<Encoding>(encoding));
+  m.def("payload_alignment", [](int form) { return payload_alignment(static_cast<Form>(form)); });
+  m.def("is_decoded", [](int form) { return is_decoded(static_cast<Form>(form)); });
+  m.def("payload_bytes", [](const py::array& data, int form) {
+    return checked_bytes(type_of(data), static_cast<Form>(form));
   });
   m.attr("MAX_FIT") = kMaxFit;
 }

@@ -52,8 +52,8 @@ size_t dtype_bytes(DType dtype) {
 
 const char* op_name(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
-  case Op::name:                                                    \
+#define X(name, ...) \
+  case Op::name:     \
     return #name;
 #include "schema/ops.def"
 #undef X

@@ -10,21 +10,23 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/tensor.h"
+#include "weights/facts.h"
 
 namespace edgert {
 
 struct Tensor {
   std::string name;  // empty if a constant is no output
   TensorType type;
-  Layout layout = Layout::row;
+  Form form = Form::row;
   const std::byte* data = nullptr;  // a constant's elements; null for activations
   size_t data_bytes = 0;            // that they take in the file
+  WeightFacts facts;                // what the file claims of them, which is so
 };
 
-struct Node {  // named as the tensor that it writes
+struct Node {  // named as the first tensor that it writes
   Op op;
   std::vector<uint32_t> inputs;  // tensor indices, kNone for an absent optional one
-  uint32_t output;
+  std::vector<uint32_t> outputs;
   const void* attrs;  // the operator's attribute record, in Model::copy
 };
 
@@ -35,6 +37,7 @@ struct Model {
   std::vector<uint32_t> outputs;
   std::vector<std::pair<std::string, std::string>> metadata;
 
+  double operations = 0;  // of a run, about
   size_t file_bytes = 0;
   size_t payload_bytes = 0;     // of them in the section `data`, which is the last
   Buffer copy;                  // private copy of the file, without payloads if it is mapped

@@ -17,7 +17,7 @@ std::shared_ptr<const Model> read_model(const std::string& name, const Source& s
     const auto model = std::make_shared<Model>();
     Container file(source, std::move(mapping), options.verify, options.isa, options.memory_limit);
     read_tensors(file, options.memory_limit, model.get());
-    read_graph(file, model.get());
+    read_graph(file, options.max_operations, model.get());
     model->file_bytes = static_cast<size_t>(file.bytes());
     model->payload_bytes = static_cast<size_t>(file.bytes() - file.data_offset());
     model->copy = std::move(file.copy);

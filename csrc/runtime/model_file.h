@@ -18,6 +18,7 @@ struct LoadOptions {
   bool map = false;
   // With `map`: the checksum of the weights, too, which reads the whole file.
   bool verify = false;
+  double max_operations = 1e13;  // of a run
 };
 
 // Any bytes at all give either a typed Error or a model that can be bound and run safely. The model

@@ -1,5 +1,6 @@
 #include "runtime/op.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdarg>
 
@@ -20,10 +21,10 @@ namespace {
 
 const OpDef& op_def(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
-  case Op::name: {                                                  \
-    extern const OpDef name##_op;                                   \
-    return name##_op;                                               \
+#define X(name, ...)              \
+  case Op::name: {                \
+    extern const OpDef name##_op; \
+    return name##_op;             \
   }
 #include "schema/ops.def"
 #undef X
@@ -32,14 +33,17 @@ const OpDef& op_def(Op op) {
 }
 
 Step bind_node(const BindContext& context) {
-  if (context.output().type.shape.elements() == 0) return {"none", 0, 0, [](const RunContext&) {}};
+  const std::vector<uint32_t>& outputs = context.node.outputs;
+  if (std::all_of(outputs.begin(), outputs.end(),
+                  [&](uint32_t t) { return context.model.tensors[t].type.shape.elements() == 0; }))
+    return {"none", 0, 0, [](const RunContext&) {}};
   return op_def(context.node.op).bind(context);
 }
 
 size_t attrs_bytes(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
-  case Op::name:                                                    \
+#define X(name, id, attrs, ...) \
+  case Op::name:                \
     return sizeof(attrs);
 #include "schema/ops.def"
 #undef X
@@ -49,13 +53,28 @@ size_t attrs_bytes(Op op) {
 
 Arity op_arity(Op op) {
   switch (op) {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) \
-  case Op::name:                                                    \
-    return {min_inputs, max_inputs, optional_inputs};
+#define X(name, id, attrs, ...) \
+  case Op::name:                \
+    return {__VA_ARGS__};
 #include "schema/ops.def"
 #undef X
   }
-  return {0, 0, 0};
+  return {};
+}
+
+double count_operations(Op op, const NodeTypes& node, const OutputTypes& outputs) {
+  const OpDef& def = op_def(op);
+  if (def.operations != nullptr) return def.operations(node, outputs);
+  double count = 0;
+  for (int i = 0; i < node.inputs(); ++i)
+    if (node.has(i)) count += static_cast<double>(node.shape(i).elements());
+  for (size_t i = 0; i < outputs.size(); ++i)
+    count += static_cast<double>(outputs[i].shape.elements());
+  return count;
+}
+
+Form constant_form(Op op, const NodeTypes& node, int i) {
+  return op_arity(op).is_weight(i) ? op_def(op).weight_form(node) : Form::row;
 }
 
 void NodeTypes::fail(const char* rule, const char* text, ...) const {
@@ -133,12 +152,11 @@ void BindContext::fail(const char* rule, const char* text, ...) const {
   fail_node(node.op, output().name, rule, text, args);
 }
 
-const std::byte* BindContext::constant(size_t i, Layout layout) const {
+const std::byte* BindContext::constant(size_t i, Form form) const {
   const Tensor* tensor = input(i);
-  if (tensor->data == nullptr) fail("LAYOUT", "input %zu must be a constant", i);
-  if (tensor->layout != layout)
-    fail("LAYOUT", "input %zu has layout %s, expected %s", i, layout_name(tensor->layout),
-         layout_name(layout));
+  if (tensor->data == nullptr) fail("FORM", "input %zu must be a constant", i);
+  if (tensor->form != form)
+    fail("FORM", "input %zu has form %s, expected %s", i, form_name(tensor->form), form_name(form));
   return tensor->data;
 }
 

@@ -52,6 +52,20 @@ class NodeTypes {
   const void* attrs_;
 };
 
+// The types of a node's outputs. That of the only one may stand for it.
+class OutputTypes {
+ public:
+  OutputTypes(const TensorType& only) : types_{only} {}
+  OutputTypes(DType dtype, const Shape& shape) : types_{{dtype, shape}} {}
+  OutputTypes(std::vector<TensorType> types) : types_(std::move(types)) {}
+
+  size_t size() const { return types_.size(); }
+  const TensorType& operator[](size_t i) const { return types_[i]; }
+
+ private:
+  std::vector<TensorType> types_;
+};
+
 // What a step sees while it runs.
 class RunContext {
  public:
@@ -96,31 +110,35 @@ struct BindContext {
                                                              : nullptr;
   }
   uint32_t input_index(size_t i) const { return i < node.inputs.size() ? node.inputs[i] : kNone; }
-  const Tensor& output() const { return model.tensors[node.output]; }
+  const Tensor& output(size_t i = 0) const { return model.tensors[node.outputs[i]]; }
+  uint32_t output_index(size_t i = 0) const { return node.outputs[i]; }
   template <typename Attrs>
   const Attrs& attrs() const {
     return *static_cast<const Attrs*>(node.attrs);
   }
   [[noreturn]] __attribute__((format(printf, 3, 4))) void fail(const char* rule, const char* text,
                                                                ...) const;
-  // The data of a constant input in the given layout, or Error(kFormat, "LAYOUT").
-  const std::byte* constant(size_t i, Layout layout) const;
+  // The data of a constant input in the given form, or Error(kFormat, "FORM").
+  const std::byte* constant(size_t i, Form form) const;
 };
 
 struct OpDef {
-  // Type of the output. Checks inputs and attributes completely: what passes here can be bound and
-  // run without reading or writing outside of the tensors. Throws Error(kFormat).
-  TensorType (*infer)(const NodeTypes&);
+  // Types of the outputs. Checks inputs and attributes completely: what passes here can be bound
+  // and run without reading or writing outside of the tensors. Throws Error(kFormat).
+  OutputTypes (*infer)(const NodeTypes&);
   Step (*bind)(const BindContext&);
-  // Bit i: the output may take the memory of input i if that has as many bytes and nobody reads it
-  // later. The step must cope with an exact overlap of the two.
+  // Bit i: the first output may take the memory of input i if that has as many bytes and nobody
+  // reads it later. The step must cope with an exact overlap of the two.
   uint32_t reusable_inputs = 0;
-  // The output is input 0 under another shape: the step does nothing.
+  // The only output is input 0 under another shape: the step does nothing.
   bool alias = false;
-  // The layout in which a file holds input 1 if that is a constant; null: row, as for all the
-  // others. Called with what infer() has accepted. The packer and the validator ask the same
-  // function, so that bind() finds no other layout.
-  Layout (*weight_layout)(const NodeTypes&) = nullptr;
+  // The form in which a file holds the weights, `weight_inputs` of ops.def, that are constants;
+  // null if there are none. Called with what infer() has accepted. The packer and the validator ask
+  // the same function, so that bind() finds no other form.
+  Form (*weight_form)(const NodeTypes&) = nullptr;
+  // About how many elements a run multiplies, compares or moves; null: as many as the inputs and
+  // the outputs have together.
+  double (*operations)(const NodeTypes&, const OutputTypes&) = nullptr;
 };
 
 const OpDef& op_def(Op op);
@@ -132,11 +150,18 @@ Step bind_node(const BindContext& context);
 size_t attrs_bytes(Op op);  // of the attribute record; 0 if there is no such operator
 
 struct Arity {
-  int min, max;       // inputs, absent ones included
-  uint32_t optional;  // bit i: input i may be absent
+  int min, max;                // inputs, absent ones included
+  uint32_t optional, weights;  // bits of inputs that may be absent, and that are weights
+  int outputs;
   bool may_lack(int i) const { return i < 32 && optional >> i & 1; }
+  bool is_weight(int i) const { return i < 32 && weights >> i & 1; }
 };
 Arity op_arity(Op op);
+
+double count_operations(Op op, const NodeTypes& node, const OutputTypes& outputs);
+
+// The form in which a file holds input i of a node if that is a constant, decoded.
+Form constant_form(Op op, const NodeTypes& node, int i);
 
 // Whether `activation` does nothing.
 inline bool is_identity(const Activation& activation) {

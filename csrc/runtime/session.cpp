@@ -61,9 +61,9 @@ void Session::plan_memory(size_t memory_limit) {
   std::vector<bool> writable(count, false);  // groups that live in the arena or in an output
   for (int i = 0; i < end; ++i) {
     const Node& node = model.nodes[i];
-    const uint32_t out = node.output;
+    const uint32_t out = node.outputs[0];
     const OpDef& def = op_def(node.op);
-    writable[out] = true;
+    for (uint32_t t : node.outputs) writable[t] = true;
     if (def.alias) {
       owner[out] = owner[node.inputs[0]];
     } else {
@@ -83,7 +83,8 @@ void Session::plan_memory(size_t memory_limit) {
         break;
       }
     }
-    group_last[owner[out]] = std::max(group_last[owner[out]], last_use[out]);
+    for (uint32_t t : node.outputs)
+      group_last[owner[t]] = std::max(group_last[owner[t]], last_use[t]);
   }
 
   places_.assign(count, Place{Place::kArena, 0});
@@ -102,12 +103,12 @@ void Session::plan_memory(size_t memory_limit) {
 
   std::vector<Lifetime> lifetimes;
   std::vector<uint32_t> tensors;
-  for (int i = 0; i < end; ++i) {
-    const uint32_t t = model.nodes[i].output;
-    if (owner[t] != t || places_[t].kind != Place::kArena) continue;
-    lifetimes.push_back({i, std::max(i, group_last[t]), model.tensors[t].type.bytes()});
-    tensors.push_back(t);
-  }
+  for (int i = 0; i < end; ++i)
+    for (uint32_t t : model.nodes[i].outputs) {
+      if (owner[t] != t || places_[t].kind != Place::kArena) continue;
+      lifetimes.push_back({i, std::max(i, group_last[t]), model.tensors[t].type.bytes()});
+      tensors.push_back(t);
+    }
   const ArenaPlan plan = plan_arena(lifetimes);
   memory_.copied = model.copy.bytes();
   if (model.mapping.data() != nullptr) memory_.mapped = model.payload_bytes;

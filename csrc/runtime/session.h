@@ -19,7 +19,7 @@ namespace edgert {
 struct MemoryUse {  // bytes
   size_t mapped;    // weights used in place, in the mapped file
   size_t copied;    // the private copy of the file
-  size_t repacked;  // weights in another layout, or decoded
+  size_t repacked;  // weights in another form, or decoded
   size_t tables;    // of steps, by shapes
   size_t arena;     // activations, once per run() under way
   size_t scratch;   // inside the arena

@@ -97,6 +97,11 @@ struct AxisAttrs {
   int32_t axis;
 };
 
+struct TopKAttrs {
+  int32_t k;         // at most the dimension
+  int32_t smallest;  // 0, 1
+};
+
 struct SliceAttrs {
   int32_t starts[kMaxRank];  // first element taken, in range
   int32_t steps[kMaxRank];   // not zero; negative walks backwards

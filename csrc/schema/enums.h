@@ -11,20 +11,14 @@ enum class DType : uint8_t {
 #undef X
 };
 
-enum class Layout : uint8_t {
-#define X(name, id) name = id,
-#include "schema/layouts.def"
-#undef X
-};
-
-enum class Encoding : uint32_t {
-#define X(name, id) name = id,
-#include "schema/encodings.def"
+enum class Form : uint8_t {
+#define X(name, id, least_rank, decoded) name = id,
+#include "schema/weights.def"
 #undef X
 };
 
 enum class Op : uint16_t {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) name = id,
+#define X(name, id, ...) name = id,
 #include "schema/ops.def"
 #undef X
 };

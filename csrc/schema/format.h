@@ -9,7 +9,7 @@
 namespace edgert {
 
 constexpr uint8_t kMagic[8] = {'E', 'D', 'G', 'E', 'R', 'T', '\r', '\n'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kEndianTag = 0x01020304;
 constexpr uint32_t kRecordAlignment = 8;
 constexpr uint32_t kPayloadAlignment = 64;
@@ -49,21 +49,22 @@ struct MetadataRecord {  // the next two of `strings`
 
 struct TensorRecord {
   uint32_t payload;     // the constant that has the elements, this one or one before it; else kNone
+  uint32_t facts;       // what the file claims of a weight, see weights/facts.h; 0: nothing
   uint16_t name_bytes;  // the next of `strings`
   uint8_t dtype;
-  uint8_t layout;
-  uint8_t encoding;   // how `data` holds the elements
-  uint8_t rank;       // the logical shape: the next of `dims`
-  uint16_t reserved;  // zero
+  uint8_t form;         // in which `data` holds the elements
+  uint8_t rank;         // the logical shape: the next of `dims`
+  uint8_t reserved[3];  // zero
 };
 
 struct NodeRecord {  // in topological order; its attribute record is the next in `attrs`
   uint16_t op;
-  uint16_t inputs;  // their tensor indices, then the output's, are the next of `edges`
+  uint8_t inputs;  // their tensor indices, then those of the outputs, are the next of `edges`
+  uint8_t outputs;
 };
 
 static_assert(sizeof(FileHeader) == 48 && sizeof(SectionRecord) == 24, "file records changed");
-static_assert(sizeof(MetadataRecord) == 8 && sizeof(TensorRecord) == 12, "file records changed");
+static_assert(sizeof(MetadataRecord) == 8 && sizeof(TensorRecord) == 16, "file records changed");
 static_assert(sizeof(NodeRecord) == 4, "file records changed");
 
 }  // namespace edgert

@@ -60,6 +60,61 @@ bool sums_fit(const int8_t* weights, size_t steps, size_t segment_steps) {
   return true;
 }
 
+// Whether weights fit so if this many steps of a panel are one segment.
+bool fits(WeightFit fit, const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
+  const size_t steps = panels.count() * panels.steps();
+  switch (fit) {
+    case WeightFit::kAny:
+      return true;
+    case WeightFit::kPairs:
+      return sums_fit<1>(weights, steps, segment_steps);
+    case WeightFit::kQuads:  // and the pairs in them
+      return sums_fit<2>(weights, steps, segment_steps);
+  }
+  return false;
+}
+
+WeightFit best_fit(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
+  for (WeightFit fit : {WeightFit::kQuads, WeightFit::kPairs})
+    if (fits(fit, panels, weights, segment_steps)) return fit;
+  return WeightFit::kAny;
+}
+
+// Whether any so many steps that follow each other, in parts of that length, keep kMaxWeights for
+// every output.
+bool chunks_fit(const Panels<K2N16>& panels, const int16_t* weights, size_t chunk) {
+  const size_t steps = panels.steps();
+  for (size_t p = 0; p < panels.count(); ++p)
+    for (size_t first = 0; first < steps; first += chunk) {
+      const size_t last = std::min(first + chunk, steps);
+      int32_t sums[K2N16::kStep] = {};  // no more than can be told from too much
+      for (size_t s = first; s < last; ++s) {
+        const int16_t* const w = weights + p * panels.panel_stride() + s * K2N16::kStep;
+        for (size_t i = 0; i < K2N16::kStep; ++i)
+          sums[i] = std::min(sums[i] + std::abs(int32_t{w[i]}), 1 << 17);
+      }
+      for (size_t i = 0; i < K2N16::kStep; i += K2N16::kDepth)
+        if (sums[i] + sums[i + 1] > kMaxWeights) return false;
+    }
+  return true;
+}
+
+// The most steps, in parts of nearly equal length, of which that holds; at least 1.
+size_t longest_chunk(const Panels<K2N16>& panels, const int16_t* weights) {
+  const size_t steps = panels.steps();
+  size_t parts = 1;
+  while (parts < steps && !chunks_fit(panels, weights, ceil_div(steps, parts)))
+    parts += parts / 4 + 1;
+  return std::max<size_t>(1, ceil_div(steps, parts));
+}
+
+bool are_bytes_in_panels(Form form, DType dtype) {
+  return form == Form::k4n16 && dtype == DType::i8;
+}
+bool are_words_in_panels(Form form, DType dtype) {
+  return form == Form::k2n16 && dtype == DType::i16;
+}
+
 }  // namespace
 
 std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t channels) {
@@ -78,11 +133,60 @@ std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t cha
   return sums;
 }
 
-WeightFit fit_of(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
-  const size_t steps = panels.count() * panels.steps();
-  if (sums_fit<2>(weights, steps, segment_steps))
-    return WeightFit::kQuads;  // and the pairs in them
-  return sums_fit<1>(weights, steps, segment_steps) ? WeightFit::kPairs : WeightFit::kAny;
+WeightFacts facts_of(Form form, DType dtype, const WeightShape& shape, const std::byte* stored) {
+  WeightFacts facts;
+  if (are_bytes_in_panels(form, dtype)) {
+    const Panels<K4N16> panels(shape);
+    const int8_t* const weights = reinterpret_cast<const int8_t*>(stored);
+    const size_t tap = panels.tap_steps();
+    facts.within_taps = best_fit(panels, weights, tap);
+    // With an even number of steps no sum goes on in the next tap.
+    facts.within_rows =
+        tap % 2 == 0 ? facts.within_taps : best_fit(panels, weights, shape.row_taps * tap);
+  } else if (are_words_in_panels(form, dtype)) {
+    facts.chunk = static_cast<uint32_t>(
+        longest_chunk(Panels<K2N16>(shape), reinterpret_cast<const int16_t*>(stored)));
+  }
+  return facts;
+}
+
+uint32_t encode_facts(Form form, const WeightFacts& facts) {
+  if (form == Form::k4n16)
+    return static_cast<uint32_t>(facts.within_taps) | static_cast<uint32_t>(facts.within_rows) << 2;
+  return form == Form::k2n16 && facts.chunk > 1 ? facts.chunk : 0;
+}
+
+std::optional<WeightFacts> decode_facts(Form form, DType dtype, uint32_t claimed) {
+  WeightFacts facts;
+  if (are_bytes_in_panels(form, dtype)) {
+    facts.within_taps = static_cast<WeightFit>(claimed & 3);
+    facts.within_rows = static_cast<WeightFit>(claimed >> 2 & 3);
+    if (std::max(claimed & 3, claimed >> 2) > static_cast<uint32_t>(WeightFit::kQuads))
+      return std::nullopt;
+  } else if (are_words_in_panels(form, dtype)) {
+    facts.chunk = std::max(claimed, uint32_t{1});
+  } else if (claimed != 0) {
+    return std::nullopt;
+  }
+  return facts;
+}
+
+bool facts_hold(const WeightFacts& facts, Form form, DType dtype, const WeightShape& shape,
+                const std::byte* stored) {
+  if (are_bytes_in_panels(form, dtype)) {
+    const Panels<K4N16> panels(shape);
+    const int8_t* const weights = reinterpret_cast<const int8_t*>(stored);
+    const size_t tap = panels.tap_steps(), row = shape.row_taps * tap;
+    const bool same = facts.within_rows == facts.within_taps && tap % 2 == 0;
+    return fits(facts.within_taps, panels, weights, tap) &&
+           (same || fits(facts.within_rows, panels, weights, row));
+  }
+  if (are_words_in_panels(form, dtype)) {
+    const Panels<K2N16> panels(shape);
+    return facts.chunk == 1 ||
+           chunks_fit(panels, reinterpret_cast<const int16_t*>(stored), facts.chunk);
+  }
+  return true;
 }
 
 std::vector<int32_t> column_sums(const Panels<K4N16>& panels, const int8_t* weights) {
@@ -91,28 +195,6 @@ std::vector<int32_t> column_sums(const Panels<K4N16>& panels, const int8_t* weig
     for (size_t i = 0; i < n; ++i) sums[output] += static_cast<uint32_t>(int{weights[place + i]});
   });
   return {sums.begin(), sums.end()};
-}
-
-size_t longest_chunk(const Panels<K2N16>& panels, const int16_t* weights) {
-  const size_t steps = panels.steps();
-  const auto fits = [&](size_t chunk) {
-    for (size_t p = 0; p < panels.count(); ++p)
-      for (size_t first = 0; first < steps; first += chunk) {
-        const size_t last = std::min(first + chunk, steps);
-        int32_t sums[K2N16::kStep] = {};  // no more than can be told from too much
-        for (size_t s = first; s < last; ++s) {
-          const int16_t* const w = weights + p * panels.panel_stride() + s * K2N16::kStep;
-          for (size_t i = 0; i < K2N16::kStep; ++i)
-            sums[i] = std::min(sums[i] + std::abs(int32_t{w[i]}), 1 << 17);
-        }
-        for (size_t i = 0; i < K2N16::kStep; i += K2N16::kDepth)
-          if (sums[i] + sums[i + 1] > kMaxWeights) return false;
-      }
-    return true;
-  };
-  size_t parts = 1;
-  while (parts < steps && !fits(ceil_div(steps, parts))) parts += parts / 4 + 1;
-  return std::max<size_t>(1, ceil_div(steps, parts));
 }
 
 }  // namespace edgert

@@ -15,6 +15,14 @@ namespace edgert {
 enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
 constexpr int kMaxFit = 128;
 
+// What weights allow.
+struct WeightFacts {
+  WeightFit within_taps = WeightFit::kAny;  // of i8 with u8, if kernels read a tap as one segment,
+  WeightFit within_rows = WeightFit::kAny;  // or a row of them
+  uint32_t chunk = 1;                       // of i16, in steps, as in GemmI16
+  bool narrow = false;  // the same, or DepthwiseKernel::narrow; depends on a bias
+};
+
 // The sum of the magnitudes of weights whose products with i16 fit in 32 bits: 32768 * 65535 <
 // 2^31.
 constexpr int64_t kMaxWeights = 65535;

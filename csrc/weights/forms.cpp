@@ -11,17 +11,18 @@ namespace edgert {
 namespace {
 
 template <typename Visit>
-auto with_form(Layout layout, const WeightShape& shape, const Visit& visit) {
-  switch (layout) {
-    case Layout::row:
+auto with_form(Form form, const WeightShape& shape, const Visit& visit) {
+  switch (form) {
+    case Form::row:
+    case Form::shorts:  // once decoded
       break;
-    case Layout::kn:
+    case Form::kn:
       return visit(Kn(shape));
-    case Layout::k1n16:
+    case Form::k1n16:
       return visit(Panels<K1N16>(shape));
-    case Layout::k2n16:
+    case Form::k2n16:
       return visit(Panels<K2N16>(shape));
-    case Layout::k4n16:
+    case Form::k4n16:
       return visit(Panels<K4N16>(shape));
   }
   return visit(Rows(shape));
@@ -42,45 +43,51 @@ void with_size(size_t bytes, const Visit& visit) {
   }
 }
 
-int least_rank(Layout layout) {
-  if (layout == Layout::row) return 0;
-  return layout == Layout::k2n16 || layout == Layout::k4n16 ? 2 : 1;
+int least_rank(Form form) {
+  switch (form) {
+#define X(name, id, least_rank, decoded) \
+  case Form::name:                       \
+    return least_rank;
+#include "schema/weights.def"
+#undef X
+  }
+  return 0;
 }
 
 }  // namespace
 
-uint64_t form_elements(Layout layout, const WeightShape& shape) {
-  return with_form(layout, shape, [](const auto& form) { return form.elements(); });
+uint64_t form_elements(Form form, const WeightShape& shape) {
+  return with_form(form, shape, [](const auto& places) { return places.elements(); });
 }
 
-void pack(Layout layout, const WeightShape& shape, DType from, const std::byte* rows, DType to,
+void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored) {
-  with_form(layout, shape, [&](const auto& form) {
+  with_form(form, shape, [&](const auto& places) {
     if (from != to)
-      return form.pack(reinterpret_cast<const int8_t*>(rows), reinterpret_cast<int16_t*>(stored));
+      return places.pack(reinterpret_cast<const int8_t*>(rows), reinterpret_cast<int16_t*>(stored));
     with_size(dtype_bytes(to), [&](auto element) {
       using T = decltype(element);
-      form.pack(reinterpret_cast<const T*>(rows), reinterpret_cast<T*>(stored));
+      places.pack(reinterpret_cast<const T*>(rows), reinterpret_cast<T*>(stored));
     });
   });
 }
 
-void unpack(Layout layout, const WeightShape& shape, DType dtype, const std::byte* stored,
+void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
             std::byte* rows) {
-  with_form(layout, shape, [&](const auto& form) {
+  with_form(form, shape, [&](const auto& places) {
     with_size(dtype_bytes(dtype), [&](auto element) {
       using T = decltype(element);
-      form.unpack(reinterpret_cast<const T*>(stored), reinterpret_cast<T*>(rows));
+      places.unpack(reinterpret_cast<const T*>(stored), reinterpret_cast<T*>(rows));
     });
   });
 }
 
-bool is_filled_with_zeros(Layout layout, const WeightShape& shape, DType dtype,
+bool is_filled_with_zeros(Form form, const WeightShape& shape, DType dtype,
                           const std::byte* stored) {
   bool zero = true;
-  with_form(layout, shape, [&](const auto& form) {
+  with_form(form, shape, [&](const auto& places) {
     with_size(dtype_bytes(dtype), [&](auto element) {
-      zero = form.is_filled_with_zeros(reinterpret_cast<const decltype(element)*>(stored));
+      zero = places.is_filled_with_zeros(reinterpret_cast<const decltype(element)*>(stored));
     });
   });
   return zero;
@@ -93,34 +100,31 @@ void pack_transposed(const WeightShape& shape, const float* matrix, float* panel
   Panels<K1N16>(shape).pack_transposed(matrix, panels, first, last);
 }
 
-std::optional<uint64_t> payload_bytes(const TensorType& type, Layout layout, Encoding encoding) {
-  if (encoding == Encoding::shorts)
-    return layout == Layout::row ? shorts_bytes(type) : std::nullopt;
-  if (type.shape.rank < least_rank(layout)) return std::nullopt;
-  return form_elements(layout, weight_shape(type.shape)) * dtype_bytes(type.dtype);
+std::optional<uint64_t> payload_bytes(const TensorType& type, Form form) {
+  if (form == Form::shorts) return shorts_bytes(type);
+  if (type.shape.rank < least_rank(form)) return std::nullopt;
+  return form_elements(form, weight_shape(type.shape)) * dtype_bytes(type.dtype);
 }
 
-uint64_t payload_alignment(Encoding encoding) {
-  return encoding == Encoding::plain ? kPayloadAlignment : 1;
-}
-
-const char* layout_name(Layout layout) {
-  switch (layout) {
-#define X(name, id)  \
-  case Layout::name: \
-    return #name;
-#include "schema/layouts.def"
+bool is_decoded(Form form) {
+  switch (form) {
+#define X(name, id, least_rank, decoded) \
+  case Form::name:                       \
+    return decoded;
+#include "schema/weights.def"
 #undef X
   }
-  return "?";
+  return false;
 }
 
-const char* encoding_name(Encoding encoding) {
-  switch (encoding) {
-#define X(name, id)    \
-  case Encoding::name: \
+uint64_t payload_alignment(Form form) { return is_decoded(form) ? 1 : kPayloadAlignment; }
+
+const char* form_name(Form form) {
+  switch (form) {
+#define X(name, ...) \
+  case Form::name:   \
     return #name;
-#include "schema/encodings.def"
+#include "schema/weights.def"
 #undef X
   }
   return "?";

@@ -1,5 +1,5 @@
-// The forms in which weights lie, schema/layouts.def, and what payloads make of the elements,
-// schema/encodings.def. Each form has a file; this is for who knows it only when it runs.
+// The forms in which constants lie, schema/weights.def. Each form has a file; this is for who knows
+// it only when it runs.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,18 @@
 
 namespace edgert {
 
-// Elements of a weight in this form, those that fill it up too.
-uint64_t form_elements(Layout layout, const WeightShape& shape);
+// Elements of a weight in this form, those that fill it up too; once decoded.
+uint64_t form_elements(Form form, const WeightShape& shape);
 
 // From rows to this form and back. Elements are of the same type, or widened from i8 to i16.
-void pack(Layout layout, const WeightShape& shape, DType from, const std::byte* rows, DType to,
+void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored);
-void unpack(Layout layout, const WeightShape& shape, DType dtype, const std::byte* stored,
+void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
             std::byte* rows);
 
 // Whether what fills this form up is zero, as pack() leaves it: kernels multiply it with whatever
 // lies behind an activation.
-bool is_filled_with_zeros(Layout layout, const WeightShape& shape, DType dtype,
+bool is_filled_with_zeros(Form form, const WeightShape& shape, DType dtype,
                           const std::byte* stored);
 
 // From the transposed matrix [depth][outputs] of floats of one group to k1n16: the panels first ..
@@ -32,13 +32,13 @@ void pack_transposed(const WeightShape& shape, const float* matrix, float* panel
                      size_t last);
 
 // Bytes of the payload of a constant whose type is in bounds; nothing if it cannot be held so.
-std::optional<uint64_t> payload_bytes(const TensorType& type, Layout layout, Encoding encoding);
+std::optional<uint64_t> payload_bytes(const TensorType& type, Form form);
 
 // What the offset of a payload is a multiple of: elements that are used in place lie as kernels
 // want them, others without padding.
-uint64_t payload_alignment(Encoding encoding);
+uint64_t payload_alignment(Form form);
+bool is_decoded(Form form);  // unpacked into rows when the file is loaded
 
-const char* layout_name(Layout layout);
-const char* encoding_name(Encoding encoding);
+const char* form_name(Form form);
 
 }  // namespace edgert

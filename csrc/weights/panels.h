@@ -7,12 +7,12 @@
 #include <type_traits>
 
 #include "core/memory.h"
-#include "weights/panel_layout.h"
+#include "weights/panel.h"
 #include "weights/shape.h"
 
 namespace edgert {
 
-template <typename Layout>
+template <typename Panel>
 class Panels {
  public:
   explicit Panels(const WeightShape& shape)
@@ -23,26 +23,26 @@ class Panels {
 
   size_t outputs() const { return groups_ * outputs_; }
   // Elements between neighbouring panels, and between the panels of neighbouring groups.
-  size_t panel_stride() const { return steps() * Layout::kStep; }
+  size_t panel_stride() const { return steps() * Panel::kStep; }
   size_t group_stride() const { return group_panels() * panel_stride(); }
   size_t count() const { return groups_ * group_panels(); }  // of panels
   size_t steps() const { return taps_ * tap_steps(); }       // of a panel
-  size_t tap_steps() const { return ceil_div(channels_, Layout::kDepth); }
+  size_t tap_steps() const { return ceil_div(channels_, Panel::kDepth); }
   // Elements of a tap of an output, those that fill it up too.
-  size_t tap_length() const { return tap_steps() * Layout::kDepth; }
+  size_t tap_length() const { return tap_steps() * Panel::kDepth; }
   // The least number of outputs that are whole panels and at least so many.
-  static size_t whole_panels(size_t outputs) { return round_up(outputs, Layout::kOutputs); }
+  static size_t whole_panels(size_t outputs) { return round_up(outputs, Panel::kOutputs); }
   // Of all panels. Does not overflow for a type in bounds, on a machine of 32 bits neither.
   uint64_t elements() const {
-    return uint64_t{groups_} * group_panels() * taps_ * tap_steps() * Layout::kStep;
+    return uint64_t{groups_} * group_panels() * taps_ * tap_steps() * Panel::kStep;
   }
 
   // Where the weights of an output of a group begin.
   size_t place(size_t output) const {
-    return output / Layout::kOutputs * panel_stride() + output % Layout::kOutputs * Layout::kDepth;
+    return output / Panel::kOutputs * panel_stride() + output % Panel::kOutputs * Panel::kDepth;
   }
   // Where the weights of a step begin, on from those of the output.
-  static size_t step_place(size_t step) { return step * Layout::kStep; }
+  static size_t step_place(size_t step) { return step * Panel::kStep; }
 
   // Fills panels from rows, with zeros where there is no weight.
   template <typename From, typename To>
@@ -65,20 +65,20 @@ class Panels {
   // Fills the panels first .. last - 1 from the transposed matrix [depth][outputs] of one group.
   template <typename T>
   void pack_transposed(const T* matrix, T* panels, size_t first, size_t last) const {
-    static_assert(Layout::kDepth == 1, "the depth of an output would not lie side by side");
+    static_assert(Panel::kDepth == 1, "the depth of an output would not lie side by side");
     for (size_t p = first; p < last; ++p) {
-      const size_t output = p * Layout::kOutputs;
+      const size_t output = p * Panel::kOutputs;
       const T* from = matrix + output;
       T* to = panels + p * panel_stride();
-      if (outputs_ - output >= Layout::kOutputs) {
-        for (size_t k = 0; k < steps(); ++k, from += outputs_, to += Layout::kOutputs)
-          std::memcpy(to, from, Layout::kOutputs * sizeof(T));
+      if (outputs_ - output >= Panel::kOutputs) {
+        for (size_t k = 0; k < steps(); ++k, from += outputs_, to += Panel::kOutputs)
+          std::memcpy(to, from, Panel::kOutputs * sizeof(T));
         continue;
       }
       const size_t columns = outputs_ - output;
-      for (size_t k = 0; k < steps(); ++k, from += outputs_, to += Layout::kOutputs) {
+      for (size_t k = 0; k < steps(); ++k, from += outputs_, to += Panel::kOutputs) {
         std::copy_n(from, columns, to);
-        std::fill_n(to + columns, Layout::kOutputs - columns, T{});
+        std::fill_n(to + columns, Panel::kOutputs - columns, T{});
       }
     }
   }
@@ -86,7 +86,7 @@ class Panels {
   // Whether all that fills up the panels is zero; reads nothing else.
   template <typename T>
   bool is_filled_with_zeros(const T* panels) const {
-    constexpr size_t kOutputs = Layout::kOutputs, kDepth = Layout::kDepth;
+    constexpr size_t kOutputs = Panel::kOutputs, kDepth = Panel::kDepth;
     const auto is_zero = [](const T* p, size_t n) {
       return std::all_of(p, p + n, [](T w) { return w == T{}; });
     };
@@ -95,7 +95,7 @@ class Panels {
       const size_t columns = std::min(kOutputs, outputs_ - p % group_panels() * kOutputs);
       if (columns == kOutputs && rest == 0) continue;
       const T* step = panels + p * panel_stride();
-      for (size_t s = 1; s <= steps(); ++s, step += Layout::kStep) {
+      for (size_t s = 1; s <= steps(); ++s, step += Panel::kStep) {
         if (!is_zero(step + columns * kDepth, (kOutputs - columns) * kDepth)) return false;
         if (rest == 0 || s % tap_steps() != 0) continue;  // not the last of a tap
         for (size_t o = 0; o < columns; ++o)
@@ -109,20 +109,20 @@ class Panels {
   // side in both. n is a constant where a step is whole. Outputs are counted over all groups.
   template <typename Visit>
   void for_runs(const Visit& visit) const {
-    constexpr size_t kOutputs = Layout::kOutputs, kDepth = Layout::kDepth;
+    constexpr size_t kOutputs = Panel::kOutputs, kDepth = Panel::kDepth;
     constexpr size_t kBlock = 16;  // steps whose outputs lie in the first-level cache together
     const size_t whole = channels_ / kDepth, rest = channels_ % kDepth;
     size_t panel = 0;
     for (size_t g = 0; g < groups_; ++g)
       for (size_t j = 0; j < outputs_; j += kOutputs) {
         const size_t first = g * outputs_ + j, columns = std::min(kOutputs, outputs_ - j);
-        for (size_t t = 0; t < taps_; ++t, panel += tap_steps() * Layout::kStep)
+        for (size_t t = 0; t < taps_; ++t, panel += tap_steps() * Panel::kStep)
           for (size_t s = 0; s < tap_steps(); s += kBlock) {
             const size_t last = std::min(s + kBlock, whole);
             for (size_t o = 0; o < columns; ++o) {
               size_t row = ((first + o) * taps_ + t) * channels_ + s * kDepth;
-              size_t place = panel + s * Layout::kStep + o * kDepth;
-              for (size_t i = s; i < last; ++i, row += kDepth, place += Layout::kStep)
+              size_t place = panel + s * Panel::kStep + o * kDepth;
+              for (size_t i = s; i < last; ++i, row += kDepth, place += Panel::kStep)
                 visit(first + o, row, place, std::integral_constant<size_t, kDepth>{});
               if (rest > 0 && whole < s + kBlock) visit(first + o, row, place, rest);
             }
@@ -131,8 +131,8 @@ class Panels {
   }
 
  private:
-  size_t group_panels() const { return ceil_div(outputs_, Layout::kOutputs); }
-  bool is_full() const { return Layout::are_whole(outputs_) && channels_ % Layout::kDepth == 0; }
+  size_t group_panels() const { return ceil_div(outputs_, Panel::kOutputs); }
+  bool is_full() const { return Panel::are_whole(outputs_) && channels_ % Panel::kDepth == 0; }
 
   size_t groups_, outputs_, taps_, channels_;  // outputs of a group
 };

@@ -1,4 +1,4 @@
-// Constants as 16-bit multiples of a power of two, schema/encodings.def: an i32 exponent, then an
+// Constants as 16-bit multiples of a power of two, schema/weights.def: an i32 exponent, then an
 // i16 for each element. Elements are of i32 or f32.
 #pragma once
 

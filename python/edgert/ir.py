@@ -1,6 +1,6 @@
 """The graph between the importer and the file: the operators of ``schema.OPS``, static shapes.
 
-Every node has one output. Activations are row-major; images are [batch, height, width, channels].
+Activations are row-major; images are [batch, height, width, channels].
 Types are never typed in: ``Graph.add`` asks the runtime's own inference for them.
 """
 
@@ -14,12 +14,12 @@ import numpy as np
 
 from edgert import _core
 from edgert.errors import EdgertError, FormatError, LimitError
-from edgert.schema import MAX_RANK, OPS, DType, Layout
+from edgert.schema import MAX_RANK, OPS, DType, Form
 
 
 @dataclass
 class Value:
-    """A tensor: a graph input, a constant (``data`` is set) or the output of a node."""
+    """A tensor: a graph input, a constant (``data`` is set) or an output of a node."""
 
     name: str
     dtype: np.dtype
@@ -36,14 +36,20 @@ class Value:
 class Node:
     """One operation. ``inputs`` holds value names, "" for an absent optional input.
 
-    ``attrs`` has the fields of the operator's attribute record; see :func:`encode_attrs`.
+    ``outputs`` has as many as the operator. ``attrs`` has the fields of the operator's attribute
+    record; see :func:`encode_attrs`.
     """
 
     op: str
     inputs: list[str]
-    output: str
+    outputs: list[str]
     attrs: dict[str, Any] = field(default_factory=dict)
     name: str = ""
+
+    @property
+    def output(self) -> str:
+        """The first output, as which the file calls the node; of nearly all operators the only."""
+        return self.outputs[0]
 
 
 class Graph:
@@ -93,13 +99,16 @@ class Graph:
         name: str = "",
         output: str = "",
     ) -> str:
-        """Appends a node and returns the name of its output, whose type is inferred."""
-        node = Node(op, list(inputs), "", dict(attrs or {}), name or output or op)
-        dtype, shape = infer(self, node)
-        node.output = self.unique_name(output or node.name)
-        self._declare(Value(node.output, dtype, shape))
+        """Appends a node and returns the name of its output, the first, whose type is inferred.
+
+        ``outputs`` of the last of ``nodes`` has the others, whose names get a number.
+        """
+        node = Node(op, list(inputs), [], dict(attrs or {}), name or output or op)
+        for dtype, shape in infer(self, node):
+            node.outputs.append(self.unique_name(output or node.name))
+            self._declare(Value(node.outputs[-1], dtype, shape))
         self.nodes.append(node)
-        return node.output
+        return node.outputs[0]
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Gives the values that ``names`` has these names. No two values may have the same."""
@@ -111,13 +120,13 @@ class Graph:
         self.values = values
         for node in self.nodes:
             node.inputs = [names.get(name, name) for name in node.inputs]
-            node.output = names.get(node.output, node.output)
+            node.outputs = [names.get(name, name) for name in node.outputs]
         self.inputs = [names.get(name, name) for name in self.inputs]
         self.outputs = [names.get(name, name) for name in self.outputs]
 
     def producers(self) -> dict[str, Node]:
         """The node that writes each value which a node writes."""
-        return {node.output: node for node in self.nodes}
+        return {name: node for node in self.nodes for name in node.outputs}
 
     def consumers(self) -> dict[str, list[Node]]:
         """The nodes that read each value, once per reading; graph outputs do not count."""
@@ -136,7 +145,8 @@ class Graph:
         """Removes nodes and values that no output needs; returns how many nodes went."""
         needed, kept = set(self.outputs), []
         for node in reversed(self.nodes):
-            if node.output in needed:
+            if needed.intersection(node.outputs):
+                needed.update(node.outputs)
                 needed.update(filter(None, node.inputs))
                 kept.append(node)
         removed = len(self.nodes) - len(kept)
@@ -192,26 +202,24 @@ def _fits_32_bits(value: Any) -> bool:
     return all(-(2**31) <= int(v) < 2**31 for v in np.atleast_1d(value))
 
 
-def infer(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...]]:
-    """The dtype and shape of a node's output, as the runtime infers them."""
-    dtype, shape, _ = _ask_runtime(graph, node)
-    return dtype, shape
+def infer(graph: Graph, node: Node) -> list[tuple[np.dtype, tuple[int, ...]]]:
+    """The dtypes and shapes of a node's outputs, as the runtime infers them."""
+    return [(np.dtype(DType(dtype).name), tuple(shape)) for dtype, shape in _ask(graph, node)[0]]
 
 
-def weight_layout(graph: Graph, node: Node) -> Layout:
-    """The layout in which the file holds a node's input 1 if that is a constant."""
-    return _ask_runtime(graph, node)[2]
+def constant_forms(graph: Graph, node: Node) -> list[Form]:
+    """For each input of a node the form that the runtime wants if it is a constant."""
+    return list(map(Form, _ask(graph, node)[1]))
 
 
-def _ask_runtime(graph: Graph, node: Node) -> tuple[np.dtype, tuple[int, ...], Layout]:
+def _ask(graph: Graph, node: Node) -> tuple[list[tuple[int, tuple[int, ...]]], list[int]]:
     types = [_type(graph.values[name]) if name else None for name in node.inputs]
     schema = OPS[node.op]
     if not schema.min_inputs <= len(types) <= schema.max_inputs:
         raise FormatError(f"{node.op} {node.name!r} has {len(types)} inputs", "ARITY")
     record = encode_attrs(node.op, node.attrs)
     name = repr(node.name)[1:-1]  # may be any text, and stands in messages
-    dtype, shape, layout = _core.infer(name, schema.id, types, record)
-    return np.dtype(DType(dtype).name), tuple(shape), Layout(layout)
+    return _core.infer(name, schema.id, types, record)
 
 
 def verify(graph: Graph) -> None:
@@ -221,13 +229,14 @@ def verify(graph: Graph) -> None:
         missing = [name for name in node.inputs if name and name not in known]
         if missing:
             raise FormatError(f"{node.op} {node.name!r} reads {missing} too early", "ORDER")
-        if node.output in known:
-            raise FormatError(f"{node.output!r} is written twice", "WRITER")
-        value = graph.values[node.output]
         found = infer(graph, node)
-        if found != (value.dtype, value.shape):
-            raise EdgertError(f"{node.op} {node.name!r}: declared {value}, inferred {found}")
-        known.add(node.output)
+        declared = [(graph.values[name].dtype, graph.values[name].shape) for name in node.outputs]
+        if found != declared:
+            raise EdgertError(f"{node.op} {node.name!r}: declared {declared}, inferred {found}")
+        for name in node.outputs:
+            if name in known:
+                raise FormatError(f"{name!r} is written twice", "WRITER")
+            known.add(name)
     missing = [name for name in graph.outputs if name not in known]
     if missing:
         raise FormatError(f"outputs {missing} are never written", "IO")

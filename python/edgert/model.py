@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import numbers
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,14 +31,14 @@ class PlanStep(NamedTuple):
     """One step of a run.
 
     ``step`` is the name of its result, ``shape`` and ``dtype`` are those of the result, ``op`` is
-    its operator, ``kernel`` the code that was chosen for this CPU, ``layout`` that of the weight in
+    its operator, ``kernel`` the code that was chosen for this CPU, ``form`` that of the weight in
     the file ("" if there is none) and ``bytes`` the size of the constants that the step reads.
     """
 
     step: str
     op: str
     kernel: str
-    layout: str
+    form: str
     shape: tuple[int, ...]
     dtype: str
     bytes: int
@@ -47,7 +48,8 @@ class Model:
     """A model that is ready to run; :func:`load` makes one.
 
     ``inputs`` and ``outputs`` describe the tensors, in the model's order; ``metadata`` holds the
-    strings that the file carries; ``threads`` says how many threads a run uses, or fewer if the
+    strings that the file carries; ``operations`` is about how many elements a run
+    multiplies, compares or moves; ``threads`` says how many threads it uses, or fewer if the
     system refuses some; ``path`` is that of the file, None for a model that was loaded from memory.
     A model may be used from several threads at a time. It is copied and pickled as the path of its
     file, which is loaded again, or as the bytes that it was loaded from; a copy of a closed one is
@@ -64,6 +66,7 @@ class Model:
     outputs: tuple[TensorInfo, ...] = ()
     metadata: Mapping[str, str] = MappingProxyType({})
     threads = 0
+    operations = 0.0
     _options: tuple = ()
     _input_names: Sequence[str] = ()
     _output_names: Sequence[str] = ()
@@ -74,10 +77,11 @@ class Model:
         source: Source,
         threads: int | None,
         memory_limit: int | None,
+        max_operations: float,
         map: bool,
         verify: bool,
     ) -> None:
-        self._options = (threads, memory_limit, map, verify)
+        self._options = (threads, memory_limit, max_operations, map, verify)
         if threads is None:
             threads = _core.usable_cpus()
         require(_is_whole(threads) and threads >= 1, "threads", threads, "a positive number")
@@ -85,6 +89,8 @@ class Model:
             memory_limit = _core.usable_memory()
         fine = _is_whole(memory_limit) and memory_limit >= 0
         require(fine, "memory_limit", memory_limit, "a number of bytes")
+        fine = isinstance(max_operations, numbers.Real) and max_operations >= 0
+        require(fine, "max_operations", max_operations, "a number of operations")
         if isinstance(source, (str, os.PathLike)):
             source = self.path = os.fsdecode(source)
         require(not (map and self.path is None), "map", map, "the path of a file to be mapped")
@@ -92,6 +98,7 @@ class Model:
             source,
             min(threads, sys.maxsize),
             min(memory_limit, sys.maxsize),
+            float(max_operations),
             bool(map),
             bool(verify),
         )
@@ -99,6 +106,7 @@ class Model:
         self.outputs = _infos(self._session.outputs)
         self.metadata = self._session.metadata
         self.threads = self._session.threads
+        self.operations = self._session.operations
         self._input_names = [info.name for info in self.inputs]
         self._output_names = [info.name for info in self.outputs]
 
@@ -154,7 +162,7 @@ class Model:
 
         ``file_copied``: the private copy of the file, without the weights if it is mapped.
         ``weights_mapped``: weights used where they are in a mapped file, shared between processes.
-        ``weights_repacked``: weights in a layout that suits this CPU, or decoded from the file.
+        ``weights_repacked``: weights in a form that suits this CPU, or decoded from the file.
         ``tables``: what steps look up for each row, column or tap, at most.
         ``arena``: activations and ``scratch``, once for each run under way at the same time.
         """
@@ -209,6 +217,7 @@ def load(
     threads: int | None = None,
     *,
     memory_limit: int | None = None,
+    max_operations: float = 1e13,
     map: bool = False,
     verify: bool = False,
 ) -> Model:
@@ -217,7 +226,8 @@ def load(
     ``source``: the path of the file, or its content as bytes or what lends bytes. ``threads``: how
     many threads a run uses; all CPUs that this process may use if None, and never more than those.
     ``memory_limit``: most bytes of private memory, that is all that :meth:`Model.memory` tells but
-    ``weights_mapped``, with one run at a time; what the machine has if None.
+    ``weights_mapped``, with one run at a time; what the machine has if None. ``max_operations``:
+    most elements that a run multiplies, compares or moves, about; 1e13 are minutes on a PC.
 
     The model has a copy of the file, which is checked completely, checksums of the weights
     included: what becomes of the file afterwards does not matter. ``map``: use the weights in the
@@ -228,10 +238,10 @@ def load(
 
     Raises ModelIOError if the file cannot be read, FormatError (IntegrityError, VersionError) or
     UnsupportedError if it is not a sound model of this version, LimitError if it would need more
-    than ``memory_limit``, ResourceError if the machine refuses the memory, InputError for arguments
-    that make no sense.
+    than ``memory_limit`` or ``max_operations``, ResourceError if the machine refuses the memory,
+    InputError for arguments that make no sense.
     """
-    return Model(source, threads, memory_limit, map, verify)
+    return Model(source, threads, memory_limit, max_operations, map, verify)
 
 
 def _is_whole(value: object) -> bool:

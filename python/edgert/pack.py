@@ -15,13 +15,13 @@ import numpy as np
 
 from edgert import _core, ir, schema
 from edgert.errors import FormatError, ModelIOError
-from edgert.schema import DType, Encoding, Layout, Section
+from edgert.schema import DType, Form, Section
 
 
 def pack(graph: ir.Graph) -> bytes:
     """The file that holds ``graph``; the same graph gives the same bytes.
 
-    Constants are stored in the layout that their reader wants, equal ones once. Names that may not
+    Constants are stored in the form that their reader wants, equal ones once. Names that may not
     stand in a file are escaped; FormatError if they belong to inputs or outputs.
     """
     return _Packer(graph).pack()
@@ -63,10 +63,18 @@ def _sync_folder(folder: str) -> None:
 
 
 class _Tensor(NamedTuple):
-    """A tensor as the file has it: the constants in each layout that a reader of them wants."""
+    """A tensor as the file has it: the constants in each form that a reader of them wants."""
 
     name: str
-    layout: Layout = Layout.row
+    wanted: Form = Form.row
+
+
+class _Payload(NamedTuple):
+    """The elements of a constant as they are stored, and what the file claims of them."""
+
+    form: Form
+    stored: np.ndarray
+    facts: int = 0
 
 
 class _Packer:
@@ -75,8 +83,8 @@ class _Packer:
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
         self.strings = bytearray()
-        # All tensors in the order of their first use; of constants the elements as they are stored.
-        self.tensors: dict[_Tensor, tuple[Encoding, np.ndarray | None]] = {}
+        # All tensors in the order of their first use, with what constants have.
+        self.tensors: dict[_Tensor, _Payload | None] = {}
 
     def pack(self) -> bytes:
         graph = self.graph
@@ -84,11 +92,11 @@ class _Packer:
         inputs = [self.tensor(name) for name in graph.inputs]
         edges: list[_Tensor | None] = []
         for node in graph.nodes:
-            edges += [self.operand(node, i) for i in range(len(node.inputs))]
-            edges.append(self.tensor(node.output))
+            edges += self.operands(node)
+            edges += [self.tensor(name) for name in node.outputs]
         outputs = [self.tensor(name) for name in graph.outputs]
-        # Encoded elements need no alignment: behind all others they cost no padding.
-        order = sorted(self.tensors, key=lambda tensor: self.tensors[tensor][0])
+        # What is decoded needs no alignment: behind all others it costs no padding.
+        order = sorted(self.tensors, key=self.is_decoded)
         index: dict[_Tensor | None, int] = {tensor: i for i, tensor in enumerate(order)}
         index[None] = schema.NONE
         records, data = self.records(order)
@@ -96,7 +104,7 @@ class _Packer:
         def indices(tensors: Iterable[_Tensor | None]) -> bytes:
             return np.array([index[tensor] for tensor in tensors], np.uint32).tobytes()
 
-        nodes = [(schema.OPS[node.op].id, len(node.inputs)) for node in graph.nodes]
+        nodes = [(schema.OPS[n.op].id, len(n.inputs), len(n.outputs)) for n in graph.nodes]
         dims = [dim for tensor in order for dim in graph.values[tensor.name].shape]
         return _seal(
             {
@@ -119,41 +127,49 @@ class _Packer:
         self.strings += data
         return len(data)
 
-    def operand(self, node: ir.Node, i: int) -> _Tensor | None:
-        """A node's input, whose layout the node chooses if it is constant."""
-        name = node.inputs[i]
-        if not name:
-            return None
-        if i == 1 and self.graph.values[name].data is not None:
-            return self.tensor(name, ir.weight_layout(self.graph, node))
-        return self.tensor(name)
+    def operands(self, node: ir.Node) -> list[_Tensor | None]:
+        """A node's inputs, whose forms the node chooses if they are constants."""
+        forms = ir.constant_forms(self.graph, node)
+        return [
+            (self.tensor(name, form) if name else None)
+            for name, form in zip(node.inputs, forms, strict=True)
+        ]
 
-    def tensor(self, name: str, layout: Layout = Layout.row) -> _Tensor:
+    def tensor(self, name: str, wanted: Form = Form.row) -> _Tensor:
         """A value's tensor, which the first call adds."""
-        tensor = _Tensor(name, layout)
+        data = self.graph.values[name].data
+        tensor = _Tensor(name, Form.row if data is None else wanted)
         if tensor not in self.tensors:
-            self.tensors[tensor] = _stored(self.graph.values[name].data, layout)
+            self.tensors[tensor] = None if data is None else _payload(data, wanted)
         return tensor
+
+    def is_decoded(self, tensor: _Tensor) -> bool:
+        """Whether a tensor's elements are decoded when the file is loaded."""
+        payload = self.tensors[tensor]
+        return payload is not None and _core.is_decoded(payload.form)
 
     def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytearray]:
         """The records of the tensors, and the elements of the constants.
 
-        Equal elements in the plain encoding are stored once.
+        Equal elements that are used where they lie are stored once: rows of any type, those in
+        other forms of one.
         """
         records, data = [], bytearray()
-        owners: dict[bytes, int] = {}  # by hash of the elements
+        owners: dict[tuple, int] = {}  # by hash of the elements
         for i, tensor in enumerate(order):
-            value, (encoding, stored) = self.graph.values[tensor.name], self.tensors[tensor]
-            payload = schema.NONE
-            if stored is not None:
-                payload = i
-                if encoding == Encoding.plain:
-                    payload = owners.setdefault(hashlib.sha256(stored).digest(), i)
-                if payload == i:
-                    data += bytes(-len(data) % _core.payload_alignment(encoding)) + stored.tobytes()
+            value, payload = self.graph.values[tensor.name], self.tensors[tensor]
+            owner, form, facts = schema.NONE, Form.row, 0
+            if payload is not None:
+                owner, form, facts = i, payload.form, payload.facts
+                if not self.is_decoded(tensor):
+                    kind = () if form == Form.row else (form, value.dtype, value.shape)
+                    owner = owners.setdefault((hashlib.sha256(payload.stored).digest(), *kind), i)
+                if owner == i:
+                    data += bytes(-len(data) % _core.payload_alignment(form))
+                    data += payload.stored.tobytes()
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
-            records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
+            records.append((owner, facts, name, dtype, form, rank, 0))
         return records, data
 
     def tensor_name(self, name: str) -> str:
@@ -168,17 +184,16 @@ class _Packer:
         return plain if self.graph.values[name].data is None else ""
 
 
-def _stored(data: np.ndarray | None, layout: Layout) -> tuple[Encoding, np.ndarray | None]:
-    """The elements of a constant as the file has them, in the shortest encoding that keeps all."""
-    if data is None:
-        return Encoding.plain, None
+def _payload(data: np.ndarray, wanted: Form) -> _Payload:
+    """A constant as the file has it, in the shortest form that gives what is wanted, bit by bit."""
     data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
-    if layout != Layout.row:
-        return Encoding.plain, _core.pack_weight(data, layout)
+    if wanted != Form.row:
+        stored = _core.pack_weight(data, wanted)
+        return _Payload(wanted, stored, _core.weight_facts(data, stored, wanted))
     shorts = _core.pack_shorts(data)
     if shorts is None:
-        return Encoding.plain, data
-    return Encoding.shorts, np.frombuffer(shorts, np.uint8)
+        return _Payload(Form.row, data)
+    return _Payload(Form.shorts, np.frombuffer(shorts, np.uint8))
 
 
 def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:

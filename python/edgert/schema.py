@@ -11,9 +11,10 @@ from edgert import _core
 
 
 class OpSchema(NamedTuple):
-    """One operator: its id in files, its attribute record and its inputs.
+    """One operator: its id in files, its attribute record, its inputs and its outputs.
 
-    Bit i of ``optional_inputs``: input i may be absent.
+    Bit i of ``optional_inputs``: input i may be absent; of ``weight_inputs``: it is a weight, whose
+    form in the file the operator chooses if it is a constant.
     """
 
     id: int
@@ -21,6 +22,8 @@ class OpSchema(NamedTuple):
     min_inputs: int
     max_inputs: int
     optional_inputs: int
+    weight_inputs: int
+    outputs: int
 
 
 def _enum(name: str) -> type[IntEnum]:
@@ -28,8 +31,7 @@ def _enum(name: str) -> type[IntEnum]:
 
 
 DType = _enum("DType")
-Layout = _enum("Layout")
-Encoding = _enum("Encoding")
+Form = _enum("Form")
 Section = _enum("Section")
 UnaryFn = _enum("UnaryFn")
 BinaryFn = _enum("BinaryFn")

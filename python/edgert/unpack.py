@@ -51,10 +51,15 @@ def unpack(source: Source) -> Graph:
     names = [value.name for value in values]
     for record in np.frombuffer(sections[Section.nodes], schema.NodeRecord):
         op = _OP_NAMES[record["op"]]
-        *operands, output = np.frombuffer(edges.read(4 * (record["inputs"] + 1)), np.uint32)
+        operands, results = (
+            [
+                "" if i == schema.NONE else names[i]
+                for i in np.frombuffer(edges.read(4 * n), np.uint32)
+            ]
+            for n in (int(record["inputs"]), int(record["outputs"]))
+        )
         (fields,) = np.frombuffer(attrs.read(OPS[op].attrs.itemsize), OPS[op].attrs)
-        operands = ["" if i == schema.NONE else names[i] for i in operands]
-        graph.nodes.append(Node(op, operands, names[output], _fields(fields), names[output]))
+        graph.nodes.append(Node(op, operands, results, _fields(fields), results[0]))
     graph.inputs = [names[i] for i in inputs]
     graph.outputs = [names[i] for i in outputs]
     return graph
@@ -73,14 +78,14 @@ class _Payloads:
         if owner == schema.NONE:
             self.stored.append(own)
             return None
-        layout, encoding = int(record["layout"]), int(record["encoding"])
+        form = int(record["form"])
         constant = np.empty(shape, np.dtype(DType(record["dtype"]).name))
         if owner == len(self.stored):
-            begin = self.end + -self.end % _core.payload_alignment(encoding)
-            self.end = begin + _core.payload_bytes(constant, layout, encoding)
+            begin = self.end + -self.end % _core.payload_alignment(form)
+            self.end = begin + _core.payload_bytes(constant, form)
             own = self.data[begin : self.end]
         self.stored.append(own)
-        _core.unpack_weight(self.stored[owner], layout, encoding, constant)
+        _core.unpack_weight(self.stored[owner], form, constant)
         return constant
 
 

@@ -1,7 +1,5 @@
 #include "exact.h"
 
-#include <algorithm>
-
 #include "runtime/op.h"
 
 namespace edgert::fuzz {
@@ -43,6 +41,7 @@ bool is_exact(const Model& model, const Node& node) {
     case Op::quantize:
     case Op::dequantize:
     case Op::lookup:
+    case Op::top_k:
     case Op::qsoftmax:
     case Op::qlayer_norm:
       return true;
@@ -65,47 +64,7 @@ bool is_exact(const Model& model, const Node& node) {
     case Op::qaverage_pool:
       return requantized(static_cast<const QPoolAttrs*>(node.attrs));
     default:
-      return model.tensors[node.output].type.dtype != DType::f32;
-  }
-}
-
-double elements(const Shape& shape, int first = 0) {
-  double n = 1;
-  for (int i = first; i < shape.rank; ++i) n *= shape[i];
-  return n;
-}
-
-// Of an image that a window slides over, what one result may read.
-double window(const Shape& x) { return x.rank == 4 ? double{1} * x[1] * x[2] : 1; }
-
-double operations(const Model& model, const Node& node) {
-  const auto shape = [&](size_t i) -> const Shape& {
-    return model.tensors[node.inputs[i]].type.shape;
-  };
-  const double out = elements(model.tensors[node.output].type.shape);
-  switch (node.op) {
-    case Op::conv:
-    case Op::gemm:
-    case Op::qconv:
-    case Op::qgemm:
-    case Op::dynamic_conv:
-    case Op::dynamic_gemm:
-      return out * elements(shape(1), 1);
-    case Op::conv_transpose:
-    case Op::qconv_transpose:
-      return elements(shape(0)) * elements(shape(1));
-    case Op::matmul:
-      return out * shape(0)[shape(0).rank - 1];
-    case Op::max_pool:
-    case Op::average_pool:
-    case Op::qaverage_pool:
-      return out * window(shape(0));
-    case Op::lrn:
-      return out * std::max(1, shape(0)[shape(0).rank - 1]);
-    case Op::resize:
-      return out * 16;
-    default:
-      return out;
+      return model.tensors[node.outputs[0]].type.dtype != DType::f32;
   }
 }
 
@@ -116,16 +75,9 @@ std::vector<bool> exact_tensors(const Model& model) {
   for (const Node& node : model.nodes) {
     bool is = is_exact(model, node);
     for (uint32_t t : node.inputs) is = is && (t == kNone || exact[t]);
-    exact[node.output] = is;
+    for (uint32_t t : node.outputs) exact[t] = is;
   }
   return exact;
-}
-
-double operations(const Model& model) {
-  double sum = 0;
-  for (const Tensor& tensor : model.tensors) sum += elements(tensor.type.shape);
-  for (const Node& node : model.nodes) sum += operations(model, node);
-  return sum;
 }
 
 }  // namespace edgert::fuzz

@@ -133,8 +133,7 @@ std::optional<size_t> payload_size(const TensorEntry& tensor) {
   if (tensor.dims.size() > kMaxRank || dtype_bytes(type.dtype) == 0) return std::nullopt;
   for (int32_t dim : tensor.dims) type.shape[type.shape.rank++] = dim;
   if (!in_bounds(type)) return std::nullopt;
-  return payload_bytes(type, static_cast<Layout>(tensor.record.layout),
-                       static_cast<Encoding>(tensor.record.encoding));
+  return payload_bytes(type, static_cast<Form>(tensor.record.form));
 }
 
 File parse(const Sections& sections) {
@@ -153,15 +152,13 @@ File parse(const Sections& sections) {
       break;
     if (record.payload != index) continue;
     const std::optional<size_t> size = payload_size(tensor);
-    const Encoding encoding = static_cast<Encoding>(record.encoding);
-    if (!size || !data.align(payload_alignment(encoding)) || !data.take(*size, &tensor.payload))
-      break;
+    const Form form = static_cast<Form>(record.form);
+    if (!size || !data.align(payload_alignment(form)) || !data.take(*size, &tensor.payload)) break;
   }
   for (const NodeRecord& record : records<NodeRecord>(sections[k_nodes])) {
     NodeEntry& node = file.nodes.emplace_back();
     node.op = record.op;
-    if (!edges.take(record.inputs, &node.inputs) ||
-        !edges.take(sizeof node.output, static_cast<void*>(&node.output)) ||
+    if (!edges.take(record.inputs, &node.inputs) || !edges.take(record.outputs, &node.outputs) ||
         !attrs.take(attrs_bytes(static_cast<Op>(node.op)) / sizeof(int32_t), &node.attrs))
       break;
   }
@@ -189,14 +186,15 @@ Sections write(const File& file) {
     append(&sections[k_dims], tensor.dims);
     if (record.payload != i) continue;
     Bytes& data = sections[k_data];
-    data.resize(round_up(data.size(), payload_alignment(static_cast<Encoding>(record.encoding))));
+    data.resize(round_up(data.size(), payload_alignment(static_cast<Form>(record.form))));
     append(&data, tensor.payload);
   }
   for (const NodeEntry& node : file.nodes) {
-    const NodeRecord record = {node.op, static_cast<uint16_t>(node.inputs.size())};
+    const NodeRecord record = {node.op, static_cast<uint8_t>(node.inputs.size()),
+                               static_cast<uint8_t>(node.outputs.size())};
     append(&sections[k_nodes], &record, sizeof record);
     append(&sections[k_edges], node.inputs);
-    append(&sections[k_edges], &node.output, sizeof node.output);
+    append(&sections[k_edges], node.outputs);
     append(&sections[k_attrs], node.attrs);
   }
   append(&sections[k_inputs], file.inputs);

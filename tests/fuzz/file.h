@@ -39,8 +39,7 @@ struct TensorEntry {
 
 struct NodeEntry {
   uint16_t op;
-  std::vector<uint32_t> inputs;
-  uint32_t output = kNone;
+  std::vector<uint32_t> inputs, outputs;
   std::vector<int32_t> attrs;
 };
 

@@ -36,7 +36,7 @@ bool is_run_soon(const Model& model) {
   for (const auto* tensors : {&model.inputs, &model.outputs})
     for (uint32_t t : *tensors)
       if (model.tensors[t].type.bytes() > kMostArray) return false;
-  return operations(model) <= kMostOperations;
+  return model.operations <= kMostOperations;
 }
 
 // Runs a model on every level of this machine, strongest first; on the one that is chosen in all

@@ -11,7 +11,7 @@ namespace edgert::fuzz {
 namespace {
 
 constexpr uint16_t kOps[] = {
-#define X(name, id, attrs, min_inputs, max_inputs, optional_inputs) id,
+#define X(name, id, ...) id,
 #include "schema/ops.def"
 #undef X
 };
@@ -49,6 +49,10 @@ class Mutation {
   uint32_t any_tensor() {
     if (chance(16)) return chance(2) ? kNone : static_cast<uint32_t>(file_.tensors.size());
     return file_.tensors.empty() ? 0 : static_cast<uint32_t>(below(file_.tensors.size()));
+  }
+  uint32_t new_tensor() {
+    file_.tensors.emplace_back().record.payload = kNone;
+    return static_cast<uint32_t>(file_.tensors.size() - 1);
   }
   int32_t number(int32_t old) {
     switch (below(8)) {
@@ -142,16 +146,16 @@ class Mutation {
     TensorRecord& record = any(file_.tensors).record;
     switch (below(4)) {
       case 0:
-        record.layout = static_cast<uint8_t>(below(6));
+        record.form = static_cast<uint8_t>(below(7));
         break;
       case 1:
-        record.encoding = static_cast<uint8_t>(below(3));
+        record.facts = static_cast<uint32_t>(below(12));
         break;
       case 2:
         record.payload = any_tensor();
         break;
       default:
-        record.reserved = static_cast<uint16_t>(below(3));
+        record.reserved[below(3)] = static_cast<uint8_t>(below(3));
     }
   }
 
@@ -160,19 +164,20 @@ class Mutation {
   void edge() {
     if (file_.nodes.empty()) return;
     NodeEntry& node = any(file_.nodes);
-    if (node.inputs.empty() || chance(16))
-      node.output = any_tensor();
+    if (node.inputs.empty() || (chance(16) && !node.outputs.empty()))
+      any(node.outputs) = any_tensor();
     else
       any(node.inputs) = chance(4) ? any(node.inputs) : any_tensor();
   }
 
   void arity() {
     if (file_.nodes.empty()) return;
-    std::vector<uint32_t>& inputs = any(file_.nodes).inputs;
+    NodeEntry& node = any(file_.nodes);
+    std::vector<uint32_t>& list = chance(8) ? node.outputs : node.inputs;
     if (chance(2))
-      inputs.push_back(any_tensor());
-    else if (!inputs.empty())
-      inputs.pop_back();
+      list.push_back(any_tensor());
+    else if (!list.empty())
+      list.pop_back();
   }
 
   void op() {
@@ -180,22 +185,28 @@ class Mutation {
     NodeEntry& node = any(file_.nodes);
     node.op = chance(32) ? static_cast<uint16_t>(below(65536)) : any(kOps);
     node.attrs.resize(attrs_bytes(static_cast<Op>(node.op)) / sizeof(int32_t));
-    const size_t inputs = static_cast<size_t>(op_arity(static_cast<Op>(node.op)).min);
+    const Arity arity = op_arity(static_cast<Op>(node.op));
+    const size_t inputs = static_cast<size_t>(arity.min);
+    const size_t outputs = static_cast<size_t>(arity.outputs);
     while (node.inputs.size() < inputs) node.inputs.push_back(any_tensor());
     if (!chance(4)) node.inputs.resize(inputs);
+    while (node.outputs.size() < outputs) node.outputs.push_back(new_tensor());
+    node.outputs.resize(outputs);
   }
 
   // The same node again, behind all others, which works on the result of the first if it can.
   void duplicate_node() {
     if (file_.nodes.empty()) return;
     NodeEntry node = any(file_.nodes);
-    if (node.output >= file_.tensors.size()) return;
-    TensorEntry result = file_.tensors[node.output];
-    result.name.clear();
-    if (!node.inputs.empty() && chance(2)) any(node.inputs) = file_.nodes.back().output;
-    node.output = static_cast<uint32_t>(file_.tensors.size());
-    file_.tensors.push_back(std::move(result));
-    file_.outputs.push_back(node.output);
+    const std::vector<uint32_t>& last = file_.nodes.back().outputs;
+    if (!node.inputs.empty() && !last.empty() && chance(2)) any(node.inputs) = last[0];
+    for (uint32_t& output : node.outputs) {
+      const uint32_t old = output;
+      output = new_tensor();
+      if (old < output) file_.tensors[output] = file_.tensors[old];
+      file_.tensors[output].name.clear();
+      file_.outputs.push_back(output);
+    }
     file_.nodes.push_back(std::move(node));
   }
 
@@ -207,7 +218,8 @@ class Mutation {
     file_.nodes.erase(file_.nodes.begin() + static_cast<ptrdiff_t>(i));
     if (node.inputs.empty()) return;
     const auto bypass = [&](std::vector<uint32_t>& list) {
-      std::replace(list.begin(), list.end(), node.output, node.inputs[0]);
+      for (uint32_t output : node.outputs)
+        std::replace(list.begin(), list.end(), output, node.inputs[0]);
     };
     for (NodeEntry& other : file_.nodes) bypass(other.inputs);
     bypass(file_.outputs);

@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "runtime/op.h"
+#include "weights/facts.h"
 #include "weights/forms.h"
 
 namespace edgert::fuzz {
@@ -29,7 +30,7 @@ class Repair {
   explicit Repair(File* file)
       : file_(*file),
         types_(file->tensors.size()),
-        wanted_(types_.size(), Layout::row),
+        wanted_(types_.size(), Form::row),
         written_(types_.size()),
         read_(types_.size()) {}
 
@@ -41,7 +42,7 @@ class Repair {
                                [&](const NodeEntry& node) { return !infer(node); }),
                 nodes.end());
     for (uint32_t t = 0; t < types_.size(); ++t) {
-      file_.tensors[t].record.reserved = 0;
+      for (uint8_t& reserved : file_.tensors[t].record.reserved) reserved = 0;
       if (is_constant(file_.tensors[t]) && !payload(t)) file_.tensors[t].record.payload = kNone;
       if (!is_constant(file_.tensors[t])) activation(t);
     }
@@ -65,8 +66,8 @@ class Repair {
   // What nothing writes is an input, and must have a type.
   void activation(uint32_t t) {
     TensorEntry& tensor = file_.tensors[t];
-    tensor.record.encoding = 0;
-    tensor.record.layout = static_cast<uint8_t>(Layout::row);
+    tensor.record.facts = 0;
+    tensor.record.form = static_cast<uint8_t>(Form::row);
     tensor.payload.clear();
     if (written_[t]) return;
     if (!types_[t]) {
@@ -79,7 +80,7 @@ class Repair {
   // Inputs and outputs that are tensors, once, with names of their own.
   void interface() {
     if (file_.outputs.empty() && !file_.nodes.empty())
-      file_.outputs.push_back(file_.nodes.back().output);
+      file_.outputs.push_back(file_.nodes.back().outputs[0]);
     if (file_.outputs.empty() && !types_.empty()) file_.outputs.push_back(0);
     const auto tidy = [&](std::vector<uint32_t>* list, auto fits) {
       std::set<uint32_t> seen;
@@ -89,7 +90,7 @@ class Repair {
       *list = std::move(kept);
     };
     tidy(&file_.inputs, [&](uint32_t t) { return !written_[t] && !is_constant(file_.tensors[t]); });
-    tidy(&file_.outputs, [&](uint32_t t) { return wanted_[t] == Layout::row; });
+    tidy(&file_.outputs, [&](uint32_t t) { return wanted_[t] == Form::row; });
     std::set<std::string> names;
     for (const std::vector<uint32_t>* list : {&file_.inputs, &file_.outputs})
       for (uint32_t t : *list) {
@@ -99,13 +100,14 @@ class Repair {
       }
   }
 
-  // Whether the node can stay. Then its result has the type that the operator infers.
+  // Whether the node can stay. Then its results have the types that the operator infers.
   bool infer(const NodeEntry& node) {
     const Op op = static_cast<Op>(node.op);
     const size_t words = attrs_bytes(op) / sizeof(int32_t);
     const Arity arity = op_arity(op);
     const int count = static_cast<int>(node.inputs.size());
-    if (words == 0 || node.attrs.size() != words || count < arity.min || count > arity.max)
+    if (words == 0 || node.attrs.size() != words || count < arity.min || count > arity.max ||
+        static_cast<int>(node.outputs.size()) != arity.outputs)
       return false;
     std::vector<const TensorType*> types(node.inputs.size(), nullptr);
     for (int i = 0; i < count; ++i) {
@@ -114,45 +116,55 @@ class Repair {
       if (t >= types_.size() || !types_[t]) return false;
       types[i] = &*types_[t];
     }
-    const uint32_t out = node.output;
-    if (out >= types_.size() || written_[out] || read_[out] || is_constant(file_.tensors[out]) ||
-        std::count(node.inputs.begin(), node.inputs.end(), out) > 0)
-      return false;
-    TensorEntry& output = file_.tensors[out];
+    std::set<uint32_t> distinct;
+    for (uint32_t out : node.outputs)
+      if (out >= types_.size() || written_[out] || read_[out] || is_constant(file_.tensors[out]) ||
+          !distinct.insert(out).second ||
+          std::count(node.inputs.begin(), node.inputs.end(), out) > 0)
+        return false;
     try {
-      const NodeTypes node_types(op, output.name, types, node.attrs.data());
-      const OpDef& def = op_def(op);
-      const TensorType type = def.infer(node_types);
-      if (!in_bounds(type)) return false;
-      types_[out] = type;
-      written_[out] = true;
-      for (uint32_t t : node.inputs)
-        if (t != kNone) read_[t] = true;
-      if (count > 1 && def.weight_layout != nullptr && node.inputs[1] != kNone)
-        wanted_[node.inputs[1]] = def.weight_layout(node_types);
-      output.record.dtype = static_cast<uint8_t>(type.dtype);
-      output.dims.assign(type.shape.dims.begin(), type.shape.dims.begin() + type.shape.rank);
+      const NodeTypes node_types(op, file_.tensors[node.outputs[0]].name, types, node.attrs.data());
+      const OutputTypes inferred = op_def(op).infer(node_types);
+      for (size_t i = 0; i < inferred.size(); ++i)
+        if (!in_bounds(inferred[i])) return false;
+      for (size_t i = 0; i < inferred.size(); ++i) {
+        const uint32_t out = node.outputs[i];
+        const Shape& shape = inferred[i].shape;
+        types_[out] = inferred[i];
+        written_[out] = true;
+        TensorEntry& output = file_.tensors[out];
+        output.record.dtype = static_cast<uint8_t>(inferred[i].dtype);
+        output.dims.assign(shape.dims.begin(), shape.dims.begin() + shape.rank);
+      }
+      for (int i = 0; i < count; ++i) {
+        if (node.inputs[i] == kNone) continue;
+        read_[node.inputs[i]] = true;
+        if (arity.is_weight(i)) wanted_[node.inputs[i]] = constant_form(op, node_types, i);
+      }
     } catch (const Error&) {
       return false;
     }
     return true;
   }
 
-  // Whether the tensor can be a constant. Then it has elements in the layout that its reader wants.
+  // Whether the tensor can be a constant. Then it has elements in the form that its reader wants,
+  // and mostly claims what is so.
   bool payload(uint32_t t) {
     TensorEntry& tensor = file_.tensors[t];
-    tensor.record.layout = static_cast<uint8_t>(wanted_[t]);
-    std::optional<size_t> size = payload_size(tensor);
-    if (!size) {
-      tensor.record.encoding = static_cast<uint8_t>(Encoding::plain);
-      size = payload_size(tensor);
-    }
+    const bool coded = tensor.record.form == static_cast<uint8_t>(Form::shorts);
+    const bool fits = coded && wanted_[t] == Form::row && payload_size(tensor);
+    if (!fits) tensor.record.form = static_cast<uint8_t>(wanted_[t]);
+    const std::optional<size_t> size = payload_size(tensor);
     if (!size || *size > kMostPayload) return false;
     const uint32_t owner = tensor.record.payload;
     if (owner != t) {
+      const uint8_t row = static_cast<uint8_t>(Form::row);
       const bool shared = owner < t && file_.tensors[owner].record.payload == owner &&
-                          tensor.record.encoding == 0 && file_.tensors[owner].record.encoding == 0;
-      if (shared && file_.tensors[owner].payload.size() == *size) return true;
+                          tensor.record.form == row && file_.tensors[owner].record.form == row;
+      if (shared && file_.tensors[owner].payload.size() == *size) {
+        tensor.record.facts = 0;
+        return true;
+      }
       if (owner < types_.size()) tensor.payload = file_.tensors[owner].payload;
       tensor.record.payload = t;
     }
@@ -160,29 +172,35 @@ class Repair {
     tensor.payload.resize(*size);
     for (size_t i = had; i < *size; ++i)
       tensor.payload[i] = had > 0 ? tensor.payload[i - had] : static_cast<uint8_t>(i % 5);
-    clear_fill(&tensor);
-    if (tensor.record.encoding == static_cast<uint8_t>(Encoding::shorts) && *size >= 4) {
+    if (fits && *size >= 4) {
       tensor.payload[0] %= 17;  // an exponent that both types may have
       tensor.payload[1] = tensor.payload[2] = tensor.payload[3] = 0;
     }
+    tidy_weight(&tensor);
     return true;
   }
 
-  // Zeros where a layout in panels has no element.
-  static void clear_fill(TensorEntry* tensor) {
-    const Layout layout = static_cast<Layout>(tensor->record.layout);
+  // Zeros where a form in panels has no element, and nothing claimed that is not so.
+  static void tidy_weight(TensorEntry* tensor) {
+    const Form form = static_cast<Form>(tensor->record.form);
     const std::optional<TensorType> type = type_of(*tensor);
-    if (layout == Layout::row || !type) return;
+    if (form == Form::row || form == Form::shorts || !type) {
+      tensor->record.facts = 0;
+      return;
+    }
     const WeightShape shape = weight_shape(type->shape);
     std::vector<std::byte> rows(type->bytes());
     std::byte* const stored = reinterpret_cast<std::byte*>(tensor->payload.data());
-    unpack(layout, shape, type->dtype, stored, rows.data());
-    pack(layout, shape, type->dtype, rows.data(), type->dtype, stored);
+    unpack(form, shape, type->dtype, stored, rows.data());
+    pack(form, shape, type->dtype, rows.data(), type->dtype, stored);
+    const auto facts = decode_facts(form, type->dtype, tensor->record.facts);
+    if (!facts || !facts_hold(*facts, form, type->dtype, shape, stored))
+      tensor->record.facts = encode_facts(form, facts_of(form, type->dtype, shape, stored));
   }
 
   File& file_;
   std::vector<std::optional<TensorType>> types_;
-  std::vector<Layout> wanted_;
+  std::vector<Form> wanted_;
   std::vector<bool> written_, read_;  // by the nodes that stay
 };
 

@@ -6,7 +6,7 @@
 namespace edgert::fuzz {
 
 // Removes the nodes that operators refuse, gives the results of others the types that are inferred,
-// constants the layouts that their readers want and payloads of the right size, and inputs and
+// constants the forms that their readers want and payloads of the right size, and inputs and
 // outputs names. What nothing writes becomes an input.
 void repair(File* file);
 

@@ -87,10 +87,12 @@ Result Runs::run_apart(const Session& session, const std::string& way) {
       const Node& node = model_.nodes[i];
       const Step& step = session.steps()[i];
       if (op_def(node.op).alias) {
-        tensors[node.output] = tensors[node.inputs[0]];
+        tensors[node.outputs[0]] = tensors[node.inputs[0]];
       } else {
-        blocks.push_back(std::make_unique<Block>(model_.tensors[node.output].type.bytes()));
-        tensors[node.output] = blocks.back()->data();
+        for (uint32_t t : node.outputs) {
+          blocks.push_back(std::make_unique<Block>(model_.tensors[t].type.bytes()));
+          tensors[t] = blocks.back()->data();
+        }
       }
       const Block scratch(step.scratch_bytes);
       step.run(RunContext(tensors.data(), scratch.data(), pool));

@@ -22,7 +22,7 @@ std::vector<Row> rows() {
 #define KERNEL(symbol, isa, form, block) \
   if (test::can_run(Isa::isa))           \
     list.push_back(                      \
-        {{#symbol, Isa::isa, symbol, Layout::form, block, false}, Isa::isa != Isa::portable});
+        {{#symbol, Isa::isa, symbol, Form::form, block, false}, Isa::isa != Isa::portable});
 #include "kernels/dwconv_f32/kernels.inc"
   return list;
 }

@@ -18,7 +18,7 @@ std::vector<DwconvI16Kernel> rows() {
   std::vector<DwconvI16Kernel> list;
 #define KERNEL(symbol, isa, form, block, narrow) \
   if (test::can_run(Isa::isa))                   \
-    list.push_back({#symbol, Isa::isa, symbol, Layout::form, block, narrow});
+    list.push_back({#symbol, Isa::isa, symbol, Form::form, block, narrow});
 #include "kernels/dwconv_i16/kernels.inc"
   return list;
 }

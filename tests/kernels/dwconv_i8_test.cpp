@@ -19,7 +19,7 @@ std::vector<DwconvI8Kernel> rows() {
   std::vector<DwconvI8Kernel> list;
 #define KERNEL(symbol, isa, form, block, group_rows) \
   if (test::can_run(Isa::isa))                       \
-    list.push_back({#symbol, Isa::isa, symbol, Layout::form, block, false, group_rows});
+    list.push_back({#symbol, Isa::isa, symbol, Form::form, block, false, group_rows});
 #include "kernels/dwconv_i8/kernels.inc"
   return list;
 }

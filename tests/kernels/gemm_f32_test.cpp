@@ -22,9 +22,9 @@ struct Row {
 
 std::vector<Row> rows() {
   std::vector<Row> list;
-#define KERNEL(symbol, isa, form, needs, ...)                                                 \
-  if (test::can_run(Isa::isa))                                                                \
-    list.push_back({{#symbol, Isa::isa, symbol, Layout::form, WeightFit::needs, __VA_ARGS__}, \
+#define KERNEL(symbol, isa, form, needs, ...)                                               \
+  if (test::can_run(Isa::isa))                                                              \
+    list.push_back({{#symbol, Isa::isa, symbol, Form::form, WeightFit::needs, __VA_ARGS__}, \
                     Isa::isa != Isa::portable});
 #include "kernels/gemm_f32/kernels.inc"
   return list;

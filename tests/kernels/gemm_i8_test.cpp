@@ -20,7 +20,7 @@ std::vector<GemmI8Kernel> rows() {
   std::vector<GemmI8Kernel> list;
 #define KERNEL(symbol, isa, form, needs, ...) \
   if (test::can_run(Isa::isa))                \
-    list.push_back({#symbol, Isa::isa, symbol, Layout::form, WeightFit::needs, __VA_ARGS__});
+    list.push_back({#symbol, Isa::isa, symbol, Form::form, WeightFit::needs, __VA_ARGS__});
 #include "kernels/gemm_i8/kernels.inc"
   return list;
 }

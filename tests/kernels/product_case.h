@@ -16,7 +16,7 @@ struct BoundCase {
 
   BoundCase(const ProductMethod& method, DType x, DType w, const ProductShape& shape,
             const void* rows, IsaSet isa, int threads)
-      : product{x, w, shape, Layout::row, true, false},
+      : product{x, w, shape, Form::row, true, false},
         weights(method.prepare(product, static_cast<const std::byte*>(rows), nullptr, isa)),
         plan(method.plan(product, weights.facts, isa, threads)) {}
 };

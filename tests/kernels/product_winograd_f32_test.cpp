@@ -73,7 +73,7 @@ TEST(product_winograd_f32_random_geometry) {
 TEST(product_winograd_f32_suits) {
   const ProductShape good = test::geometry_3x3(1, 7, 7, 24, 24);
   const auto suits = [](const ProductShape& g) {
-    const Product product = {DType::f32, DType::f32, g, Layout::k1n16};
+    const Product product = {DType::f32, DType::f32, g, Form::k1n16};
     return winograd_f32_method.suits(product, cpu_isa());
   };
   CHECK(suits(good), "7x7x24");

@@ -118,7 +118,7 @@ TEST(product_winograd_i8_suits) {
       // Levels that multiply bytes much faster than words keep to that.
       const WinogradI8Kernel* const kernel = select_winograd_i8(set);
       const bool better = kernel && select_gemm_i8(set, WeightFit::kQuads).isa == kernel->isa;
-      Product product = {DType::u8, DType::i8, g, Layout::k4n16};
+      Product product = {DType::u8, DType::i8, g, Form::k4n16};
       CHECK(winograd_i8_method.suits(product, set) == (expected && better), "%s %s", what,
             isa_name(isa));
       product.dynamic = true;

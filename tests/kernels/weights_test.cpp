@@ -1,4 +1,4 @@
-// Weights in every form against the words of schema/layouts.def, and what is said of them against
+// Weights in every form against the words of schema/weights.def, and what is said of them against
 // the definition.
 #include <algorithm>
 #include <cmath>
@@ -14,6 +14,11 @@
 
 namespace edgert {
 namespace {
+
+template <typename Array>
+std::byte* bytes(Array& array) {
+  return reinterpret_cast<std::byte*>(array.data());
+}
 
 using test::GuardedArray;
 using test::Random;
@@ -32,54 +37,52 @@ size_t place(const WeightShape& w, size_t side, size_t output, size_t tap, size_
 }
 
 template <typename From, typename To>
-void check_form(Layout layout, DType from, DType to, const WeightShape& w) {
+void check_form(Form form, DType from, DType to, const WeightShape& w) {
   GuardedArray<From> rows(w.elements());
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<From>(1 + i % 100);
-  const size_t side = layout == Layout::k4n16 ? 4 : layout == Layout::k2n16 ? 2 : 1;
-  GuardedArray<To> stored(form_elements(layout, w));
-  const auto bytes = [](auto& array) { return reinterpret_cast<std::byte*>(array.data()); };
-  pack(layout, w, from, bytes(rows), to, bytes(stored));
+  const size_t side = form == Form::k4n16 ? 4 : form == Form::k2n16 ? 2 : 1;
+  GuardedArray<To> stored(form_elements(form, w));
+  pack(form, w, from, bytes(rows), to, bytes(stored));
   std::vector<To> expected(stored.size());
   for (size_t o = 0; o < w.outputs; ++o)
     for (size_t t = 0; t < w.taps; ++t)
       for (size_t c = 0; c < w.channels; ++c) {
         const size_t row = (o * w.taps + t) * w.channels + c;
-        const size_t at = layout == Layout::row  ? row
-                          : layout == Layout::kn ? (t * w.channels + c) * w.outputs + o
-                                                 : place(w, side, o, t, c);
+        const size_t at = form == Form::row  ? row
+                          : form == Form::kn ? (t * w.channels + c) * w.outputs + o
+                                             : place(w, side, o, t, c);
         expected[at] = static_cast<To>(rows[row]);
       }
-  const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", layout_name(layout),
-                                  w.outputs, w.taps, w.channels, w.groups);
+  const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", form_name(form), w.outputs,
+                                  w.taps, w.channels, w.groups);
   CHECK(std::equal(expected.begin(), expected.end(), stored.begin()), "%s", what.c_str());
   GuardedArray<To> back(w.elements());
-  unpack(layout, w, to, bytes(stored), bytes(back));
+  unpack(form, w, to, bytes(stored), bytes(back));
   CHECK(std::equal(back.begin(), back.end(), rows.begin()), "%s and back", what.c_str());
 }
 
 TEST(weights_in_every_form) {
   for (const WeightShape& w : kShapes)
-    for (Layout layout : {Layout::row, Layout::kn, Layout::k1n16, Layout::k2n16, Layout::k4n16}) {
-      check_form<int8_t, int8_t>(layout, DType::i8, DType::i8, w);
-      check_form<int16_t, int16_t>(layout, DType::i16, DType::i16, w);
-      check_form<float, float>(layout, DType::f32, DType::f32, w);
-      check_form<int64_t, int64_t>(layout, DType::i64, DType::i64, w);
-      check_form<int8_t, int16_t>(layout, DType::i8, DType::i16, w);
+    for (Form form : {Form::row, Form::kn, Form::k1n16, Form::k2n16, Form::k4n16}) {
+      check_form<int8_t, int8_t>(form, DType::i8, DType::i8, w);
+      check_form<int16_t, int16_t>(form, DType::i16, DType::i16, w);
+      check_form<float, float>(form, DType::f32, DType::f32, w);
+      check_form<int64_t, int64_t>(form, DType::i64, DType::i64, w);
+      check_form<int8_t, int16_t>(form, DType::i8, DType::i16, w);
     }
 }
 
 TEST(weights_fill) {
   for (const WeightShape& w : kShapes)
-    for (Layout layout : {Layout::row, Layout::kn, Layout::k1n16, Layout::k2n16, Layout::k4n16}) {
-      const size_t n = static_cast<size_t>(form_elements(layout, w));
+    for (Form form : {Form::row, Form::kn, Form::k1n16, Form::k2n16, Form::k4n16}) {
+      const size_t n = static_cast<size_t>(form_elements(form, w));
       GuardedArray<int16_t> rows(w.elements()), stored(n);
-      const auto bytes = [](auto& array) { return reinterpret_cast<std::byte*>(array.data()); };
       for (auto& x : rows) x = 7;
-      pack(layout, w, DType::i16, bytes(rows), DType::i16, bytes(stored));
+      pack(form, w, DType::i16, bytes(rows), DType::i16, bytes(stored));
       const auto is_filled = [&] {
-        return is_filled_with_zeros(layout, w, DType::i16, bytes(stored));
+        return is_filled_with_zeros(form, w, DType::i16, bytes(stored));
       };
-      const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", layout_name(layout),
+      const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", form_name(form),
                                       w.outputs, w.taps, w.channels, w.groups);
       CHECK(is_filled(), "%s", what.c_str());
       for (size_t i = 0; i < n; i += n / 1000 + 1) {
@@ -94,7 +97,7 @@ TEST(weights_transposed) {
   for (size_t outputs : {1, 15, 16, 17, 40})
     for (size_t depth : {0, 1, 7, 33}) {
       const WeightShape w = {outputs, 1, depth, 1};
-      GuardedArray<float> matrix(outputs * depth), found(form_elements(Layout::k1n16, w));
+      GuardedArray<float> matrix(outputs * depth), found(form_elements(Form::k1n16, w));
       std::iota(matrix.begin(), matrix.end(), 1.0f);
       for (size_t p = panel_count(w); p-- > 0;)
         pack_transposed(w, matrix.data(), found.data(), p, p + 1);
@@ -131,7 +134,7 @@ TEST(weights_fit) {
   for (int round = 0; round < 600; ++round) {
     const size_t rows = random.integer(1, 3), taps = random.integer(1, 3);
     const WeightShape w = {static_cast<size_t>(random.integer(1, 20)), rows * taps,
-                           static_cast<size_t>(random.integer(1, 21)), 1};
+                           static_cast<size_t>(random.integer(1, 21)), 1, taps};
     std::vector<int8_t> weights(w.elements());
     const int most = random.integer(20, 60);
     for (int8_t& e : weights) e = static_cast<int8_t>(random.integer(-most, most));
@@ -139,12 +142,29 @@ TEST(weights_fit) {
     const Panels<K4N16> panels(w);
     GuardedArray<int8_t> stored(panels.elements());
     panels.pack(weights.data(), stored.data());
-    for (size_t segments : {rows, w.taps}) {
-      const WeightFit expected = defined_fit(w, segments, weights.data());
+    const auto holds = [&](const WeightFacts& facts) {
+      return facts_hold(facts, Form::k4n16, DType::i8, w, bytes(stored));
+    };
+    const WeightFacts facts = facts_of(Form::k4n16, DType::i8, w, bytes(stored));
+    for (const bool in_rows : {false, true}) {
+      const WeightFit expected = defined_fit(w, in_rows ? rows : w.taps, weights.data());
       ++found[static_cast<int>(expected)];
-      CHECK(fit_of(panels, stored.data(), panels.steps() / segments) == expected,
-            "[%zu, %zu x %zu, %zu]", w.outputs, rows, taps, w.channels);
+      CHECK((in_rows ? facts.within_rows : facts.within_taps) == expected, "[%zu, %zu x %zu, %zu]",
+            w.outputs, rows, taps, w.channels);
+      // Less may be claimed, more may not.
+      for (int fit = 0; fit <= static_cast<int>(WeightFit::kQuads); ++fit) {
+        WeightFacts claimed;
+        (in_rows ? claimed.within_rows : claimed.within_taps) = static_cast<WeightFit>(fit);
+        CHECK(holds(claimed) == (fit <= static_cast<int>(expected)), "claim %d, %d is so", fit,
+              static_cast<int>(expected));
+      }
     }
+    CHECK(holds(facts), "what is derived holds");
+    const uint32_t encoded = encode_facts(Form::k4n16, facts);
+    const auto decoded = decode_facts(Form::k4n16, DType::i8, encoded);
+    CHECK(decoded && decoded->within_taps == facts.within_taps &&
+              decoded->within_rows == facts.within_rows,
+          "0x%x", encoded);
   }
   CHECK(found[0] > 50 && found[1] > 50 && found[2] > 50, "every fit occurs");
 }
@@ -197,7 +217,11 @@ TEST(weights_chunks) {
     const Panels<K2N16> panels(w);
     GuardedArray<int16_t> stored(panels.elements());
     panels.pack(weights.data(), stored.data());
-    const size_t chunk = longest_chunk(panels, stored.data());
+    const WeightFacts facts = facts_of(Form::k2n16, DType::i16, w, bytes(stored));
+    const size_t chunk = facts.chunk;
+    CHECK(facts_hold(facts, Form::k2n16, DType::i16, w, bytes(stored)), "what is derived holds");
+    const auto decoded = decode_facts(Form::k2n16, DType::i16, encode_facts(Form::k2n16, facts));
+    CHECK(decoded && decoded->chunk == chunk, "%zu steps", chunk);
     CHECK(chunk >= 1 && chunk <= panels.steps(), "%zu of %zu steps", chunk, panels.steps());
     // One step always fits: two weights of at most 32767.
     for (size_t o = 0; o < w.outputs; ++o)
@@ -208,6 +232,25 @@ TEST(weights_chunks) {
         CHECK(sum <= kMaxWeights, "output %zu from %zu on", o, first);
       }
   }
+}
+
+TEST(weights_false_facts) {
+  const WeightShape w = {1, 1, 8, 1};
+  const std::vector<int16_t> weights = {32767, 32767, 1, 1, 0, 0, 0, 0};
+  const Panels<K2N16> panels(w);
+  GuardedArray<int16_t> stored(panels.elements());
+  panels.pack(weights.data(), stored.data());
+  for (uint32_t chunk : {1u, 2u, 4u, ~0u}) {
+    WeightFacts claimed;
+    claimed.chunk = chunk;
+    CHECK(facts_hold(claimed, Form::k2n16, DType::i16, w, bytes(stored)) == (chunk == 1),
+          "%u steps", chunk);
+  }
+  for (uint32_t claimed : {3u, 12u, 16u, ~0u})
+    CHECK(!decode_facts(Form::k4n16, DType::i8, claimed), "0x%x is no fact", claimed);
+  for (Form form : {Form::row, Form::kn, Form::k1n16})
+    CHECK(!decode_facts(form, DType::i8, 1), "%s claims nothing", form_name(form));
+  CHECK(!decode_facts(Form::k4n16, DType::f32, 1), "of bytes alone");
 }
 
 }  // namespace

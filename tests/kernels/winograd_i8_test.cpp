@@ -17,8 +17,7 @@ using test::Random;
 std::vector<WinogradI8Kernel> kernels() {
   std::vector<WinogradI8Kernel> list;
 #define KERNEL(symbol, isa, form, ...) \
-  if (test::can_run(Isa::isa))         \
-    list.push_back({#symbol, Isa::isa, symbol, Layout::form, __VA_ARGS__});
+  if (test::can_run(Isa::isa)) list.push_back({#symbol, Isa::isa, symbol, Form::form, __VA_ARGS__});
 #include "kernels/winograd_i8/kernels.inc"
   return list;
 }

@@ -3,9 +3,9 @@
 namespace edgert {
 
 const DwconvF32Kernel& select_dwconv_f32(IsaSet isa) {
-#define KERNEL(symbol, level, form, block)                                          \
-  static const DwconvF32Kernel kernel_##symbol = {#symbol,      Isa::level, symbol, \
-                                                  Layout::form, block,      false}; \
+#define KERNEL(symbol, level, form, block)                                        \
+  static const DwconvF32Kernel kernel_##symbol = {#symbol,    Isa::level, symbol, \
+                                                  Form::form, block,      false}; \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/dwconv_f32/kernels.inc"
   __builtin_unreachable();  // portable is always there

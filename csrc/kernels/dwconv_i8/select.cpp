@@ -4,9 +4,9 @@
 namespace edgert {
 
 const DwconvI8Kernel& select_dwconv_i8(IsaSet isa) {
-#define KERNEL(symbol, level, form, block, group_rows)                                         \
-  static const DwconvI8Kernel kernel_##symbol = {#symbol, Isa::level, symbol,    Layout::form, \
-                                                 block,   false,      group_rows};             \
+#define KERNEL(symbol, level, form, block, group_rows)                                       \
+  static const DwconvI8Kernel kernel_##symbol = {#symbol, Isa::level, symbol,    Form::form, \
+                                                 block,   false,      group_rows};           \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/dwconv_i8/kernels.inc"
   __builtin_unreachable();  // portable is always there

@@ -9,7 +9,7 @@
 // (with `accumulate`) the depth are split. The portable kernel, on CPUs without fused multiply-add,
 // rounds twice per step: its error is at most twice as large.
 //
-// Preconditions: b is in layout k1n16 (aligned panels are faster); nothing else need be aligned.
+// Preconditions: b is in form k1n16 (aligned panels are faster); nothing else need be aligned.
 // Reads and writes nothing outside of the elements stated and of the panels that hold the n
 // columns.
 #pragma once
@@ -18,7 +18,7 @@
 
 #include "kernels/records/product.h"
 #include "schema/attrs.h"
-#include "weights/panel_layout.h"
+#include "weights/panel.h"
 
 namespace edgert {
 

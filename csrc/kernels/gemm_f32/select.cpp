@@ -3,9 +3,9 @@
 namespace edgert {
 
 const GemmF32Kernel& select_gemm_f32(IsaSet isa) {
-#define KERNEL(symbol, level, form, needs, ...)                                               \
-  static const GemmF32Kernel kernel_##symbol = {#symbol,      Isa::level,       symbol,       \
-                                                Layout::form, WeightFit::needs, __VA_ARGS__}; \
+#define KERNEL(symbol, level, form, needs, ...)                                             \
+  static const GemmF32Kernel kernel_##symbol = {#symbol,    Isa::level,       symbol,       \
+                                                Form::form, WeightFit::needs, __VA_ARGS__}; \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/gemm_f32/kernels.inc"
   __builtin_unreachable();  // portable is always there

@@ -8,7 +8,7 @@
 // Products are added in 32 bits for as long as no sum of them can overflow, whatever a is; sums of
 // `chunk` steps are then added in double, which holds every integer below 2^53.
 //
-// Preconditions: b is in layout k2n16, each segment by itself (the depth of a segment is filled up
+// Preconditions: b is in form k2n16, each segment by itself (the depth of a segment is filled up
 // to a multiple of 2 with zeros), and has no -32768; panels are aligned to 64 bytes. For each
 // column and any `chunk` steps that follow each other, 32768 times the sum of the weights'
 // magnitudes is below 2^31; if `narrow`, that holds for the whole column and the magnitude of its
@@ -21,7 +21,7 @@
 
 #include "kernels/records/accumulator.h"
 #include "kernels/records/product.h"
-#include "weights/panel_layout.h"
+#include "weights/panel.h"
 
 namespace edgert {
 

@@ -12,7 +12,7 @@
 //   c[i][j] = f(float(sum over p of (a[i][p] - zero[i]) * b[p][j]) * multiplier[j] * scale[i] +
 //               bias[j] + residual[i][j])
 //
-// Preconditions: b is in layout k4n16, each segment by itself (the depth of a segment is filled up
+// Preconditions: b is in form k4n16, each segment by itself (the depth of a segment is filled up
 // to a multiple of 4 with zeros); panels are aligned to 64 bytes. Reads and writes nothing outside
 // of the elements stated and of the panels that hold the n columns.
 #pragma once
@@ -22,7 +22,7 @@
 
 #include "kernels/records/accumulator.h"
 #include "kernels/records/product.h"
-#include "weights/panel_layout.h"
+#include "weights/panel.h"
 
 namespace edgert {
 

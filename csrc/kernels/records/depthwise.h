@@ -11,7 +11,7 @@ struct DepthwiseKernel {
   const char* name;
   Isa isa;
   void (*run)(const Arguments&);
-  Layout form;         // in which it reads weights
+  Form form;           // in which it reads weights
   int block;           // channels whose sums are held in registers
   bool narrow;         // only for sums of 32 bits
   int group_rows = 0;  // rows of the image that are interleaved in scratch; 0: no scratch

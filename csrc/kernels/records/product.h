@@ -12,7 +12,7 @@ struct ProductKernel {
   const char* name;
   Isa isa;
   void (*run)(const Arguments&);
-  Layout form;         // in which it reads weights
+  Form form;           // in which it reads weights
   WeightFit needs;     // how they must fit
   int mr, nr;          // the tile: rows and columns held in registers
   int macs_per_cycle;  // multiply-adds of its units, by which ways of computing compare

@@ -21,7 +21,7 @@
 #include "kernels/records/accumulator.h"
 #include "kernels/records/winograd.h"
 #include "schema/enums.h"
-#include "weights/panel_layout.h"
+#include "weights/panel.h"
 
 namespace edgert {
 
@@ -36,7 +36,7 @@ constexpr size_t kWinogradChannels = 16;
 
 struct WinogradWeightsI8 {  // of one panel
   size_t blocks;            // of four channels
-  const int8_t* w;          // [3][3][blocks][16 outputs][4 channels], as layout k4n16
+  const int8_t* w;          // [3][3][blocks][16 outputs][4 channels], as form k4n16
   int16_t* u;               // [point][2 * blocks pairs of channels][16 outputs][2 channels]
 };
 
@@ -75,7 +75,7 @@ struct WinogradI8Kernel {
   const char* name;
   Isa isa;
   const WinogradStepsI8& steps;
-  Layout form;                     // of the weights from which it makes its own
+  Form form;                       // of the weights from which it makes its own
   int macs_per_cycle, task_kmacs;  // as in ProductKernel
 };
 

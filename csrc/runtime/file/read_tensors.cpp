@@ -6,6 +6,7 @@
 #include "runtime/file/read.h"
 #include "runtime/file/rules.h"
 #include "runtime/memory_limit.h"
+#include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/shorts.h"
 
@@ -22,20 +23,10 @@ bool is_dtype(uint8_t id) {
   return false;
 }
 
-bool is_encoding(uint32_t id) {
-  switch (static_cast<Encoding>(id)) {
-#define X(name, id) case Encoding::name:
-#include "schema/encodings.def"
-#undef X
-    return true;
-  }
-  return false;
-}
-
-bool is_layout(uint8_t id) {
-  switch (static_cast<Layout>(id)) {
-#define X(name, id) case Layout::name:
-#include "schema/layouts.def"
+bool is_form(uint8_t id) {
+  switch (static_cast<Form>(id)) {
+#define X(name, ...) case Form::name:
+#include "schema/weights.def"
 #undef X
     return true;
   }
@@ -114,7 +105,7 @@ class TensorReader {
     if (dims_.left() > 0)
       fail(F31, "section 'dims' has %zu entries more than the tensors use", dims_.left());
     if (data_end_ != file_.bytes())
-      fail(F40, "%llu bytes behind the last payload", ull{file_.bytes() - data_end_});
+      fail(F42, "%llu bytes behind the last payload", ull{file_.bytes() - data_end_});
   }
 
   void read_type(const TensorRecord& record, size_t i, Tensor* tensor) {
@@ -122,17 +113,16 @@ class TensorReader {
     const bool constant = record.payload != kNone;
     if (!is_dtype(record.dtype)) fail(F26, "%s has dtype %d", label().c_str(), record.dtype);
     tensor->type.dtype = static_cast<DType>(record.dtype);
-    if (!is_layout(record.layout)) fail(F27, "%s has layout %d", label().c_str(), record.layout);
-    tensor->layout = static_cast<Layout>(record.layout);
-    if (!constant && tensor->layout != Layout::row)
-      fail(F27, "%s is no constant but has layout %s", label().c_str(),
-           layout_name(tensor->layout));
-    if (!is_encoding(record.encoding))
-      fail(F28, "%s has encoding %d, unknown to this version of edgert", label().c_str(),
-           record.encoding);
+    if (!is_form(record.form))
+      fail(F27, "%s has form %d, unknown to this version of edgert", label().c_str(), record.form);
+    tensor->form = static_cast<Form>(record.form);
+    if (!constant && tensor->form != Form::row)
+      fail(F28, "%s is no constant but has form %s", label().c_str(), form_name(tensor->form));
     if (record.rank > kMaxRank)
       fail(F29, "%s has rank %d, the limit is %d", label().c_str(), record.rank, kMaxRank);
-    if (record.reserved != 0 || (!constant && record.encoding != 0))
+    const bool reserved =
+        record.reserved[0] != 0 || record.reserved[1] != 0 || record.reserved[2] != 0;
+    if (reserved || (!constant && record.facts != 0))
       fail(F30, "%s: a reserved member is not zero", label().c_str());
     if (record.rank > dims_.left())
       fail(F31, "%s has rank %d, section 'dims' %zu more entries", label().c_str(), record.rank,
@@ -147,41 +137,66 @@ class TensorReader {
       fail(F33, "%s, %s, is too large", label().c_str(), describe(tensor->type).c_str());
   }
 
+  // Rows may be of any type. What else is checked, or decoded, is so for one type and one claim:
+  // memory and work stay in proportion to the file.
+  static bool may_share(const TensorRecord& record, const Tensor& tensor,
+                        const TensorRecord& other_record, const Tensor& other) {
+    if (record.form != other_record.form || record.facts != other_record.facts) return false;
+    if (tensor.form == Form::row) return true;
+    return !is_decoded(tensor.form) && tensor.type == other.type;
+  }
+
   // Finds the elements of a constant: behind those of the constants before it, or theirs.
   void read_elements(const Records<TensorRecord>& tensors, size_t i, Tensor* tensor) {
     const TensorRecord& record = tensors[i];
     const auto label = [&] { return label_of(i, *tensor); };
     const auto type = [&] { return describe(tensor->type); };
-    const Encoding encoding = static_cast<Encoding>(record.encoding);
     const uint32_t owner = record.payload;
     if (owner > i || tensors[owner].payload != owner)
       fail(F34, "%s has the elements of tensor %u, no constant before it with its own",
            label().c_str(), owner);
-    // Encoded elements belong to one tensor: what is decoded stays below twice the file.
-    if (owner < i && (encoding != Encoding::plain || tensors[owner].encoding != record.encoding))
-      fail(F34, "%s shares the encoded elements of tensor %u", label().c_str(), owner);
-    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->layout, encoding);
+    const Tensor* const other = owner < i ? &model_->tensors[owner] : nullptr;
+    if (other != nullptr && !may_share(record, *tensor, tensors[owner], *other))
+      fail(F34, "%s, %s in form %s, shares the elements of tensor %u, %s in form %s",
+           label().c_str(), type().c_str(), form_name(tensor->form), owner,
+           describe(other->type).c_str(), form_name(static_cast<Form>(tensors[owner].form)));
+    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->form);
     if (!bytes)
-      fail(F35, "%s, %s, cannot have layout %s and encoding %s", label().c_str(), type().c_str(),
-           layout_name(tensor->layout), encoding_name(encoding));
+      fail(F35, "%s, %s, cannot have form %s", label().c_str(), type().c_str(),
+           form_name(tensor->form));
     tensor->data_bytes = *bytes;
-    if (owner < i) {
-      const Tensor& other = model_->tensors[owner];
-      if (other.data_bytes != *bytes)
-        fail(F36, "%s, %s in layout %s, shares %zu bytes, expected %llu", label().c_str(),
-             type().c_str(), layout_name(tensor->layout), other.data_bytes, ull{*bytes});
-      tensor->data = other.data;
+    if (other != nullptr) {
+      if (other->data_bytes != *bytes)
+        fail(F36, "%s, %s in form %s, shares %zu bytes, expected %llu", label().c_str(),
+             type().c_str(), form_name(tensor->form), other->data_bytes, ull{*bytes});
+      tensor->data = other->data;
+      tensor->facts = other->facts;
       return;
     }
-    const uint64_t begin = round_up64(data_end_, payload_alignment(encoding));
+    const uint64_t begin = round_up64(data_end_, payload_alignment(tensor->form));
     if (begin > file_.bytes() || *bytes > file_.bytes() - begin)
-      fail(F37, "%s, %s in layout %s: %llu bytes at %llu do not lie in section 'data'",
-           label().c_str(), type().c_str(), layout_name(tensor->layout), ull{*bytes}, ull{begin});
+      fail(F37, "%s, %s in form %s: %llu bytes at %llu do not lie in section 'data'",
+           label().c_str(), type().c_str(), form_name(tensor->form), ull{*bytes}, ull{begin});
     if (!all_zero(file_.data_at(data_end_), begin - data_end_))
       fail(F38, "%s: the padding before its elements is not zero", label().c_str());
     tensor->data = file_.data_at(begin);
     data_end_ = begin + *bytes;
-    if (encoding == Encoding::shorts) decode(i, tensor);
+    if (tensor->form == Form::shorts) decode(i, tensor);
+    check_weight(record, i, tensor);
+  }
+
+  void check_weight(const TensorRecord& record, size_t i, Tensor* tensor) {
+    const TensorType& type = tensor->type;
+    const WeightShape shape = weight_shape(type.shape);
+    if (!is_filled_with_zeros(tensor->form, shape, type.dtype, tensor->data))
+      fail(F40, "%s: what fills up form %s is not zero", label_of(i, *tensor).c_str(),
+           form_name(tensor->form));
+    const auto facts = decode_facts(tensor->form, type.dtype, record.facts);
+    if (!facts || !facts_hold(*facts, tensor->form, type.dtype, shape, tensor->data))
+      fail(F41, "%s, %s in form %s: what 'facts' claims, 0x%x, is not so",
+           label_of(i, *tensor).c_str(), describe(type).c_str(), form_name(tensor->form),
+           record.facts);
+    tensor->facts = *facts;
   }
 
   // Puts the elements that a constant has in the file as `shorts` into private memory.
@@ -198,6 +213,7 @@ class TensorReader {
     unpack_shorts(tensor->type.dtype, exponent, tensor->type.shape.elements(),
                   tensor->data + sizeof exponent, elements.data());
     tensor->data = elements.data();
+    tensor->form = Form::row;
     model_->decoded.push_back(std::move(elements));
   }
 

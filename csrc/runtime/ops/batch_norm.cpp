@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   node.require_activation(node.attrs<BatchNormAttrs>().activation);
   node.require_dtype(0, DType::f32);
   const Shape& x = node.shape(0);
@@ -21,7 +21,7 @@ Step bind(const BindContext& context) {
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const Activation activation = context.attrs<BatchNormAttrs>().activation;
   const Kernel<BatchNormF32>& kernel = select_kernels(context.isa).batch_norm_f32;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);

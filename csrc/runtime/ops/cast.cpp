@@ -10,7 +10,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const int32_t dtype = node.attrs<CastAttrs>().dtype;
   // Only quantised networks have it, which are not cast.
   if (node.input(0).dtype == DType::i16 || dtype == static_cast<int32_t>(DType::i16))
@@ -57,7 +57,7 @@ Step bind_pair(const BindContext& context) {
   // Any byte but zero is true, whatever the caller's array holds.
   using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
   const size_t n = context.output().type.shape.elements();
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {"portable", 0, 0, [=](const RunContext& run) {
             const Stored* const x = run.tensor<Stored>(in);
             To* const y = run.tensor<To>(out);

@@ -7,7 +7,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const int32_t axis = node.attrs<AxisAttrs>().axis;
   Shape out = node.shape(0);
   if (axis < 0 || axis >= out.rank)
@@ -44,7 +44,7 @@ Step bind(const BindContext& context) {
   }
   return {"copy", 0, 0,
           [parts = std::move(parts), rows, row_bytes,
-           output = context.node.output](const RunContext& run) {
+           output = context.output_index()](const RunContext& run) {
             std::byte* const out = run.tensor<std::byte>(output);
             // Row by row, so that the output is written once from end to end.
             split(run.pool(), rows, 2 * row_bytes, [&](size_t first, size_t last) {

@@ -3,7 +3,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const ConvAttrs& attrs = node.attrs<ConvAttrs>();
   for (int i : {0, 1}) node.require_dtype(i, DType::f32);
   const Shape out = infer_conv(node, ConvWindow(attrs));
@@ -13,7 +13,7 @@ TensorType infer(const NodeTypes& node) {
   return {DType::f32, out};
 }
 
-Layout weight_layout(const NodeTypes& node) {
+Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<ConvAttrs>()));
 }
 
@@ -25,6 +25,6 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef conv_op = {infer, bind, 1 << 3, false, weight_layout};
+extern const OpDef conv_op = {infer, bind, 1 << 3, false, weight_form, product_operations};
 
 }  // namespace edgert

@@ -16,7 +16,7 @@ namespace {
 // The input positions times the taps of an axis, each an entry of a table.
 constexpr int64_t kMaxTaps = int64_t{1} << 28;
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const ConvTransposeAttrs& attrs = node.attrs<ConvTransposeAttrs>();
   node.require_dtype(0, DType::f32);
   node.require_dtype(1, DType::f32);
@@ -49,7 +49,7 @@ TensorType infer(const NodeTypes& node) {
   return {DType::f32, out};
 }
 
-Layout weight_layout(const NodeTypes& node) {
+Form weight_form(const NodeTypes& node) {
   return stored_form(DType::f32, DType::f32, node.shape(1)[0],
                      node.attrs<ConvTransposeAttrs>().groups);
 }
@@ -200,11 +200,11 @@ Step bind(const BindContext& context) {
   const size_t product_bytes = round_up(held * product_row * sizeof(float), kAlignment);
   const auto step = std::make_shared<const ConvTranspose>(ConvTranspose{
       BoundProduct(context, product_of(context, strip),
-                   context.constant(1, context.input(1)->layout)),
+                   context.constant(1, context.input(1)->form)),
       gather.run, x.elements(0, 1), groups, channels, x.elements(2, 4), x.elements(1, 4),
       product_row, group_products, product_bytes, y.elements(2, 3), y.elements(3, 4),
       std::move(rows), std::move(columns), std::move(list), attrs.activation,
-      context.input_index(0), context.input_index(2), context.node.output});
+      context.input_index(0), context.input_index(2), context.output_index()});
   return {std::string(step->multiply.plan->kernel()) + " + " + gather.name,
           product_bytes + step->multiply.plan->scratch_bytes(), step->multiply.weights.own.bytes(),
           [step](const RunContext& run) { (*step)(run); },
@@ -213,6 +213,6 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef conv_transpose_op = {infer, bind, 0, false, weight_layout};
+extern const OpDef conv_transpose_op = {infer, bind, 0, false, weight_form, transposed_operations};
 
 }  // namespace edgert

@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QuantizeAttrs& attrs = node.attrs<QuantizeAttrs>();
   const DType dtype = node.input(0).dtype;
   if (dtype != DType::u8 && dtype != DType::i8 && dtype != DType::i16 && dtype != DType::i32)
@@ -31,7 +31,7 @@ Step bind(const BindContext& context) {
   const TensorType& type = context.input(0)->type;
   const DType dtype = type.dtype;
   const size_t n = type.shape.elements(), bytes = dtype_bytes(dtype);
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {
       kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
         const std::byte* const x = run.tensor<std::byte>(in);

@@ -3,11 +3,11 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   return infer_dynamic(node, node.attrs<GemmAttrs>().activation, infer_matrix(node));
 }
 
-Layout weight_layout(const NodeTypes& node) { return matrix_form(node); }
+Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
 Step bind(const BindContext& context) {
   return bind_dynamic(context, matrix_shape(context), DynamicSet::kRow,
@@ -17,6 +17,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over x, which is read as bytes by then, or over the residual.
-extern const OpDef dynamic_gemm_op = {infer, bind, 1 << 0 | 1 << 4, false, weight_layout};
+extern const OpDef dynamic_gemm_op = {infer, bind,        1 << 0 | 1 << 4,
+                                      false, weight_form, product_operations};
 
 }  // namespace edgert

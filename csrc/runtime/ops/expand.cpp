@@ -5,7 +5,7 @@ namespace edgert {
 namespace {
 
 // The target shape is that of the output: leading axes may be new, axes of size one may grow.
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const Shape& in = node.shape(0);
   const Shape out = node.target_shape(node.attrs<ShapeAttrs>());
   bool fits = in.rank <= out.rank;

@@ -8,7 +8,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const int32_t axis = node.attrs<AxisAttrs>().axis;
   const Shape &data = node.shape(0), &indices = node.shape(1);
   if (axis < 0 || axis >= data.rank)
@@ -81,7 +81,7 @@ Step bind(const BindContext& context) {
   Gather gather;
   gather.data = context.input_index(0);
   gather.indices = context.input_index(1);
-  gather.output = context.node.output;
+  gather.output = context.output_index();
   gather.wide = indices.dtype == DType::i64;
   gather.outer = data.shape.elements(0, axis);
   gather.size = static_cast<size_t>(data.shape[axis]);

@@ -3,7 +3,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   node.require_dtype(0, DType::f32);
   node.require_dtype(1, DType::f32);
   TensorType out{DType::f32, infer_matrix(node)};
@@ -20,16 +20,16 @@ TensorType infer(const NodeTypes& node) {
   return out;
 }
 
-Layout weight_layout(const NodeTypes& node) { return matrix_form(node); }
+Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
 Step bind(const BindContext& context) {
-  context.constant(1, context.input(1)->layout);
+  context.constant(1, context.input(1)->form);
   return bind_product_f32(context, matrix_shape(context), context.attrs<GemmAttrs>().activation);
 }
 
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef gemm_op = {infer, bind, 1 << 3, false, weight_layout};
+extern const OpDef gemm_op = {infer, bind, 1 << 3, false, weight_form, product_operations};
 
 }  // namespace edgert

@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const float epsilon = node.attrs<LayerNormAttrs>().epsilon;
   if (!(epsilon >= 0)) node.fail("ATTR", "epsilon is %g, expected at least 0", epsilon);
   node.require_dtype(0, DType::f32);
@@ -22,7 +22,7 @@ Step bind(const BindContext& context) {
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const float epsilon = context.attrs<LayerNormAttrs>().epsilon;
   const Kernel<LayerNormF32>& kernel = select_kernels(context.isa).layer_norm_f32;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);

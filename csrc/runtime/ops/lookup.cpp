@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const DType dtype = node.input(0).dtype;
   if (dtype != DType::u8 && dtype != DType::i8)
     node.fail("DTYPE", "input 0 is %s, expected uint8 or int8", dtype_name(dtype));
@@ -18,7 +18,7 @@ Step bind(const BindContext& context) {
   const Kernel<LookupU8>& kernel = select_kernels(context.isa).lookup_u8;
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), table = context.input_index(1);
-  const uint32_t out = context.node.output;
+  const uint32_t out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);
             uint8_t* const y = run.tensor<uint8_t>(out);

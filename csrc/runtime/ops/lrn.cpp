@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kElementBytes = 32 * sizeof(float);  // what a power takes as long as
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const LrnAttrs& attrs = node.attrs<LrnAttrs>();
   node.require_dtype(0, DType::f32);
   if (node.shape(0).rank == 0)
@@ -19,13 +19,21 @@ TensorType infer(const NodeTypes& node) {
   return node.input(0);
 }
 
+// Each element is the sum over a window. A sum that runs along the channels would be quicker for
+// large windows, but it would round otherwise, and never forget an infinite element.
+double operations(const NodeTypes& node, const OutputTypes& outputs) {
+  const Shape& shape = node.shape(0);
+  return static_cast<double>(outputs[0].shape.elements()) *
+         std::min(node.attrs<LrnAttrs>().size, shape[shape.rank - 1]);
+}
+
 Step bind(const BindContext& context) {
   const LrnAttrs attrs = context.attrs<LrnAttrs>();
   const Shape& shape = context.output().type.shape;
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const Kernel<LrnF32>& kernel = select_kernels(context.isa).lrn_f32;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);
@@ -39,6 +47,6 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef lrn_op = {infer, bind};
+extern const OpDef lrn_op = {infer, bind, 0, false, nullptr, operations};
 
 }  // namespace edgert

@@ -21,7 +21,7 @@ Shape broadcast_batch(const NodeTypes& node, const Shape& a, const Shape& b) {
   return out;
 }
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   for (int i : {0, 1}) {
     node.require_dtype(i, DType::f32);
     if (node.shape(i).rank < 2)
@@ -37,6 +37,11 @@ TensorType infer(const NodeTypes& node) {
   if (!in_bounds(out))
     node.fail("LIMIT", "the output %s is too large", to_string(out.shape).c_str());
   return out;
+}
+
+double operations(const NodeTypes& node, const OutputTypes& outputs) {
+  const Shape& a = node.shape(0);
+  return static_cast<double>(outputs[0].shape.elements()) * a[a.rank - 1];
 }
 
 // Index of the matrix of an operand that meets matrix `index` of the output.
@@ -60,7 +65,7 @@ Step bind(const BindContext& context) {
   const size_t batch = out.elements(0, out.rank - 2);
   const size_t b_matrices = b.elements(0, b.rank - 2);
   const uint32_t a_index = context.input_index(0), b_index = context.input_index(1);
-  const uint32_t y_index = context.node.output;
+  const uint32_t y_index = context.output_index();
 
   // One matrix on the right for all on the left: their rows are those of one tall matrix.
   const bool tall = b_matrices == 1;
@@ -73,7 +78,7 @@ Step bind(const BindContext& context) {
   const bool constant = b_tensor.data != nullptr;
   const Product product = {DType::f32, DType::f32,
                            matrix_shape(tall ? a.elements(0, a.rank - 1) : m, k, n),
-                           Layout::kn,  // the depth comes first
+                           Form::kn,  // the depth comes first
                            constant};
   const ProductMethod& method = choose_method(product, context.isa);
   const std::shared_ptr<const ProductPlan> plan =
@@ -84,7 +89,7 @@ Step bind(const BindContext& context) {
   step.kernel = plan->kernel();
   const auto packed = std::make_shared<std::vector<PreparedWeights>>();  // of constants
   for (size_t i = 0; constant && i < b_matrices; ++i) {
-    const std::byte* const matrix = context.constant(1, Layout::row) + i * k * n * sizeof(float);
+    const std::byte* const matrix = context.constant(1, Form::row) + i * k * n * sizeof(float);
     packed->push_back(method.prepare(product, matrix, nullptr, context.isa));
     step.weight_bytes += packed->back().own.bytes();
   }
@@ -133,6 +138,6 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef matmul_op = {infer, bind};
+extern const OpDef matmul_op = {infer, bind, 0, false, nullptr, operations};
 
 }  // namespace edgert

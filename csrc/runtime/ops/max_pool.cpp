@@ -3,7 +3,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const DType dtype = node.input(0).dtype;
   if (dtype != DType::f32 && dtype != DType::u8 && dtype != DType::i8 && dtype != DType::i16)
     node.fail("DTYPE", "input 0 is %s, expected float32, uint8, int8 or int16", dtype_name(dtype));
@@ -17,6 +17,6 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef max_pool_op = {infer, bind};
+extern const OpDef max_pool_op = {infer, bind, 0, false, nullptr, window_operations<PoolAttrs>};
 
 }  // namespace edgert

@@ -36,7 +36,7 @@ bool encode_value(float value, DType dtype, std::byte* element) {
   return true;
 }
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const PadAttrs& attrs = node.attrs<PadAttrs>();
   const TensorType& in = node.input(0);
   const PadMode mode = static_cast<PadMode>(attrs.mode);
@@ -105,7 +105,7 @@ Step bind(const BindContext& context) {
     start += attrs.before[i] * out.stride(i);
   }
   Pad pad{context.input_index(0),
-          context.node.output,
+          context.output_index(),
           StridedCopy(dtype_bytes(in.dtype), axes),
           start * bytes,
           {},

@@ -4,7 +4,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QPoolAttrs& attrs = node.attrs<QPoolAttrs>();
   const DType dtype = node.input(0).dtype;
   if (dtype != DType::i16) node.require_dtype(0, DType::u8);
@@ -17,6 +17,7 @@ TensorType infer(const NodeTypes& node) {
 
 }  // namespace
 
-extern const OpDef qaverage_pool_op = {infer, bind_average_pool_int};
+extern const OpDef qaverage_pool_op = {infer,   bind_average_pool_int,        0, false,
+                                       nullptr, window_operations<QPoolAttrs>};
 
 }  // namespace edgert

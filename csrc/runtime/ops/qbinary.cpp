@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QBinaryAttrs& attrs = node.attrs<QBinaryAttrs>();
   const DType dtype = node.input(0).dtype;
   if (dtype != DType::i16) node.require_dtype(0, DType::u8);
@@ -39,7 +39,7 @@ Step bind(const BindContext& context) {
   const DType dtype = context.input(0)->type.dtype;
   const size_t element = dtype_bytes(dtype);  // of an operand
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
-  const uint32_t out = context.node.output;
+  const uint32_t out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const a = run.tensor<uint8_t>(in_a);
             const uint8_t* const b = run.tensor<uint8_t>(in_b);

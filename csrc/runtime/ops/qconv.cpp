@@ -4,26 +4,26 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QConvAttrs& attrs = node.attrs<QConvAttrs>();
   const Shape out = infer_conv(node, ConvWindow(attrs));
   require_factors(node, node.shape(1).elements(1, 4), attrs.x_zero);
   return infer_accumulator(node, attrs, out);
 }
 
-Layout weight_layout(const NodeTypes& node) {
+Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<QConvAttrs>()));
 }
 
 Step bind(const BindContext& context) {
   const QConvAttrs& attrs = context.attrs<QConvAttrs>();
-  context.constant(1, context.input(1)->layout);
+  context.constant(1, context.input(1)->form);
   return bind_product_sums(context, conv_shape(context, ConvWindow(attrs)),
                            static_cast<uint8_t>(attrs.x_zero), accumulator_output(attrs));
 }
 
 }  // namespace
 
-extern const OpDef qconv_op = {infer, bind, 1 << 4, false, weight_layout};
+extern const OpDef qconv_op = {infer, bind, 1 << 4, false, weight_form, product_operations};
 
 }  // namespace edgert

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMaxParts = 1024;  // convolutions
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QConvTransposeAttrs& attrs = node.attrs<QConvTransposeAttrs>();
   node.require_dtype(0, DType::u8);
   node.require_dtype(1, DType::i8);
@@ -156,7 +156,7 @@ std::shared_ptr<const Part> make_part(const BindContext& context, const Phase& r
 Step bind(const BindContext& context) {
   const QConvTransposeAttrs& attrs = context.attrs<QConvTransposeAttrs>();
   const Shape &w = context.input(1)->type.shape, &y = context.output().type.shape;
-  for (size_t i : {1, 2, 3}) context.constant(i, Layout::row);
+  for (size_t i : {1, 2, 3}) context.constant(i, Form::row);
   const size_t rows = std::min(attrs.strides[0], y[1]), columns = std::min(attrs.strides[1], y[2]);
   const Phase column = phase_of(context, 1, 0);
   size_t together = columns;
@@ -180,7 +180,7 @@ Step bind(const BindContext& context) {
   out.output = attrs.output;
   out.small = has_small_results(context, w.elements(1, 4));
   const uint8_t x_zero = static_cast<uint8_t>(attrs.x_zero);
-  const uint32_t input = context.input_index(0), output = context.node.output;
+  const uint32_t input = context.input_index(0), output = context.output_index();
   step.kernel = parts[0]->conv.plan->kernel();
   step.scratch_bytes = static_cast<size_t>(context.threads) * task_bytes;
   step.run = [=](const RunContext& run) {
@@ -205,6 +205,6 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef qconv_transpose_op = {infer, bind};
+extern const OpDef qconv_transpose_op = {infer, bind, 0, false, nullptr, transposed_operations};
 
 }  // namespace edgert

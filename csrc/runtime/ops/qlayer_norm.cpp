@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kElementBytes = 8;  // what normalising one takes as long as
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QLayerNormAttrs& attrs = node.attrs<QLayerNormAttrs>();
   if (!(attrs.epsilon >= 0 && std::isfinite(attrs.epsilon)))
     node.fail("ATTR", "epsilon is %g, expected a finite number, at least 0", attrs.epsilon);
@@ -31,7 +31,7 @@ Step bind(const BindContext& context) {
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const Kernel<LayerNormU8>& kernel = select_kernels(context.isa).layer_norm_u8;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);

@@ -9,7 +9,7 @@ namespace {
 constexpr int32_t kMaxEntry = 1 << 23;
 constexpr size_t kElementBytes = 8;  // what looking one up takes as long as
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QuantizeAttrs& attrs = node.attrs<QuantizeAttrs>();
   node.require_dtype(0, DType::u8);
   if (node.shape(0).rank == 0)
@@ -39,10 +39,10 @@ Step bind(const BindContext& context) {
   const size_t rows = shape.elements(0, shape.rank - 1);
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const float levels = 1.0f / attrs.scale;
-  check_table(context, reinterpret_cast<const int32_t*>(context.constant(1, Layout::row)));
+  check_table(context, reinterpret_cast<const int32_t*>(context.constant(1, Form::row)));
   const Kernel<SoftmaxU8>& kernel = select_kernels(context.isa).softmax_u8;
   const uint32_t in = context.input_index(0), in_table = context.input_index(1);
-  const uint32_t out = context.node.output;
+  const uint32_t out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);
             const int32_t* const table = run.tensor<int32_t>(in_table);

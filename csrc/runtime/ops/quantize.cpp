@@ -6,7 +6,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const QuantizeAttrs& attrs = node.attrs<QuantizeAttrs>();
   node.require_dtype(0, DType::f32);
   if (attrs.dtype != static_cast<int32_t>(DType::u8) &&
@@ -29,7 +29,7 @@ Step bind(const BindContext& context) {
   const TensorType type = context.output().type;
   const Limits limits = limits_of(type.dtype);
   const size_t n = type.shape.elements(), bytes = dtype_bytes(type.dtype);
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             std::byte* const y = run.tensor<std::byte>(out);

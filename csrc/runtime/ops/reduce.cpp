@@ -33,7 +33,7 @@ struct Part {
   T* y;
 };
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const ReduceAttrs& attrs = node.attrs<ReduceAttrs>();
   const DType dtype = node.input(0).dtype;
   const Shape& x = node.shape(0);
@@ -152,7 +152,7 @@ Step bind_passes(const BindContext& context, const char* kernel, const Fold& fol
   size_t bytes = 0;
   for (size_t i = 0; i + 1 < passes.size(); ++i)
     bytes = std::max(bytes, (passes[i].results() * sizeof(T) + 63) / 64 * 64);
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {kernel, 2 * bytes, 0, [=](const RunContext& run) {
             if (results == 0) return;
             const T* x = run.tensor<T>(in);

@@ -3,7 +3,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const ShapeAttrs& attrs = node.attrs<ShapeAttrs>();
   TensorType out{node.input(0).dtype, node.target_shape(attrs)};
   if (out.shape.elements() != node.shape(0).elements())

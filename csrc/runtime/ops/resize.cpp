@@ -17,7 +17,7 @@ void require_mode(const NodeTypes& node, const char* attribute, int32_t value, i
     node.fail("ATTR", "%s is %d, expected 0 to %d", attribute, value, count - 1);
 }
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const ResizeAttrs& attrs = node.attrs<ResizeAttrs>();
   const TensorType& in = node.input(0);
   node.require_rank(0, 4);
@@ -193,7 +193,7 @@ Step bind(const BindContext& context) {
     return {"copy", 0, 0,
             ResizeNearestRows{image.elements(0, 1), image.elements(1, 2), image.elements(2, 3),
                               image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
-                              std::move(columns), context.input_index(0), context.node.output},
+                              std::move(columns), context.input_index(0), context.output_index()},
             table_bytes};
   const bool floats = in.dtype == DType::f32;
   const Kernel<ResizeF32>& of_floats = select_kernels(context.isa).resize_f32;
@@ -204,7 +204,7 @@ Step bind(const BindContext& context) {
                     image.elements(0, 1), image.elements(1, 4) * dtype_bytes(in.dtype),
                     image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
                     height, width, width * image.elements(3, 4) * dtype_bytes(in.dtype),
-                    context.input_index(0), context.node.output},
+                    context.input_index(0), context.output_index()},
       table_bytes};
 }
 

@@ -4,7 +4,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const SliceAttrs& attrs = node.attrs<SliceAttrs>();
   const Shape& in = node.shape(0);
   Shape out;

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kBlock = 64;  // columns: threads rarely meet in a cache line
 constexpr size_t kElementBytes = 16 * sizeof(float);  // what an exponential takes as long as
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const SoftmaxAttrs& attrs = node.attrs<SoftmaxAttrs>();
   node.require_dtype(0, DType::f32);
   if (attrs.axis < 0 || attrs.axis >= node.shape(0).rank)
@@ -29,7 +29,7 @@ Step bind(const BindContext& context) {
   const size_t inner = shape.elements(attrs.axis + 1, shape.rank);
   const size_t blocks = (inner + kBlock - 1) / kBlock;
   const Kernel<SoftmaxF32>& kernel = select_kernels(context.isa).softmax_f32;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);

@@ -4,7 +4,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const auto& repeats = node.attrs<TileAttrs>().repeats;
   const Shape& in = node.shape(0);
   Shape out;

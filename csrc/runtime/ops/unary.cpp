@@ -9,7 +9,7 @@
 namespace edgert {
 namespace {
 
-TensorType infer(const NodeTypes& node) {
+OutputTypes infer(const NodeTypes& node) {
   const Activation& function = node.attrs<UnaryAttrs>().function;
   node.require_activation(function);
   const DType dtype = node.input(0).dtype;
@@ -40,7 +40,7 @@ template <typename T>
 Step bind_integer(const BindContext& context) {
   const UnaryFn fn = static_cast<UnaryFn>(context.attrs<UnaryAttrs>().function.fn);
   const size_t n = context.output().type.shape.elements();
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   return {"portable", 0, 0, [=](const RunContext& run) {
             const T* const x = run.tensor<T>(in);
             T* const y = run.tensor<T>(out);
@@ -52,7 +52,7 @@ Step bind_integer(const BindContext& context) {
 
 Step bind(const BindContext& context) {
   const TensorType& type = context.output().type;
-  const uint32_t in = context.input_index(0), out = context.node.output;
+  const uint32_t in = context.input_index(0), out = context.output_index();
   if (is_identity(context.attrs<UnaryAttrs>().function)) {
     const size_t bytes = type.bytes();
     return {"copy", 0, 0, [=](const RunContext& run) {

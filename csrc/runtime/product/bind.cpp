@@ -15,7 +15,7 @@ void require_weights(const BindContext& context) {
   const Tensor& w = *context.input(1);
   if (w.type.dtype != DType::i16) return;
   const int16_t* const data = reinterpret_cast<const int16_t*>(w.data);
-  const size_t elements = form_elements(w.layout, weight_shape(w.type.shape));
+  const size_t elements = form_elements(w.form, weight_shape(w.type.shape));
   if (std::find(data, data + elements, INT16_MIN) != data + elements)
     context.fail("WEIGHTS", "the weights contain -32768, expected -32767 to 32767");
 }
@@ -43,7 +43,7 @@ BoundProduct::BoundProduct(const BindContext& context, const Product& wanted,
 
 Product product_of(const BindContext& context, const ProductShape& shape) {
   const Tensor &x = *context.input(0), &w = *context.input(1);
-  return {x.type.dtype, w.type.dtype, shape, w.layout, w.data != nullptr, false};
+  return {x.type.dtype, w.type.dtype, shape, w.form, w.data != nullptr, false, w.facts};
 }
 
 Step bind_product_f32(const BindContext& context, const ProductShape& shape,
@@ -52,7 +52,7 @@ Step bind_product_f32(const BindContext& context, const ProductShape& shape,
                                                           context.input(1)->data);
   const uint32_t x = context.input_index(0), w = context.input_index(1);
   const uint32_t bias = context.input_index(2), residual = context.input_index(3);
-  const uint32_t y = context.node.output;
+  const uint32_t y = context.output_index();
   Step step = step_of(*bound);
   // Room for weights that the model computes.
   size_t computed = 0;
@@ -87,7 +87,7 @@ Step bind_product_sums(const BindContext& context, const ProductShape& shape, ui
   if (product.x == DType::u8) out.small = has_small_results(context, shape.weights().depth());
   const uint32_t x = context.input_index(0), bias = context.input_index(2);
   const uint32_t multiplier = context.input_index(3), residual = context.input_index(4);
-  const uint32_t y = context.node.output;
+  const uint32_t y = context.output_index();
   out.residual_is_i16 = context.input(4) && context.input(4)->type.dtype == DType::i16;
   Step step = step_of(*bound);
   step.run = [=](const RunContext& run) {

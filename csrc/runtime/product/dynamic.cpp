@@ -154,7 +154,7 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
   out.output.scale = 1.0f;
   const uint32_t x = context.input_index(0), multiplier = context.input_index(2);
   const uint32_t bias = context.input_index(3), residual = context.input_index(4);
-  const uint32_t y = context.node.output;
+  const uint32_t y = context.output_index();
   // In scratch: the bytes, the scales, and what either stage needs.
   const size_t scales_at = round_up(sets * elements, kAlignment);
   const size_t rest_at = round_up(scales_at + sets * sizeof(DynamicScale), kAlignment);

@@ -12,22 +12,34 @@ const ProductMethod& choose_method(const Product& product, IsaSet isa) {
   __builtin_unreachable();  // tiles suit all products of their types
 }
 
-Layout stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise) {
-  if (depthwise) return Layout::kn;
+Form stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise) {
+  if (depthwise) return Form::kn;
   const bool panels = groups == 1 || K1N16::are_whole(outputs / groups);
-  if (!panels || (x == DType::i16 && w == DType::i8)) return Layout::row;
-  if (w == DType::f32) return Layout::k1n16;
-  return w == DType::i16 ? Layout::k2n16 : Layout::k4n16;
+  if (!panels || (x == DType::i16 && w == DType::i8)) return Form::row;
+  if (w == DType::f32) return Form::k1n16;
+  return w == DType::i16 ? Form::k2n16 : Form::k4n16;
 }
 
-Layout conv_form(const NodeTypes& node, const ConvWindow& window) {
+Form conv_form(const NodeTypes& node, const ConvWindow& window) {
   const int32_t outputs = node.shape(1)[0], groups = window.groups;
   const bool depthwise = groups > 1 && groups == outputs && groups == node.shape(0)[3];
   return stored_form(node.input(0).dtype, node.input(1).dtype, outputs, groups, depthwise);
 }
 
-Layout matrix_form(const NodeTypes& node) {
+Form matrix_form(const NodeTypes& node) {
   return stored_form(node.input(0).dtype, node.input(1).dtype, node.shape(1)[0], 1);
+}
+
+double product_operations(const NodeTypes& node, const OutputTypes& outputs) {
+  const Shape& w = node.shape(1);
+  return static_cast<double>(outputs[0].shape.elements()) *
+         static_cast<double>(w.elements(1, w.rank));
+}
+
+double transposed_operations(const NodeTypes& node, const OutputTypes& outputs) {
+  return static_cast<double>(node.shape(0).elements(0, 3)) *
+             static_cast<double>(node.shape(1).elements()) +
+         static_cast<double>(outputs[0].shape.elements());
 }
 
 void ProductPlan::run(const ProductOperands& operands, std::byte* scratch, ThreadPool& pool) const {
@@ -40,7 +52,7 @@ void ProductPlan::run_alone(const ProductOperands& operands, std::byte* scratch)
   for (size_t task = 0; task < tasks_; ++task) run_task(operands, task, scratch);
 }
 
-PreparedWeights in_form(Layout form, const Product& product, DType element,
+PreparedWeights in_form(Form form, const Product& product, DType element,
                         const std::byte* weights) {
   PreparedWeights prepared;
   prepared.data = weights;
@@ -48,8 +60,8 @@ PreparedWeights in_form(Layout form, const Product& product, DType element,
   const WeightShape shape = product.shape.weights();
   prepared.own = Buffer(form_elements(form, shape) * dtype_bytes(element));
   if (product.form == form)
-    pack(Layout::row, shape, product.w, weights, element, prepared.own.data());
-  else if (product.form == Layout::kn)
+    pack(Form::row, shape, product.w, weights, element, prepared.own.data());
+  else if (product.form == Form::kn)
     pack_transposed(shape, reinterpret_cast<const float*>(weights),
                     reinterpret_cast<float*>(prepared.own.data()), 0, panel_count(shape));
   else

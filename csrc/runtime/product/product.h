@@ -22,25 +22,18 @@ struct Product {
   ProductShape shape;
   // How the weights lie, of constants in the file. Those that the model computes come anew for each
   // run, in rows or as a transposed matrix.
-  Layout form = Layout::row;
+  Form form = Form::row;
   bool constant = true;
-  bool dynamic = false;  // there are scales of rows, as in GemmI8::dynamic
+  bool dynamic = false;    // there are scales of rows, as in GemmI8::dynamic
+  WeightFacts facts = {};  // of weights that are used where they lie
 };
 
 // The form in which files hold weights of so many outputs for activations of type `x`. Panels never
 // hold outputs of two groups.
-Layout stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise = false);
+Form stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise = false);
 // The same for input 1 of a node that convolves, or multiplies x[..., K] by w[N, K].
-Layout conv_form(const NodeTypes& node, const ConvWindow& window);
-Layout matrix_form(const NodeTypes& node);
-
-// What weights allow.
-struct WeightFacts {
-  WeightFit within_taps = WeightFit::kAny;  // of u8 by i8, if kernels read a tap as one segment,
-  WeightFit within_rows = WeightFit::kAny;  // or a row of them
-  size_t chunk = 1;                         // of i16, as in GemmI16
-  bool narrow = false;                      // the same; or DepthwiseKernel::narrow
-};
+Form conv_form(const NodeTypes& node, const ConvWindow& window);
+Form matrix_form(const NodeTypes& node);
 
 // Weights as a method reads them.
 struct PreparedWeights {
@@ -87,6 +80,12 @@ class ProductPlan {
   size_t threads_, tasks_ = 0, task_bytes_ = 0;
 };
 
+// OpDef::operations of conv and gemm, and of their like: for each element of the output as many as
+// an output has weights.
+double product_operations(const NodeTypes& node, const OutputTypes& outputs);
+// Of transposed convolutions: for each pixel of the input as many as there are weights.
+double transposed_operations(const NodeTypes& node, const OutputTypes& outputs);
+
 // A way to compute products.
 struct ProductMethod {
   // Whether it is there and pays. Where the bits of a method differ from those of the next ones,
@@ -94,7 +93,7 @@ struct ProductMethod {
   // number of threads and images.
   bool (*suits)(const Product& product, IsaSet isa);
   // The form in which it reads weights that the model computes.
-  Layout computed_form;
+  Form computed_form;
   // From constants. `bias` is that of sums of integers, null if it is not known.
   PreparedWeights (*prepare)(const Product& product, const std::byte* weights, const int32_t* bias,
                              IsaSet isa);
@@ -110,8 +109,7 @@ const ProductMethod& choose_method(const Product& product, IsaSet isa);
 
 // Weights in the form that a kernel reads: where they are, or copied. From rows; i8 for kernels
 // that read i16 become that; of floats also from the transposed matrix.
-PreparedWeights in_form(Layout form, const Product& product, DType element,
-                        const std::byte* weights);
+PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights);
 
 // The sums of the weights of each output, as in GemmI8, of prepared ones.
 std::vector<int32_t> column_sums(const Product& product, const PreparedWeights& weights);

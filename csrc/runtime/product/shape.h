@@ -24,7 +24,7 @@ struct ProductShape {
     return groups > 1 && groups == channels && groups == outputs;
   }
   WeightShape weights() const {
-    return {outputs, kernel[0] * kernel[1], channels / groups, groups};
+    return {outputs, kernel[0] * kernel[1], channels / groups, groups, kernel[1]};
   }
 };
 

@@ -100,7 +100,7 @@ Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kern
                   dtype_bytes(context.input(0)->type.dtype),
                   dtype_bytes(context.output().type.dtype),
                   context.input_index(0),
-                  context.node.output};
+                  context.output_index()};
   PoolImage& image = pool.args.image;
   image.channels = in.elements(3, 4);
   image.width = in.elements(2, 3);

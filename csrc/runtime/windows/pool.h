@@ -5,9 +5,19 @@
 
 namespace edgert {
 
+inline const PoolAttrs& pool_attrs(const PoolAttrs& attrs) { return attrs; }
+inline const PoolAttrs& pool_attrs(const QPoolAttrs& attrs) { return attrs.pool; }
+
 // The shape that windows over input 0, [batch, height, width, channels], give. Checks the record
 // completely; every window sees at least one element.
 Shape infer_windows(const NodeTypes& node, const PoolAttrs& attrs);
+
+// OpDef::operations: a window for each element of the output.
+template <typename Attrs>
+double window_operations(const NodeTypes& node, const OutputTypes& outputs) {
+  const PoolAttrs& pool = pool_attrs(node.attrs<Attrs>());
+  return static_cast<double>(outputs[0].shape.elements()) * pool.kernel[0] * pool.kernel[1];
+}
 
 // Pools input 0, [batch, height, width, channels].
 Step bind_pool_f32(const BindContext& context, bool average);

@@ -53,9 +53,9 @@ def execute(args: argparse.Namespace) -> Outcome:
     if args.plan:
         data["plan"] = [{**step._asdict(), "shape": list(step.shape)} for step in plan]
         rows = [
-            (s.step, s.op, s.kernel, s.dtype, shape(s.shape), s.layout, size(s.bytes)) for s in plan
+            (s.step, s.op, s.kernel, s.dtype, shape(s.shape), s.form, size(s.bytes)) for s in plan
         ]
-        header = ("step", "operator", "kernel", "dtype", "shape", "layout", "constants")
+        header = ("step", "operator", "kernel", "dtype", "shape", "form", "constants")
         parts.append(table(rows, header))
     return Outcome(data, "\n\n".join(parts))
 

@@ -74,7 +74,13 @@ class Call:
     def emit(
         self, op: str, inputs: Iterable[Tensor | None], attrs: Mapping[str, Any] | None = None
     ) -> ir.Value:
-        """Adds a node to the graph and returns its output."""
+        """Adds a node to the graph and returns its output, the first if there are several."""
+        return self.emit_all(op, inputs, attrs)[0]
+
+    def emit_all(
+        self, op: str, inputs: Iterable[Tensor | None], attrs: Mapping[str, Any] | None = None
+    ) -> list[ir.Value]:
+        """Adds a node to the graph and returns its outputs."""
         return self._lowering.emit(op, inputs, attrs, self.name)
 
     def call(self, op: str, inputs: Iterable[Tensor | None], **attrs: Any) -> Tensor:

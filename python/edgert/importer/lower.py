@@ -132,21 +132,21 @@ class Lowering:
         inputs: Iterable[Tensor | None],
         attrs: Mapping[str, Any] | None,
         name: str,
-    ) -> ir.Value:
-        """Adds a node called ``name`` to the graph and returns its output."""
+    ) -> list[ir.Value]:
+        """Adds a node called ``name`` to the graph and returns its outputs."""
         inputs = self._computable(op, list(inputs))
         operands = ["" if tensor is None else self._value(tensor) for tensor in inputs]
         label = f"{name}/{op}"
         try:
-            output = self.graph.add(
-                op, operands, attrs, name=name, output=self._value_names.new(label)
-            )
+            self.graph.add(op, operands, attrs, name=name, output=self._value_names.new(label))
         except FormatError as error:
             if error.rule == "DTYPE":  # well-formed, but no kernel computes in this type
                 raise UnsupportedNodeError(str(error)) from error
             raise
-        self._labels.suggest(output, label)
-        return self.graph.values[output]
+        outputs = self.graph.nodes[-1].outputs
+        for output in outputs:
+            self._labels.suggest(output, label)
+        return [self.graph.values[output] for output in outputs]
 
     def _computable(self, op: str, inputs: list[Tensor | None]) -> list[Tensor | None]:
         """The inputs of an operator of the graph; where it computes, floats are float32."""
@@ -166,7 +166,7 @@ class Lowering:
             return value
         if value.name not in self._float32:
             name = self._node_names.new(f"{value.name}/float32")
-            cast = self.emit("cast", [value], {"dtype": DType.float32}, name)
+            (cast,) = self.emit("cast", [value], {"dtype": DType.float32}, name)
             self._float32[value.name] = cast
         return self._float32[value.name]
 
@@ -440,7 +440,7 @@ class Lowering:
             self._labels.suggest(value, output.name)
             return self.graph.values[value]
         name = self._node_names.new(output.name)
-        return self.emit("cast", [tensor], {"dtype": DType[dtype.name]}, name)
+        return self.emit("cast", [tensor], {"dtype": DType[dtype.name]}, name)[0]
 
     def _output(self, name: str, tensor: Tensor, interface: Mapping[str, str]) -> str:
         """The value that becomes the output ``name``: a copy where another name is taken for it."""
@@ -448,7 +448,7 @@ class Lowering:
         if interface.get(value, name) == name:
             return value
         shape = {"rank": len(tensor.shape), "dims": tensor.shape}
-        return self.emit("reshape", [tensor], shape, self._node_names.new(name)).name
+        return self.emit("reshape", [tensor], shape, self._node_names.new(name))[0].name
 
     def _behind_unsupported(self, node: onnx.NodeProto, inputs: list[Tensor | None]) -> _Unknown:
         """Reports a node behind an unsupported one if its operator alone rules it out."""

@@ -37,22 +37,25 @@ def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     arrays.update((name, v.data) for name, v in graph.values.items() if v.data is not None)
     last_reader = {name: node for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
-        value = graph.values[node.output]
-        result = run_node(node, [arrays[name] if name else None for name in node.inputs])
-        if (result.dtype, result.shape) != (value.dtype, value.shape):
-            raise EdgertError(
-                f"{node.op} {node.name!r}: declared {value.dtype} {value.shape}, "
-                f"computed {result.dtype} {result.shape}"
-            )
-        arrays[node.output] = result
+        results = run_node(node, [arrays[name] if name else None for name in node.inputs])
+        for name, result in zip(node.outputs, results, strict=True):
+            value = graph.values[name]
+            if (result.dtype, result.shape) != (value.dtype, value.shape):
+                raise EdgertError(
+                    f"{node.op} {node.name!r}: declared {value.dtype} {value.shape}, "
+                    f"computed {result.dtype} {result.shape}"
+                )
+            arrays[name] = result
         for name in set(node.inputs):
             if name and last_reader[name] is node and name not in graph.outputs:
                 arrays.pop(name)
     return {name: arrays[name] for name in graph.outputs}
 
 
-def run_node(node: Node, arrays: plain.Inputs) -> np.ndarray:
-    """The output of one node for the given inputs (None for an absent one)."""
+def run_node(node: Node, arrays: plain.Inputs) -> list[np.ndarray]:
+    """The outputs of one node for the given inputs (None for an absent one)."""
     attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
     with np.errstate(all="ignore"):
-        return np.asarray(OPERATORS[node.op](attrs, arrays), order="C")
+        results = OPERATORS[node.op](attrs, arrays)
+    results = results if isinstance(results, tuple) else (results,)
+    return [np.asarray(result, order="C") for result in results]

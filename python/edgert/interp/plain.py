@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from edgert.schema import (
 )
 
 Inputs = Sequence[Optional[np.ndarray]]
-Operator = Callable[[np.void, Inputs], np.ndarray]
+# One array, or as many as the operator has outputs.
+Operator = Callable[[np.void, Inputs], Union[np.ndarray, tuple[np.ndarray, ...]]]
 
 
 def _f32(x: np.ndarray) -> np.ndarray:
@@ -234,6 +235,17 @@ def _average_pool(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _f32(total / counts)
 
 
+def _top_k(attrs: np.void, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    x = inputs[0]
+    # Descending, and NaN first: of the reversed row the last of equal ones are the first.
+    order = np.argsort(x, axis=-1, kind="stable")
+    if not attrs["smallest"]:
+        reverse = np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+        order = x.shape[-1] - 1 - reverse
+    places = order[..., : attrs["k"]]
+    return np.take_along_axis(x, places, -1), places.astype(np.int64)
+
+
 def _reduce(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x = inputs[0]
     axes = tuple(i for i in range(x.ndim) if attrs["axes"] >> i & 1)
@@ -394,6 +406,7 @@ OPERATORS: dict[str, Operator] = {
     "max_pool": _max_pool,
     "average_pool": _average_pool,
     "reduce": _reduce,
+    "top_k": _top_k,
     "unary": _unary,
     "binary": _binary,
     "batch_norm": _batch_norm,

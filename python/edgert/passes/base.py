@@ -37,9 +37,9 @@ class Pass(Protocol):
 class Sweep:
     """A walk over the nodes in topological order that builds the graph anew.
 
-    A rule sees each node after its inputs were rewritten. It looks backwards, at what produces the
-    inputs, appends nodes with :meth:`add`, and returns the value that takes the place of the node's
-    output, or None. What nobody reads any more is removed.
+    A rule sees each node with one output, after its inputs were rewritten. It looks backwards, at
+    what produces the inputs, appends nodes with :meth:`add`, and returns the value that takes the
+    place of the node's output, or None. What nobody reads any more is removed.
     """
 
     def __init__(self, graph: Graph, report: PassReport) -> None:
@@ -59,7 +59,8 @@ class Sweep:
         for node in nodes:
             node.inputs = list(map(self._current, node.inputs))
             first_new = len(self.graph.nodes)
-            value = next(filter(None, (rule(self, node) for rule in rules)), None)
+            fired = (rule(self, node) for rule in rules) if len(node.outputs) == 1 else ()
+            value = next(filter(None, fired), None)
             if value is None or not self._replace(node, self._current(value), first_new):
                 self._append(node)
         self.graph.prune()
@@ -119,7 +120,7 @@ class Sweep:
 
     def _append(self, node: Node) -> None:
         self.graph.nodes.append(node)
-        self._producers[node.output] = node
+        self._producers.update(dict.fromkeys(node.outputs, node))
 
     def _replace(self, node: Node, value: str, first_new: int) -> bool:
         """Lets ``value`` take the place of the node's output; False if the node must stay."""
@@ -155,7 +156,8 @@ class Sweep:
         self._readings[new] += self._readings[old]
         self._readings[old] = 0
         self._producers[new] = self._producers.pop(old)
-        self._producers[new].output = new
+        writer = self._producers[new]
+        writer.outputs = [new if name == old else name for name in writer.outputs]
         for node in readers:
             node.inputs = [new if name == old else name for name in node.inputs]
 

@@ -27,4 +27,4 @@ def _fold(sweep: Sweep, node: Node) -> str | None:
     if sweep.graph.values[node.output].nbytes > max(read, _ALWAYS_BYTES):
         sweep.report.skip(node, "the constant would be larger than what it is made of")
         return None
-    return sweep.add_constant(node.output, interp.run_node(node, arrays))
+    return sweep.add_constant(node.output, *interp.run_node(node, arrays))

@@ -128,7 +128,7 @@ class _LayoutProblem:
     def _add_node(self, node: Node) -> None:
         kind = self._kind(node)
         if kind == "fixed":
-            self.written[node.output] = FlowNetwork.SOURCE
+            self.written.update(dict.fromkeys(node.outputs, FlowNetwork.SOURCE))
             for name in filter(None, node.inputs):
                 self._reads(name, FlowNetwork.SOURCE)
             return

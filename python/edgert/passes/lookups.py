@@ -36,7 +36,7 @@ def _pair(sweep: Sweep, node: Node) -> str | None:
     if node.op != "qbinary" or node.attrs["output"]["dtype"] != DType.uint8:
         return None
     (x, a), (y, b) = (_origin(sweep, name) for name in node.inputs)
-    return _lookup(sweep, node, x, interp.run_node(node, [a, b])) if x == y else None
+    return _lookup(sweep, node, x, *interp.run_node(node, [a, b])) if x == y else None
 
 
 def _origin(sweep: Sweep, name: str) -> tuple[str, np.ndarray]:

@@ -46,7 +46,7 @@ def _find(graph: Graph) -> set[str]:
     while before != len(found):
         before = len(found)
         for node in graph.nodes:
-            signed = [n for n in (*node.inputs, node.output) if n and _is_signed(graph, n)]
+            signed = [n for n in (*node.inputs, *node.outputs) if n and _is_signed(graph, n)]
             if not all(_turns(node, name) and name in found for name in signed):
                 found.difference_update(signed)
     return found

@@ -95,7 +95,7 @@ def find_groups(graph: Graph, kept: Iterable[str]) -> list[Group]:
 
     for node in graph.nodes:
         joined, free = _roles(graph, node)
-        for name in filter(None, [*node.inputs, node.output]):
+        for name in filter(None, [*node.inputs, *node.outputs]):
             if name not in joined and name not in free:
                 fixed.add(name)
         for name in joined[1:]:

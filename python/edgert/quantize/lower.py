@@ -58,9 +58,8 @@ class Lowering:
             self.integer(node)
             return
         inputs = [self.float(name) if name else "" for name in node.inputs]
-        self.floats[node.output] = self.new.add(
-            node.op, inputs, node.attrs, name=node.name, output=node.output
-        )
+        self.new.add(node.op, inputs, node.attrs, name=node.name, output=node.output)
+        self.floats.update(zip(node.outputs, self.new.nodes[-1].outputs, strict=True))
 
     def finish(self) -> Graph:
         """The graph, once every node was stepped over."""
@@ -246,7 +245,7 @@ class Lowering:
         ]
         y = self.affine[node.output]
         table = self.new.add_constant(
-            self.fresh(f"{node.output}.table"), y.quantize(interp.run_node(node, arrays))
+            self.fresh(f"{node.output}.table"), y.quantize(*interp.run_node(node, arrays))
         )
         x = self.integer_value(node.inputs[i], self.affine[node.inputs[i]])
         self.emit(node, "lookup", [x, table], {})

@@ -52,7 +52,7 @@ def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
     copy.inputs = [new[name] for name in graph.inputs]
     copy.outputs = [own for name, own in names.items() if name not in graph.inputs]
     copy.nodes = [
-        Node(n.op, [new[i] if i else "" for i in n.inputs], new[n.output], n.attrs, n.name)
+        Node(n.op, [i and new[i] for i in n.inputs], [new[o] for o in n.outputs], n.attrs, n.name)
         for n in graph.nodes
     ]
     copy.prune()

@@ -39,13 +39,13 @@ class Twin:
 
     def run_exact(self, node: Node) -> None:
         """Computes a node of the graph."""
-        self._exact[node.output] = _run(self.graph, node, self._exact, self.count)
+        self._exact.update(_run(self.graph, node, self._exact, self.count))
 
     def run_found(self) -> None:
         """Computes the nodes that the lowering has appended meanwhile."""
         nodes = self.lowering.new.nodes
         for node in nodes[self._done :]:
-            self._found[node.output] = _run(self.lowering.new, node, self._found, self.count)
+            self._found.update(_run(self.lowering.new, node, self._found, self.count))
         self._done = len(nodes)
 
     def forget(self, node: Node) -> None:
@@ -63,15 +63,15 @@ class Twin:
                         self._found.pop(new, None)
 
 
-def _run(graph: Graph, node: Node, arrays: dict, count: int) -> list[np.ndarray]:
-    """The output of a node for each sample, computed by the runtime."""
+def _run(graph: Graph, node: Node, arrays: dict, count: int) -> dict[str, list[np.ndarray]]:
+    """The outputs of a node for each sample, computed by the runtime."""
     single = Graph()
-    single.values = {name: graph.values[name] for name in (*node.inputs, node.output) if name}
+    single.values = {name: graph.values[name] for name in (*node.inputs, *node.outputs) if name}
     single.inputs = [n for n in dict.fromkeys(node.inputs) if n and graph.constant(n) is None]
-    single.outputs = [node.output]
+    single.outputs = list(node.outputs)
     single.nodes = [node]
     with Probe(single, single.outputs) as probe:
-        return [
-            probe.run({name: arrays[name][i] for name in single.inputs})[node.output]
-            for i in range(count)
+        results = [
+            probe.run({name: arrays[name][i] for name in single.inputs}) for i in range(count)
         ]
+    return {name: [result[name] for result in results] for name in node.outputs}

@@ -120,13 +120,13 @@ class DepthwisePlan final : public ProductPlan {
 template <typename Filters>
 bool suits(const Product& product, IsaSet) {
   return product.x == Filters::kInput && product.shape.is_depthwise() &&
-         (product.form == Layout::kn || !product.constant);
+         (product.form == Form::kn || !product.constant);
 }
 
 template <typename Filters>
 PreparedWeights prepare(const Product& product, const std::byte* weights, const int32_t* bias,
                         IsaSet isa) {
-  const Layout form = Filters::select(isa, {}).form;
+  const Form form = Filters::select(isa, {}).form;
   PreparedWeights prepared = in_form(form, product, Filters::kWeight, weights);
   if constexpr (Filters::kWeight == DType::i16)
     prepared.facts.narrow =
@@ -143,7 +143,7 @@ std::unique_ptr<ProductPlan> plan(const Product& product, const WeightFacts& fac
 }
 
 template <typename Filters>
-constexpr ProductMethod method = {suits<Filters>, Layout::kn, prepare<Filters>, plan<Filters>};
+constexpr ProductMethod method = {suits<Filters>, Form::kn, prepare<Filters>, plan<Filters>};
 
 }  // namespace
 

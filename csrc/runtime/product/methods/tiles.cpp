@@ -28,12 +28,19 @@ struct Place {
   bool first, last;  // of the depth
 };
 
+// Those of prepared weights.
+WeightFacts facts_in(Form form, const Product& product, DType dtype,
+                     const PreparedWeights& weights) {
+  if (weights.own.bytes() == 0) return product.facts;
+  return facts_of(form, dtype, product.shape.weights(), weights.data);
+}
+
 // Nothing to hold while a kernel runs.
 struct None {};
 
 struct FloatTiles {
   using Arguments = GemmF32;
-  using Layout = K1N16;
+  using Panel = K1N16;
   using Input = float;
   using Weight = float;
   static constexpr DType kInput = DType::f32, kWeight = DType::f32;
@@ -45,7 +52,9 @@ struct FloatTiles {
   static const GemmF32Kernel& select(IsaSet isa, const WeightFacts&, bool) {
     return select_gemm_f32(isa);
   }
-  static WeightFacts facts(const Product&, const float*, const int32_t*, IsaSet) { return {}; }
+  static WeightFacts facts(const Product&, const PreparedWeights&, const int32_t*, IsaSet) {
+    return {};
+  }
 
   // A chain of multiply-adds goes on in the output, so that the weights of the columns of a tile
   // stay in the first-level cache while the tiles of a task pass over them.
@@ -84,10 +93,10 @@ struct FloatTiles {
 };
 
 // What products of integers have in common.
-template <typename Gemm, typename PanelLayout, typename X, typename W>
+template <typename Gemm, typename TilePanel, typename X, typename W>
 struct IntegerTiles {
   using Arguments = Gemm;
-  using Layout = PanelLayout;
+  using Panel = TilePanel;
   using Input = X;
   using Weight = W;
 
@@ -108,18 +117,11 @@ struct ByteTiles : IntegerTiles<GemmI8, K4N16, uint8_t, int8_t> {
   static const GemmI8Kernel& select(IsaSet isa, const WeightFacts& facts, bool merged) {
     return select_gemm_i8(isa, merged ? facts.within_rows : facts.within_taps);
   }
-  // Reads the weights only if the best kernel depends on them.
-  static WeightFacts facts(const Product& product, const int8_t* weights, const int32_t*,
+  static WeightFacts facts(const Product& product, const PreparedWeights& weights, const int32_t*,
                            IsaSet isa) {
-    WeightFacts facts;
-    if (select_gemm_i8(isa, WeightFit::kQuads).needs == WeightFit::kAny) return facts;
-    const Panels<Layout> panels(product.shape.weights());
-    facts.within_taps = fit_of(panels, weights, panels.tap_steps());
-    // With an even number of steps no sum goes on in the next tap.
-    facts.within_rows = panels.tap_steps() % 2 == 0
-                            ? facts.within_taps
-                            : fit_of(panels, weights, product.shape.kernel[1] * panels.tap_steps());
-    return facts;
+    // Weights that the file has in another form are read only if the best kernel depends on it.
+    if (select_gemm_i8(isa, WeightFit::kQuads).needs == WeightFit::kAny) return {};
+    return facts_in(Form::k4n16, product, kWeight, weights);
   }
 
   static uint8_t pad(const ProductOperands& operands) { return operands.x_zero; }
@@ -147,13 +149,12 @@ struct WordTiles : IntegerTiles<GemmI16, K2N16, int16_t, int16_t> {
   static const GemmI16Kernel& select(IsaSet isa, const WeightFacts&, bool) {
     return select_gemm_i16(isa);
   }
-  static WeightFacts facts(const Product& product, const int16_t* weights, const int32_t* bias,
-                           IsaSet) {
-    const Panels<Layout> panels(product.shape.weights());
-    WeightFacts facts;
-    facts.chunk = longest_chunk(panels, weights);
+  static WeightFacts facts(const Product& product, const PreparedWeights& weights,
+                           const int32_t* bias, IsaSet) {
+    WeightFacts facts = facts_in(Form::k2n16, product, kWeight, weights);
+    const Panels<K2N16> panels(product.shape.weights());
     facts.narrow = bias != nullptr && facts.chunk >= panels.steps() &&
-                   sums_have_32_bits(panels, weights, bias);
+                   sums_have_32_bits(panels, reinterpret_cast<const int16_t*>(weights.data), bias);
     return facts;
   }
 
@@ -170,7 +171,7 @@ struct WordTiles : IntegerTiles<GemmI16, K2N16, int16_t, int16_t> {
 template <typename Tiles>
 ProductTile tile_of(const ProductKernel<typename Tiles::Arguments>& kernel,
                     const ProductShape& shape) {
-  const Panels<typename Tiles::Layout> panels(shape.weights());
+  const Panels<typename Tiles::Panel> panels(shape.weights());
   ProductTile tile;
   tile.rows = static_cast<size_t>(kernel.mr);
   tile.columns = static_cast<size_t>(kernel.nr);
@@ -259,7 +260,7 @@ class TilesPlan final : public ProductPlan {
 
   const Kernel& kernel_;
   ProductTasks tasks_;
-  Panels<typename Tiles::Layout> panels_;
+  Panels<typename Tiles::Panel> panels_;
   WeightFacts facts_;
   std::vector<DepthBlock> blocks_;
 };
@@ -274,8 +275,7 @@ PreparedWeights prepare(const Product& product, const std::byte* weights, const 
                         IsaSet isa) {
   const auto& kernel = Tiles::select(isa, {}, false);
   PreparedWeights prepared = in_form(kernel.form, product, Tiles::kWeight, weights);
-  prepared.facts = Tiles::facts(
-      product, reinterpret_cast<const typename Tiles::Weight*>(prepared.data), bias, isa);
+  prepared.facts = Tiles::facts(product, prepared, bias, isa);
   return prepared;
 }
 
@@ -291,7 +291,7 @@ std::unique_ptr<ProductPlan> plan(const Product& product, const WeightFacts& fac
 }
 
 template <typename Tiles>
-constexpr ProductMethod method = {suits<Tiles>, Layout::k1n16, prepare<Tiles>, plan<Tiles>};
+constexpr ProductMethod method = {suits<Tiles>, Form::k1n16, prepare<Tiles>, plan<Tiles>};
 
 }  // namespace
 

@@ -152,6 +152,6 @@ std::unique_ptr<ProductPlan> plan(const Product& product, const WeightFacts&, Is
 
 }  // namespace
 
-extern const ProductMethod winograd_f32_method = {suits, Layout::k1n16, prepare, plan};
+extern const ProductMethod winograd_f32_method = {suits, Form::k1n16, prepare, plan};
 
 }  // namespace edgert

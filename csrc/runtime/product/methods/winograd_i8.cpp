@@ -127,6 +127,6 @@ std::unique_ptr<ProductPlan> plan(const Product& product, const WeightFacts&, Is
 
 }  // namespace
 
-extern const ProductMethod winograd_i8_method = {suits, Layout::k4n16, prepare, plan};
+extern const ProductMethod winograd_i8_method = {suits, Form::k4n16, prepare, plan};
 
 }  // namespace edgert

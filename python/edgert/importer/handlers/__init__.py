@@ -14,6 +14,7 @@ from edgert.importer.handlers import (
     reshape,
     resize,
     slices,
+    top_k,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "reshape",
     "resize",
     "slices",
+    "top_k",
 ]

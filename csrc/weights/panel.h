@@ -1,4 +1,4 @@
-// How the elements of a weight lie in panels, as constants: schema/layouts.def has the words.
+// How the elements of a weight lie in panels, as constants: schema/weights.def has the words.
 // Kernels take their steps from here, so that this file has nothing but constants.
 #pragma once
 
@@ -9,7 +9,7 @@ namespace edgert {
 // A panel has the weights of kOutputs outputs. It consists of steps, each with kDepth elements of
 // the depth of every output: [kOutputs][kDepth]. Each tap is filled up to whole steps with zeros.
 template <int kSideBySide>
-struct PanelLayout {
+struct Panel {
   static constexpr int kOutputs = 16;
   static constexpr int kDepth = kSideBySide;
   static constexpr int kStep = kOutputs * kDepth;  // elements
@@ -17,8 +17,8 @@ struct PanelLayout {
   static constexpr bool are_whole(size_t outputs) { return outputs % kOutputs == 0; }
 };
 
-using K1N16 = PanelLayout<1>;
-using K2N16 = PanelLayout<2>;
-using K4N16 = PanelLayout<4>;
+using K1N16 = Panel<1>;
+using K2N16 = Panel<2>;
+using K4N16 = Panel<4>;
 
 }  // namespace edgert
