@@ -146,7 +146,9 @@ Result run_layer(const Layer& layer, bool i8, const PeakLoop& loop, IsaSet set, 
     for (Floats* floats : {&x, &weights, &bias})
       std::memset(floats->memory.data(), 1, floats->memory.bytes());
   const ProductMethod& method = choose_method(product, set);
-  const PreparedWeights prepared = method.prepare(product, weights.memory.data(), nullptr, set);
+  MemoryBudget memory(UINT64_MAX);
+  const PreparedWeights prepared =
+      method.prepare(product, weights.memory.data(), nullptr, set, memory);
   const auto plan = method.plan(product, prepared.facts, set, threads);
 
   const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};

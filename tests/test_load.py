@@ -278,12 +278,12 @@ def test_sessions_that_were_never_made() -> None:
 @pytest.mark.parametrize("threads", [0, -1, -(10**9), -(2**63)])
 def test_sessions_refuse_no_threads(threads: int) -> None:
     with pytest.raises(edgert.InputError, match=f"threads is {threads}, expected"):
-        _core.Session(SAMPLE, threads, 2**30, False, False)
+        _core.Session(SAMPLE, threads, 2**30, 1e13, False, False)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 1000, 10**9, 2**63 - 1])
 def test_sessions_have_no_more_threads_than_there_are_cpus(threads: int) -> None:
-    session = _core.Session(SAMPLE, threads, 2**30, False, False)
+    session = _core.Session(SAMPLE, threads, 2**30, 1e13, False, False)
     assert session.threads == min(threads, _core.usable_cpus())
     found = session.run(list(sample_inputs().values()), None, None)
     assert [array.tobytes() for array in found] == results(edgert.load(SAMPLE, 1))

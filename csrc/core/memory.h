@@ -12,6 +12,11 @@ constexpr size_t round_up(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+// The same where size_t may be too narrow, as for sums that are only compared with a limit.
+constexpr uint64_t round_up64(uint64_t value, uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
 constexpr size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // Memory aligned to kAlignment, or Error(kResource). Pages are not touched until used.

@@ -5,7 +5,6 @@
 #include <cstdarg>
 
 #include "core/text.h"
-#include "runtime/memory_limit.h"
 #include "weights/forms.h"
 
 namespace edgert {
@@ -36,7 +35,7 @@ Step bind_node(const BindContext& context) {
   const std::vector<uint32_t>& outputs = context.node.outputs;
   if (std::all_of(outputs.begin(), outputs.end(),
                   [&](uint32_t t) { return context.model.tensors[t].type.shape.elements() == 0; }))
-    return {"none", 0, 0, [](const RunContext&) {}};
+    return {"none", 0, [](const RunContext&) {}};
   return op_def(context.node.op).bind(context);
 }
 
@@ -140,10 +139,6 @@ void NodeTypes::require_unused_zero(const int32_t (&values)[kMaxRank],
     if (values[i] != 0)
       fail("ATTR", "%s[%d] is %d, but the input has %d axes", attribute, i, values[i],
            shape(0).rank);
-}
-
-void BindContext::require_memory(uint64_t bytes) const {
-  edgert::require_memory(memory_taken + bytes, memory_limit);
 }
 
 void BindContext::fail(const char* rule, const char* text, ...) const {

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/tensor.h"
 #include "core/threads.h"
+#include "runtime/memory_budget.h"
 #include "runtime/model.h"
 #include "schema/format.h"
 
@@ -86,11 +87,9 @@ class RunContext {
 
 // A node bound to a kernel.
 struct Step {
-  std::string kernel;        // the kernel's symbol, as `edgert isa` lists it
-  size_t scratch_bytes = 0;  // shared between steps: contents do not survive the step
-  size_t weight_bytes = 0;   // private memory held for repacked weights
+  std::string kernel;          // the kernel's symbol, as `edgert isa` lists it
+  uint64_t scratch_bytes = 0;  // shared between steps: contents do not survive the step
   std::function<void(const RunContext&)> run;
-  size_t table_bytes = 0;  // private memory held for what follows from shapes
 };
 
 // What bind() may use: the whole model, the CPU, the number of threads that will run, and memory.
@@ -99,12 +98,8 @@ struct BindContext {
   const Node& node;
   IsaSet isa;
   int threads;
-  uint64_t memory_limit;  // of all private memory
-  uint64_t memory_taken;  // of it, without what this step will hold
+  MemoryBudget& memory;  // what the step will hold is taken from it first
 
-  // Fails if the step would exceed the limit by this. Called before a step allocates what is not
-  // bounded by the size of the file.
-  void require_memory(uint64_t bytes) const;
   const Tensor* input(size_t i) const {
     return i < node.inputs.size() && node.inputs[i] != kNone ? &model.tensors[node.inputs[i]]
                                                              : nullptr;

@@ -7,7 +7,7 @@
 
 #include "core/interrupt.h"
 #include "runtime/arena.h"
-#include "runtime/memory_limit.h"
+#include "runtime/memory_budget.h"
 #include "schema/format.h"
 
 namespace edgert {
@@ -15,22 +15,21 @@ namespace edgert {
 Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
     : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
   // Each limit is checked before anything of that size is allocated.
+  MemoryBudget memory(memory_limit);
   for (const Tensor& tensor : model_->tensors)
-    if (tensor.data == nullptr) require_memory(tensor.type.bytes(), memory_limit);
-  plan_memory(memory_limit);
+    if (tensor.data == nullptr) memory.require(tensor.type.bytes());
+  plan_memory(&memory);
   steps_.reserve(model_->nodes.size());
+  uint64_t scratch = 0;
   for (const Node& node : model_->nodes) {
     check_interrupt();
-    const auto taken = [&] {
-      return uint64_t{scratch_offset_} + memory_.scratch + memory_.repacked + memory_.tables +
-             memory_.copied;
-    };
-    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads, memory_limit, taken()}));
-    memory_.repacked += steps_.back().weight_bytes;
-    memory_.tables += steps_.back().table_bytes;
-    memory_.scratch = std::max(memory_.scratch, steps_.back().scratch_bytes);
-    require_memory(taken(), memory_limit);
+    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads, memory}));
+    scratch = std::max(scratch, steps_.back().scratch_bytes);
+    memory.require(scratch);
   }
+  memory_.repacked += static_cast<size_t>(memory.weights());
+  memory_.tables = static_cast<size_t>(memory.tables());
+  memory_.scratch = static_cast<size_t>(scratch);
   memory_.arena = scratch_offset_ + memory_.scratch;
   // The first workspace is made now, so that a run allocates nothing.
   idle_[0] = make_workspace().release();
@@ -43,7 +42,7 @@ Session::~Session() {
 // Groups the tensors that share memory (aliases and in-place results), gives each group the
 // lifetime of its members, and lets the planner place the groups that are neither constants nor the
 // caller's.
-void Session::plan_memory(size_t memory_limit) {
+void Session::plan_memory(MemoryBudget* memory) {
   const Model& model = *model_;
   const size_t count = model.tensors.size();
   const int end = static_cast<int>(model.nodes.size());
@@ -113,7 +112,9 @@ void Session::plan_memory(size_t memory_limit) {
   memory_.copied = model.copy.bytes();
   if (model.mapping.data() != nullptr) memory_.mapped = model.payload_bytes;
   for (const Buffer& constant : model.decoded) memory_.repacked += constant.bytes();
-  require_memory(plan.bytes + memory_.copied + memory_.repacked, memory_limit);
+  memory->take(memory_.copied);
+  memory->take(memory_.repacked);
+  memory->take(plan.bytes);
   for (size_t i = 0; i < tensors.size(); ++i)
     places_[tensors[i]].offset = static_cast<size_t>(plan.offsets[i]);
   for (uint32_t t = 0; t < count; ++t) places_[t] = places_[owner[t]];

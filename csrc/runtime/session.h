@@ -58,7 +58,7 @@ class Session {
     size_t offset;  // in the arena, or index of the constant, the input or the output
   };
 
-  void plan_memory(size_t memory_limit);
+  void plan_memory(MemoryBudget* memory);
   std::unique_ptr<Workspace> make_workspace() const;
 
   std::shared_ptr<const Model> model_;

@@ -10,6 +10,7 @@ namespace edgert::test {
 
 // A product of weights in rows, computed in a given way.
 struct BoundCase {
+  MemoryBudget memory{UINT64_MAX};
   Product product;
   PreparedWeights weights;
   std::unique_ptr<ProductPlan> plan;
@@ -17,7 +18,7 @@ struct BoundCase {
   BoundCase(const ProductMethod& method, DType x, DType w, const ProductShape& shape,
             const void* rows, IsaSet isa, int threads)
       : product{x, w, shape, Form::row, true, false},
-        weights(method.prepare(product, static_cast<const std::byte*>(rows), nullptr, isa)),
+        weights(method.prepare(product, static_cast<const std::byte*>(rows), nullptr, isa, memory)),
         plan(method.plan(product, weights.facts, isa, threads)) {}
 };
 

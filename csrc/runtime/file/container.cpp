@@ -9,7 +9,7 @@
 #include "kernels/crc32/crc32.h"
 #include "runtime/file/file_kind.h"
 #include "runtime/file/rules.h"
-#include "runtime/memory_limit.h"
+#include "runtime/memory_budget.h"
 
 namespace edgert {
 namespace {

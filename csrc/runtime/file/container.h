@@ -24,10 +24,6 @@ constexpr size_t kSectionCount = 0
 #undef X
     ;
 
-constexpr uint64_t round_up64(uint64_t value, uint64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 bool all_zero(const std::byte* data, size_t bytes);
 
 // Where the bytes of a file come from.

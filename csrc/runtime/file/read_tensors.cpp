@@ -5,7 +5,7 @@
 #include "core/text.h"
 #include "runtime/file/read.h"
 #include "runtime/file/rules.h"
-#include "runtime/memory_limit.h"
+#include "runtime/memory_budget.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/shorts.h"

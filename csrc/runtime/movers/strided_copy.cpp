@@ -168,7 +168,7 @@ void StridedCopy::run_elements(const std::byte* src, std::byte* dst, size_t x, s
 
 Step copy_step(const BindContext& context, const StridedCopy& copy, ptrdiff_t start) {
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {copy.name(), 0, 0, [copy, in, out, start](const RunContext& run) {
+  return {copy.name(), 0, [copy, in, out, start](const RunContext& run) {
             copy.run(run.tensor<std::byte>(in) + start, run.tensor<std::byte>(out), run.pool());
           }};
 }

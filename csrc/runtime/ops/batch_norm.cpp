@@ -23,7 +23,7 @@ Step bind(const BindContext& context) {
   const Kernel<BatchNormF32>& kernel = select_kernels(context.isa).batch_norm_f32;
   const uint32_t in = context.input_index(0), out = context.output_index();
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             const float* const scale = run.tensor<float>(in_scale);
             const float* const shift = run.tensor<float>(in_shift);

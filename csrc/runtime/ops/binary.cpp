@@ -73,7 +73,7 @@ Step bind_integer(const BindContext& context, const Broadcast& shape) {
   const BinaryFn fn = static_cast<BinaryFn>(context.attrs<BinaryAttrs>().fn);
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.output_index();
-  return {"portable", 0, 0, [=](const RunContext& run) {
+  return {"portable", 0, [=](const RunContext& run) {
             const T* const a = run.tensor<T>(in_a);
             const T* const b = run.tensor<T>(in_b);
             T* const y = run.tensor<T>(out);
@@ -97,7 +97,7 @@ Step bind(const BindContext& context) {
   const Kernel<BinaryF32>& kernel = select_kernels(context.isa).binary_f32;
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const a = run.tensor<float>(in_a);
             const float* const b = run.tensor<float>(in_b);
             float* const y = run.tensor<float>(out);

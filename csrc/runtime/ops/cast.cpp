@@ -58,7 +58,7 @@ Step bind_pair(const BindContext& context) {
   using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {"portable", 0, 0, [=](const RunContext& run) {
+  return {"portable", 0, [=](const RunContext& run) {
             const Stored* const x = run.tensor<Stored>(in);
             To* const y = run.tensor<To>(out);
             split_elements(run.pool(), n, sizeof(To) + sizeof(From),

@@ -42,7 +42,7 @@ Step bind(const BindContext& context) {
     parts.push_back({context.input_index(i),
                      type.shape.elements(axis, type.shape.rank) * dtype_bytes(type.dtype)});
   }
-  return {"copy", 0, 0,
+  return {"copy", 0,
           [parts = std::move(parts), rows, row_bytes,
            output = context.output_index()](const RunContext& run) {
             std::byte* const out = run.tensor<std::byte>(output);

@@ -181,9 +181,8 @@ Step bind(const BindContext& context) {
   const size_t channels = group_products / taps;
   const size_t product_row = x.elements(2, 3) * products;
 
-  const uint64_t table_bytes = Axis::bytes(attrs, 0, x[1], y[1]) +
-                               Axis::bytes(attrs, 1, x[2], y[2]) + y.elements(1, 2) * sizeof(Strip);
-  context.require_memory(table_bytes);
+  context.memory.take_tables(Axis::bytes(attrs, 0, x[1], y[1]) + Axis::bytes(attrs, 1, x[2], y[2]) +
+                             uint64_t{y.elements(1, 2)} * sizeof(Strip));
   Axis rows(attrs, 0, x[1], y[1], product_row, attrs.kernel[1] * channels);
   Axis columns(attrs, 1, x[2], y[2], products, channels);
   const size_t held = strip_rows(rows, x[1], product_row * sizeof(float));
@@ -197,7 +196,9 @@ Step bind(const BindContext& context) {
   strip.groups = groups;
 
   const Kernel<Col2imF32>& gather = select_kernels(context.isa).col2im_f32;
-  const size_t product_bytes = round_up(held * product_row * sizeof(float), kAlignment);
+  const uint64_t products_end =
+      round_up64(uint64_t{held} * product_row * sizeof(float), kAlignment);
+  const size_t product_bytes = static_cast<size_t>(products_end);
   const auto step = std::make_shared<const ConvTranspose>(ConvTranspose{
       BoundProduct(context, product_of(context, strip),
                    context.constant(1, context.input(1)->form)),
@@ -206,9 +207,8 @@ Step bind(const BindContext& context) {
       std::move(rows), std::move(columns), std::move(list), attrs.activation,
       context.input_index(0), context.input_index(2), context.output_index()});
   return {std::string(step->multiply.plan->kernel()) + " + " + gather.name,
-          product_bytes + step->multiply.plan->scratch_bytes(), step->multiply.weights.own.bytes(),
-          [step](const RunContext& run) { (*step)(run); },
-          step->multiply.table_bytes + static_cast<size_t>(table_bytes)};
+          products_end + step->multiply.plan->scratch_bytes(),
+          [step](const RunContext& run) { (*step)(run); }};
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ Step bind(const BindContext& context) {
   const size_t n = type.shape.elements(), bytes = dtype_bytes(dtype);
   const uint32_t in = context.input_index(0), out = context.output_index();
   return {
-      kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+      kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
         const std::byte* const x = run.tensor<std::byte>(in);
         float* const y = run.tensor<float>(out);
         split_elements(run.pool(), n, bytes + sizeof(float), [=](size_t first, size_t last) {

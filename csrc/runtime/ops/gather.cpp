@@ -95,7 +95,7 @@ Step bind(const BindContext& context) {
                    static_cast<long long>(gather.index(constant, bad)), -gather.bound(),
                    gather.bound() - 1);
   }
-  return {"gather", gather.count * sizeof(size_t), 0, gather};
+  return {"gather", uint64_t{gather.count} * sizeof(size_t), gather};
 }
 
 }  // namespace

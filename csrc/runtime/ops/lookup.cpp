@@ -19,7 +19,7 @@ Step bind(const BindContext& context) {
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), table = context.input_index(1);
   const uint32_t out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);
             uint8_t* const y = run.tensor<uint8_t>(out);
             const uint8_t* const entries = run.tensor<uint8_t>(table);

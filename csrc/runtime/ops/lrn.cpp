@@ -34,7 +34,7 @@ Step bind(const BindContext& context) {
   const size_t columns = static_cast<size_t>(shape[shape.rank - 1]);
   const Kernel<LrnF32>& kernel = select_kernels(context.isa).lrn_f32;
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);
             split(run.pool(), rows, kElementBytes * columns, [=](size_t first, size_t last) {

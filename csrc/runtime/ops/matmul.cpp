@@ -90,15 +90,16 @@ Step bind(const BindContext& context) {
   const auto packed = std::make_shared<std::vector<PreparedWeights>>();  // of constants
   for (size_t i = 0; constant && i < b_matrices; ++i) {
     const std::byte* const matrix = context.constant(1, Form::row) + i * k * n * sizeof(float);
-    packed->push_back(method.prepare(product, matrix, nullptr, context.isa));
-    step.weight_bytes += packed->back().own.bytes();
+    packed->push_back(method.prepare(product, matrix, nullptr, context.isa, context.memory));
   }
   const size_t copies = by_product ? context.threads : 1;  // of the scratch below
-  const size_t computed_bytes =
-      constant ? 0
-               : round_up(form_elements(method.computed_form, right) * sizeof(float), kAlignment);
-  const size_t copy_bytes = computed_bytes + plan->scratch_bytes();
-  step.scratch_bytes = copies * copy_bytes;
+  uint64_t room = 0;  // for a matrix on the right that the model computes
+  if (!constant)
+    room = round_up64(form_elements(method.computed_form, right) * sizeof(float), kAlignment);
+  const uint64_t copy_room = room + plan->scratch_bytes();
+  step.scratch_bytes = copies * copy_room;
+  const size_t computed_bytes = static_cast<size_t>(room);
+  const size_t copy_bytes = static_cast<size_t>(copy_room);
 
   step.run = [=](const RunContext& run) {
     const float* const b_data = run.tensor<float>(b_index);

@@ -131,7 +131,7 @@ Step bind(const BindContext& context) {
     add(attrs.after[axis], reflect ? end - 2 : end - 1, end);
     axes[axis] = {static_cast<size_t>(out[axis]), pad.constant ? 0 : stride, stride};
   }
-  return {"pad", 0, 0, std::move(pad)};
+  return {"pad", 0, std::move(pad)};
 }
 
 }  // namespace

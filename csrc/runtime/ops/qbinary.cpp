@@ -40,7 +40,7 @@ Step bind(const BindContext& context) {
   const size_t element = dtype_bytes(dtype);  // of an operand
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const a = run.tensor<uint8_t>(in_a);
             const uint8_t* const b = run.tensor<uint8_t>(in_b);
             std::byte* const y = run.tensor<std::byte>(out);

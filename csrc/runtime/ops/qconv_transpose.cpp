@@ -164,7 +164,8 @@ Step bind(const BindContext& context) {
     if (!phase_of(context, 1, c).reads_as(column)) together = 1;
 
   std::vector<std::shared_ptr<const Part>> parts;
-  size_t tasks = 0, task_bytes = 0;
+  size_t tasks = 0;
+  uint64_t most = 0;  // scratch of a task
   Step step;
   for (size_t r = 0; r < rows; ++r)
     for (size_t c = 0; c < columns; c += together) {
@@ -172,8 +173,7 @@ Step bind(const BindContext& context) {
           make_part(context, phase_of(context, 0, r), phase_of(context, 1, c), together, tasks));
       const Part& part = *parts.back();
       tasks += part.conv.plan->tasks();
-      task_bytes = std::max(task_bytes, part.conv.plan->task_bytes());
-      step.weight_bytes += part.conv.weights.own.bytes() + part.bias.size() * 2 * sizeof(int32_t);
+      most = std::max(most, part.conv.plan->task_bytes());
     }
 
   AccumulatorOutput out = {};
@@ -182,7 +182,8 @@ Step bind(const BindContext& context) {
   const uint8_t x_zero = static_cast<uint8_t>(attrs.x_zero);
   const uint32_t input = context.input_index(0), output = context.output_index();
   step.kernel = parts[0]->conv.plan->kernel();
-  step.scratch_bytes = static_cast<size_t>(context.threads) * task_bytes;
+  step.scratch_bytes = static_cast<uint64_t>(context.threads) * most;
+  const size_t task_bytes = static_cast<size_t>(most);
   step.run = [=](const RunContext& run) {
     run.pool().parallel_for(tasks, [&](size_t task, int thread) {
       size_t p = parts.size() - 1;

@@ -33,7 +33,7 @@ Step bind(const BindContext& context) {
   const Kernel<LayerNormU8>& kernel = select_kernels(context.isa).layer_norm_u8;
   const uint32_t in = context.input_index(0), out = context.output_index();
   const uint32_t in_scale = context.input_index(1), in_shift = context.input_index(2);
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);
             const float* const scale = run.tensor<float>(in_scale);
             const float* const shift = run.tensor<float>(in_shift);

@@ -43,7 +43,7 @@ Step bind(const BindContext& context) {
   const Kernel<SoftmaxU8>& kernel = select_kernels(context.isa).softmax_u8;
   const uint32_t in = context.input_index(0), in_table = context.input_index(1);
   const uint32_t out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const uint8_t* const x = run.tensor<uint8_t>(in);
             const int32_t* const table = run.tensor<int32_t>(in_table);
             uint8_t* const y = run.tensor<uint8_t>(out);

@@ -30,7 +30,7 @@ Step bind(const BindContext& context) {
   const Limits limits = limits_of(type.dtype);
   const size_t n = type.shape.elements(), bytes = dtype_bytes(type.dtype);
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             std::byte* const y = run.tensor<std::byte>(out);
             split_elements(run.pool(), n, sizeof(float) + bytes, [=](size_t first, size_t last) {

@@ -153,7 +153,7 @@ Step bind_passes(const BindContext& context, const char* kernel, const Fold& fol
   for (size_t i = 0; i + 1 < passes.size(); ++i)
     bytes = std::max(bytes, (passes[i].results() * sizeof(T) + 63) / 64 * 64);
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {kernel, 2 * bytes, 0, [=](const RunContext& run) {
+  return {kernel, uint64_t{2} * bytes, [=](const RunContext& run) {
             if (results == 0) return;
             const T* x = run.tensor<T>(in);
             for (size_t i = 0; i < passes.size(); ++i) {

@@ -13,7 +13,7 @@ OutputTypes infer(const NodeTypes& node) {
 }
 
 Step bind(const BindContext&) {
-  return {"none", 0, 0, [](const RunContext&) {}};
+  return {"none", 0, [](const RunContext&) {}};
 }
 
 }  // namespace

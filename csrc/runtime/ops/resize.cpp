@@ -186,26 +186,23 @@ Step bind(const BindContext& context) {
   const Shape& image = in.shape;
   const ResizeMode mode = static_cast<ResizeMode>(attrs.mode);
   const size_t height = attrs.size[0], width = attrs.size[1];
-  const size_t table_bytes = (height + width) * tap_count(mode) * AxisTable::kEntryBytes;
-  context.require_memory(table_bytes);
+  context.memory.take_tables((uint64_t{height} + width) * tap_count(mode) * AxisTable::kEntryBytes);
   AxisTable rows = axis_table(attrs, image, 0), columns = axis_table(attrs, image, 1);
   if (mode == ResizeMode::nearest)
-    return {"copy", 0, 0,
+    return {"copy", 0,
             ResizeNearestRows{image.elements(0, 1), image.elements(1, 2), image.elements(2, 3),
                               image.elements(3, 4) * dtype_bytes(in.dtype), std::move(rows),
-                              std::move(columns), context.input_index(0), context.output_index()},
-            table_bytes};
+                              std::move(columns), context.input_index(0), context.output_index()}};
   const bool floats = in.dtype == DType::f32;
   const Kernel<ResizeF32>& of_floats = select_kernels(context.isa).resize_f32;
   const Kernel<ResizeInt>& of_integers = select_kernels(context.isa).resize_int;
   return {
-      floats ? of_floats.name : of_integers.name, 0, 0,
+      floats ? of_floats.name : of_integers.name, 0,
       Interpolation{floats ? of_floats.run : nullptr, of_integers.run, in.dtype, tap_count(mode),
                     image.elements(0, 1), image.elements(1, 4) * dtype_bytes(in.dtype),
                     image.elements(2, 3), image.elements(3, 4), std::move(rows), std::move(columns),
                     height, width, width * image.elements(3, 4) * dtype_bytes(in.dtype),
-                    context.input_index(0), context.output_index()},
-      table_bytes};
+                    context.input_index(0), context.output_index()}};
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ Step bind(const BindContext& context) {
   const size_t blocks = (inner + kBlock - 1) / kBlock;
   const Kernel<SoftmaxF32>& kernel = select_kernels(context.isa).softmax_f32;
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);
             if (count == 0) return;

@@ -41,7 +41,7 @@ Step bind_type(const BindContext& context) {
   const size_t k = static_cast<size_t>(attrs.k);
   const uint32_t in = context.input_index(0);
   const uint32_t values = context.output_index(0), places = context.output_index(1);
-  return {"top_k", 0, 0, [=](const RunContext& run) {
+  return {"top_k", 0, [=](const RunContext& run) {
             const auto body = [&](size_t first, size_t last) {
               for (size_t row = first; row < last; ++row) {
                 const T* const x = run.tensor<T>(in) + row * n;

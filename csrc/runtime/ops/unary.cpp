@@ -41,7 +41,7 @@ Step bind_integer(const BindContext& context) {
   const UnaryFn fn = static_cast<UnaryFn>(context.attrs<UnaryAttrs>().function.fn);
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), out = context.output_index();
-  return {"portable", 0, 0, [=](const RunContext& run) {
+  return {"portable", 0, [=](const RunContext& run) {
             const T* const x = run.tensor<T>(in);
             T* const y = run.tensor<T>(out);
             split_elements(run.pool(), n, 2 * sizeof(T), [=](size_t first, size_t last) {
@@ -55,7 +55,7 @@ Step bind(const BindContext& context) {
   const uint32_t in = context.input_index(0), out = context.output_index();
   if (is_identity(context.attrs<UnaryAttrs>().function)) {
     const size_t bytes = type.bytes();
-    return {"copy", 0, 0, [=](const RunContext& run) {
+    return {"copy", 0, [=](const RunContext& run) {
               const std::byte* const x = run.tensor<std::byte>(in);
               std::byte* const y = run.tensor<std::byte>(out);
               if (x == y) return;
@@ -69,7 +69,7 @@ Step bind(const BindContext& context) {
   const Kernel<UnaryF32>& kernel = select_kernels(context.isa).unary_f32;
   const Activation function = context.attrs<UnaryAttrs>().function;
   const size_t n = type.shape.elements();
-  return {kernel.name, 0, 0, [=, run_kernel = kernel.run](const RunContext& run) {
+  return {kernel.name, 0, [=, run_kernel = kernel.run](const RunContext& run) {
             const float* const x = run.tensor<float>(in);
             float* const y = run.tensor<float>(out);
             split_elements(run.pool(), n, 2 * sizeof(float), [=](size_t first, size_t last) {

@@ -24,8 +24,6 @@ Step step_of(const BoundProduct& bound) {
   Step step;
   step.kernel = bound.plan->kernel();
   step.scratch_bytes = bound.plan->scratch_bytes();
-  step.weight_bytes = bound.weights.own.bytes();
-  step.table_bytes = bound.table_bytes;
   return step;
 }
 
@@ -35,9 +33,9 @@ BoundProduct::BoundProduct(const BindContext& context, const Product& wanted,
                            const std::byte* constant, const int32_t* bias)
     : product(wanted), method(&choose_method(product, context.isa)) {
   // Filters of no channels may have any number of taps.
-  table_bytes = product.shape.weights().taps * kTapBytes;
-  context.require_memory(table_bytes);
-  if (product.constant) weights = method->prepare(product, constant, bias, context.isa);
+  context.memory.take_tables(uint64_t{product.shape.weights().taps} * kTapBytes);
+  if (product.constant)
+    weights = method->prepare(product, constant, bias, context.isa, context.memory);
   plan = method->plan(product, weights.facts, context.isa, context.threads);
 }
 
@@ -55,12 +53,12 @@ Step bind_product_f32(const BindContext& context, const ProductShape& shape,
   const uint32_t y = context.output_index();
   Step step = step_of(*bound);
   // Room for weights that the model computes.
-  size_t computed = 0;
-  if (!bound->product.constant) {
-    const uint64_t elements = form_elements(bound->method->computed_form, shape.weights());
-    computed = round_up(elements * sizeof(float), kAlignment);
-  }
-  step.scratch_bytes += computed;
+  uint64_t room = 0;
+  if (!bound->product.constant)
+    room = round_up64(form_elements(bound->method->computed_form, shape.weights()) * sizeof(float),
+                      kAlignment);
+  step.scratch_bytes += room;
+  const size_t computed = static_cast<size_t>(room);
   step.run = [=](const RunContext& run) {
     const std::byte* weights = bound->weights.data;
     if (computed > 0) {

@@ -11,7 +11,6 @@ struct BoundProduct {
   const ProductMethod* method;
   PreparedWeights weights;
   std::unique_ptr<const ProductPlan> plan;
-  size_t table_bytes;  // of the plan, at most
 
   // `constant`: the weights as product.form has them, not used if the model computes them. `bias`
   // as in ProductMethod::prepare.

@@ -33,7 +33,7 @@ class Quantizer {
         sets_(sets),
         elements_(elements) {}
 
-  size_t scratch_bytes() const { return 2 * pieces() * sizeof(float); }
+  uint64_t scratch_bytes() const { return uint64_t{2} * pieces() * sizeof(float); }
 
   void run(const float* x, DynamicScale* scales, uint8_t* bytes, std::byte* scratch,
            ThreadPool& pool) const {
@@ -146,6 +146,7 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
   };
   const auto bound = std::make_shared<Bound>(
       Bound{BoundProduct(context, product, weights), Quantizer(context.isa, sets, elements), {}});
+  context.memory.take_weights(uint64_t{shape.outputs} * sizeof(int32_t));
   bound->column_sums = column_sums(product, bound->bytes.weights);
 
   AccumulatorOutput out = {};
@@ -156,16 +157,16 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
   const uint32_t bias = context.input_index(3), residual = context.input_index(4);
   const uint32_t y = context.output_index();
   // In scratch: the bytes, the scales, and what either stage needs.
-  const size_t scales_at = round_up(sets * elements, kAlignment);
-  const size_t rest_at = round_up(scales_at + sets * sizeof(DynamicScale), kAlignment);
+  const uint64_t bytes_end = round_up64(uint64_t{sets} * elements, kAlignment);
+  const uint64_t scales_end =
+      round_up64(bytes_end + uint64_t{sets} * sizeof(DynamicScale), kAlignment);
 
   Step step;
   step.kernel = bound->bytes.plan->kernel();
   step.scratch_bytes =
-      rest_at + std::max(bound->quantizer.scratch_bytes(), bound->bytes.plan->scratch_bytes());
-  step.weight_bytes =
-      bound->bytes.weights.own.bytes() + bound->column_sums.size() * sizeof(int32_t);
-  step.table_bytes = bound->bytes.table_bytes;
+      scales_end + std::max(bound->quantizer.scratch_bytes(), bound->bytes.plan->scratch_bytes());
+  const size_t scales_at = static_cast<size_t>(bytes_end);
+  const size_t rest_at = static_cast<size_t>(scales_end);
   step.run = [=](const RunContext& run) {
     uint8_t* const bytes = reinterpret_cast<uint8_t*>(run.scratch());
     const auto scales = reinterpret_cast<DynamicScale*>(run.scratch() + scales_at);

@@ -44,7 +44,7 @@ double transposed_operations(const NodeTypes& node, const OutputTypes& outputs) 
 
 void ProductPlan::run(const ProductOperands& operands, std::byte* scratch, ThreadPool& pool) const {
   pool.parallel_for(tasks_, [&](size_t task, int thread) {
-    run_task(operands, task, scratch + thread * task_bytes_);
+    run_task(operands, task, scratch + static_cast<size_t>(thread * task_bytes_));
   });
 }
 
@@ -52,13 +52,13 @@ void ProductPlan::run_alone(const ProductOperands& operands, std::byte* scratch)
   for (size_t task = 0; task < tasks_; ++task) run_task(operands, task, scratch);
 }
 
-PreparedWeights in_form(Form form, const Product& product, DType element,
-                        const std::byte* weights) {
+PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights,
+                        MemoryBudget& memory) {
   PreparedWeights prepared;
   prepared.data = weights;
   if (product.form == form && product.w == element) return prepared;
   const WeightShape shape = product.shape.weights();
-  prepared.own = Buffer(form_elements(form, shape) * dtype_bytes(element));
+  prepared.own = memory.allocate_weights(form_elements(form, shape) * dtype_bytes(element));
   if (product.form == form)
     pack(Form::row, shape, product.w, weights, element, prepared.own.data());
   else if (product.form == Form::kn)

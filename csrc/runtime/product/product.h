@@ -60,8 +60,8 @@ class ProductPlan {
 
   const char* kernel() const { return kernel_; }
   size_t tasks() const { return tasks_; }
-  size_t task_bytes() const { return task_bytes_; }                // scratch of a task
-  size_t scratch_bytes() const { return threads_ * task_bytes_; }  // of run()
+  uint64_t task_bytes() const { return task_bytes_; }                // scratch of a task
+  uint64_t scratch_bytes() const { return threads_ * task_bytes_; }  // of run()
   // In any order, on any threads.
   virtual void run_task(const ProductOperands& operands, size_t task, std::byte* scratch) const = 0;
   void run(const ProductOperands& operands, std::byte* scratch, ThreadPool& pool) const;
@@ -70,14 +70,15 @@ class ProductPlan {
  protected:
   ProductPlan(const char* kernel, int threads)
       : kernel_(kernel), threads_(static_cast<size_t>(threads)) {}
-  void set_tasks(size_t count, size_t bytes) {
+  void set_tasks(size_t count, uint64_t bytes) {
     tasks_ = count;
     task_bytes_ = bytes;
   }
 
  private:
   const char* kernel_;
-  size_t threads_, tasks_ = 0, task_bytes_ = 0;
+  size_t threads_, tasks_ = 0;
+  uint64_t task_bytes_ = 0;
 };
 
 // OpDef::operations of conv and gemm, and of their like: for each element of the output as many as
@@ -96,7 +97,7 @@ struct ProductMethod {
   Form computed_form;
   // From constants. `bias` is that of sums of integers, null if it is not known.
   PreparedWeights (*prepare)(const Product& product, const std::byte* weights, const int32_t* bias,
-                             IsaSet isa);
+                             IsaSet isa, MemoryBudget& memory);
   std::unique_ptr<ProductPlan> (*plan)(const Product& product, const WeightFacts& facts, IsaSet isa,
                                        int threads);
 };
@@ -109,7 +110,8 @@ const ProductMethod& choose_method(const Product& product, IsaSet isa);
 
 // Weights in the form that a kernel reads: where they are, or copied. From rows; i8 for kernels
 // that read i16 become that; of floats also from the transposed matrix.
-PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights);
+PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights,
+                        MemoryBudget& memory);
 
 // The sums of the weights of each output, as in GemmI8, of prepared ones.
 std::vector<int32_t> column_sums(const Product& product, const PreparedWeights& weights);

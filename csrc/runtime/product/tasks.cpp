@@ -172,10 +172,10 @@ void ProductTasks::choose_blocks(int threads) {
   output_blocks_ = ceil_div(group_outputs_, block_outputs_);
 }
 
-size_t ProductTasks::window_bytes() const {
+uint64_t ProductTasks::window_bytes() const {
   if (!copied_) return 0;
-  if (patches_) return round_up(block_rows_ * row_stride_ * tile_.element_bytes, kAlignment);
-  return round_up(reach(0, block_rows_) * row_stride_ * tile_.element_bytes, kAlignment);
+  const uint64_t rows = patches_ ? block_rows_ : reach(0, block_rows_);
+  return round_up64(rows * row_stride_ * tile_.element_bytes, kAlignment);
 }
 
 ProductTasks::Task ProductTasks::task(size_t index) const {

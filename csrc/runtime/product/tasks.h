@@ -49,7 +49,7 @@ class ProductTasks {
   }
   Task task(size_t index) const;
 
-  size_t window_bytes() const;  // of the copy that a task may need
+  uint64_t window_bytes() const;  // of the copy that a task may need
   // Where the first tap of the task's first pixel lies; `pad` is an element's byte, for the pads.
   const std::byte* input(const Task& task, const std::byte* x, uint8_t pad,
                          std::byte* window) const;

@@ -89,8 +89,8 @@ template <typename Args>
 Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kernel<Args>& kernel,
                   const Args& args) {
   const Shape &in = context.input(0)->type.shape, &out = context.output().type.shape;
-  const size_t table_bytes = (out.elements(1, 2) + out.elements(2, 3)) * sizeof(PoolWindow);
-  context.require_memory(table_bytes);
+  context.memory.take_tables((uint64_t{out.elements(1, 2)} + out.elements(2, 3)) *
+                             sizeof(PoolWindow));
   Pool<Args> pool{kernel.run,
                   args,
                   window_table(attrs, in, 0),
@@ -107,7 +107,7 @@ Step bind_windows(const BindContext& context, const PoolAttrs& attrs, const Kern
   image.row_dilation = attrs.dilations[0];
   image.column_dilation = attrs.dilations[1];
   image.column_count = pool.columns.size();
-  return {kernel.name, 0, 0, std::move(pool), table_bytes};
+  return {kernel.name, 0, std::move(pool)};
 }
 
 }  // namespace

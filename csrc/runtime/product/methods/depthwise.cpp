@@ -125,9 +125,9 @@ bool suits(const Product& product, IsaSet) {
 
 template <typename Filters>
 PreparedWeights prepare(const Product& product, const std::byte* weights, const int32_t* bias,
-                        IsaSet isa) {
+                        IsaSet isa, MemoryBudget& memory) {
   const Form form = Filters::select(isa, {}).form;
-  PreparedWeights prepared = in_form(form, product, Filters::kWeight, weights);
+  PreparedWeights prepared = in_form(form, product, Filters::kWeight, weights, memory);
   if constexpr (Filters::kWeight == DType::i16)
     prepared.facts.narrow =
         bias != nullptr && sums_have_32_bits(Kn(product.shape.weights()),

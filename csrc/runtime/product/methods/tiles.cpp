@@ -272,9 +272,9 @@ bool suits(const Product& product, IsaSet) {
 
 template <typename Tiles>
 PreparedWeights prepare(const Product& product, const std::byte* weights, const int32_t* bias,
-                        IsaSet isa) {
+                        IsaSet isa, MemoryBudget& memory) {
   const auto& kernel = Tiles::select(isa, {}, false);
-  PreparedWeights prepared = in_form(kernel.form, product, Tiles::kWeight, weights);
+  PreparedWeights prepared = in_form(kernel.form, product, Tiles::kWeight, weights, memory);
   prepared.facts = Tiles::facts(product, prepared, bias, isa);
   return prepared;
 }

@@ -127,11 +127,12 @@ bool suits(const Product& product, IsaSet) {
 }
 
 PreparedWeights prepare(const Product& product, const std::byte* weights, const int32_t*,
-                        IsaSet isa) {
-  const PreparedWeights from = in_form(select_gemm_f32(isa).form, product, DType::f32, weights);
+                        IsaSet isa, MemoryBudget& memory) {
+  const PreparedWeights from =
+      in_form(select_gemm_f32(isa).form, product, DType::f32, weights, memory);
   const Panels<K1N16> filters(product.shape.weights()), matrices = matrices_of(product.shape);
   PreparedWeights prepared;
-  prepared.own = Buffer(matrices.elements() * sizeof(float));
+  prepared.own = memory.allocate_weights(matrices.elements() * sizeof(float));
   prepared.data = prepared.own.data();
   WinogradWeightsF32 panel;
   panel.length = filters.step_place(filters.tap_steps());

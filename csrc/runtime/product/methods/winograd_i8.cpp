@@ -102,13 +102,13 @@ bool suits(const Product& product, IsaSet isa) {
 }
 
 PreparedWeights prepare(const Product& product, const std::byte* weights, const int32_t*,
-                        IsaSet isa) {
+                        IsaSet isa, MemoryBudget& memory) {
   const WinogradI8Kernel& kernel = *select_winograd_i8(isa);
-  const PreparedWeights from = in_form(kernel.form, product, DType::i8, weights);
+  const PreparedWeights from = in_form(kernel.form, product, DType::i8, weights, memory);
   const Panels<K4N16> filters(product.shape.weights());
   const Panels<K2N16> matrices = matrices_of(product.shape);
   PreparedWeights prepared;
-  prepared.own = Buffer(matrices.elements() * sizeof(int16_t));
+  prepared.own = memory.allocate_weights(matrices.elements() * sizeof(int16_t));
   prepared.data = prepared.own.data();
   const int8_t* w = reinterpret_cast<const int8_t*>(from.data);
   int16_t* u = reinterpret_cast<int16_t*>(prepared.own.data());
