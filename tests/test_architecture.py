@@ -28,7 +28,7 @@ PYTHON_LAYERS = [
     ("device", ["errors", "_core"]),
     ("device", ["schema"]),
     ("device", ["cpu", "model"]),
-    ("tool", ["files"]),
+    ("tool", ["budget", "files"]),
     ("host", ["ir"]),
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
