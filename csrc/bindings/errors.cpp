@@ -37,9 +37,9 @@ const char* class_name(ErrorCode code) {
 
 void raise(ErrorCode code, const char* rule, const char* what) {
   const py::object type = py::module_::import("edgert.errors").attr(class_name(code));
-  // A long name may have been cut in the middle of a character.
+  // A path may be no UTF-8, and a long name may have been cut in the middle of a character.
   const py::object text = py::reinterpret_steal<py::object>(
-      PyUnicode_DecodeUTF8(what, static_cast<py::ssize_t>(std::strlen(what)), "replace"));
+      PyUnicode_DecodeUTF8(what, static_cast<py::ssize_t>(std::strlen(what)), "backslashreplace"));
   const py::object error = type(text, py::str(rule));
   PyErr_SetObject(type.ptr(), error.ptr());
 }
