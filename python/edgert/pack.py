@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import secrets
-import stat
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -14,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from edgert import _core, ir, schema
-from edgert.errors import FormatError, ModelIOError
+from edgert.errors import EdgertError, FormatError
+from edgert.files import PathLike, replacing
+from edgert.model import load
 from edgert.schema import DType, Encoding, Layout, Section
 
 
@@ -27,39 +26,22 @@ def pack(graph: ir.Graph) -> bytes:
     return _Packer(graph).pack()
 
 
-def write_file(path: str | os.PathLike[str], data: bytes) -> None:
+def write_file(path: PathLike, data: bytes) -> None:
     """Writes a file so that ``path`` holds either what it held before or all of ``data``.
 
-    Raises ModelIOError if the operating system refuses; no other file is left behind then.
+    ``data`` is loaded before it takes the place of ``path``. Raises what :func:`edgert.load` does
+    if it is no sound model, and ModelIOError if the operating system refuses.
     """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".edgert-{secrets.token_hex(8)}.tmp")
-    try:
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            raise OSError(0, "not a regular file")
+    with replacing(path) as file:
+        file.write(data)
+        file.flush()
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(folder)
-    except OSError as error:
-        raise ModelIOError(f"cannot write {target}: {error.strerror}", "IO") from error
-
-
-def _sync_folder(folder: str) -> None:
-    """Makes a rename in ``folder`` last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            load(file.name, threads=1, verify=True).close()
+        except EdgertError as error:
+            if error.rule == "MEMORY":  # the device may have what this machine has not
+                return
+            reason = str(error).replace(f"{file.name}: ", "")
+            raise type(error)(f"'{os.fspath(path)}' would not load: {reason}", error.rule) from None
 
 
 class _Tensor(NamedTuple):
@@ -80,7 +62,7 @@ class _Packer:
 
     def pack(self) -> bytes:
         graph = self.graph
-        metadata = [(self.text(k), self.text(v)) for k, v in sorted(graph.metadata.items())]
+        metadata = [(self.text(k), self.text(v)) for k, v in _entries(graph.metadata).items()]
         inputs = [self.tensor(name) for name in graph.inputs]
         edges: list[_Tensor | None] = []
         for node in graph.nodes:
@@ -150,7 +132,8 @@ class _Packer:
                 if encoding == Encoding.plain:
                     payload = owners.setdefault(hashlib.sha256(stored).digest(), i)
                 if payload == i:
-                    data += bytes(-len(data) % _core.payload_alignment(encoding)) + stored.tobytes()
+                    data += bytes(-len(data) % _core.payload_alignment(encoding))
+                    data.extend(memoryview(stored.reshape(-1).view(np.uint8)))
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
             records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
@@ -203,10 +186,31 @@ def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:
     return b"".join([header.tobytes(), records, *parts])
 
 
+def _entries(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata by key, as it may stand in a file: escaped, and no key empty or given twice."""
+    entries: dict[str, str] = {}
+    for key, value in sorted(metadata.items()):
+        plain, i = _plain(key) or "unnamed", 1
+        while plain in entries:
+            plain, i = f"{_plain(key)[: schema.MAX_NAME_BYTES // 8]}_{i}", i + 1
+        entries[plain] = _escaped(value, multiline=True)
+    return dict(sorted(entries.items()))
+
+
 def _plain(name: str) -> str:
     """``name``, escaped and cut if it may not stand in a file as it is."""
-    if not _core.is_clean_text(name.encode("utf-8", "surrogatepass")):
-        name = ascii(name)[1:-1]
+    name = _escaped(name)
     return (
         name if len(name.encode()) <= schema.MAX_NAME_BYTES else name[: schema.MAX_NAME_BYTES // 4]
     )
+
+
+def _escaped(text: str, multiline: bool = False) -> str:
+    """``text`` with all characters escaped that may not stand in a file."""
+
+    def is_clean(part: str) -> bool:
+        return _core.is_clean_text(part.encode("utf-8", "surrogatepass"), multiline)
+
+    if is_clean(text):
+        return text
+    return "".join(c if is_clean(c) else ascii(c)[1:-1] for c in text)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgert.budget import require_memory
 from edgert.errors import UnsupportedError
 from edgert.model import Model
 
@@ -17,6 +20,7 @@ MINIMUM = {"float16": 30.0, "float32": 60.0, "float64": 60.0}
 # The least SQNR in dB of a model that is quantised itself. Where sums in another order are rounded
 # the other way, a step is the difference; a deep network with random weights makes much of it.
 QUANTIZED_MINIMUM = 10.0
+_COPIES = 8  # of an output: both models', and in float64
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def check_parity(
     sums of its fused quantised nodes saturate; unfused ones between QuantizeLinear and
     DequantizeLinear compute in float.
     """
+    nbytes = sum(math.prod(info.shape) * info.dtype.itemsize for info in model.outputs)
+    require_memory(_COPIES * len(samples) * nbytes, "the outputs that are to be compared")
     found = [model.run(sample) for sample in samples]  # first: its errors tell what is wrong
     reference, expected = _run_original(onnx_path, samples, fused)
     outputs = [
@@ -119,7 +125,7 @@ def _run_original(
     else:
         run = functools.partial(_run_onnxruntime, fused=fused)
     try:
-        return run(path, samples)
+        return run(_read_original(path), samples)
     except Exception as error:  # whatever the other library raises
         from edgert.importer.text import printable
 
@@ -131,8 +137,30 @@ def _run_original(
         ) from error
 
 
+def _read_original(path: str) -> bytes | str:
+    """The original for another library, with its external data in it.
+
+    Others read neither paths that are not UTF-8 nor data behind links, nor nodes of one name. What
+    is too large for that they must read from the path themselves.
+    """
+    from edgert.importer import read_model
+    from edgert.importer.external import data_files
+    from edgert.importer.load import MAX_MODEL_BYTES
+    from edgert.importer.protos import all_nodes
+    from edgert.importer.tensors import inline_data
+
+    original, _ = read_model(path)
+    files = [path, *data_files(original, path)]
+    if sum(map(os.path.getsize, files)) > MAX_MODEL_BYTES:
+        return path
+    inline_data(original, path)
+    for node, _ in all_nodes(original.graph.node):
+        node.name = ""
+    return original.SerializeToString()
+
+
 def _run_onnxruntime(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
+    source: bytes | str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
 ) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnxruntime
 
@@ -140,37 +168,19 @@ def _run_onnxruntime(
     options.log_severity_level = 3  # errors only: stderr belongs to the command
     if not fused:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        _for_onnxruntime(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     results = [dict(zip(names, session.run(names, dict(sample)))) for sample in samples]
     return f"ONNX Runtime {onnxruntime.__version__}", results
 
 
-def _for_onnxruntime(path: str) -> str | bytes:
-    """The path; or, as ONNX Runtime refuses nodes of one name, the model without names of nodes."""
-    import onnx
-
-    from edgert.importer.protos import all_nodes
-
-    nodes = all_nodes(onnx.load(path, load_external_data=False).graph.node)
-    names = [node.name for node, _ in nodes if node.name]
-    if len(names) == len(set(names)):
-        return path
-    model = onnx.load(path)
-    for node, _ in all_nodes(model.graph.node):
-        node.name = ""
-    return model.SerializeToString()
-
-
 def _run_reference_evaluator(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]]
+    source: bytes | str, samples: Sequence[Mapping[str, np.ndarray]]
 ) -> tuple[str, list[dict[str, np.ndarray]]]:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(path)
+    evaluator = ReferenceEvaluator(source)
     name = f"onnx {onnx.__version__} reference evaluator"
     names = evaluator.output_names
     return name, [dict(zip(names, evaluator.run(None, dict(sample)))) for sample in samples]

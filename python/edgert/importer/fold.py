@@ -17,9 +17,9 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from edgert.budget import Budget
 from edgert.errors import FormatError, LimitError, UnsupportedError
 
-MAX_BYTES = 1 << 31  # of all results together
 MAX_SECONDS = 60.0
 _MAX_MULTIPLICATIONS = 1 << 32  # of one matrix product
 _MAX_SHAPE_ELEMENTS = 64  # larger inputs are no shapes: the size of no result depends on them
@@ -44,10 +44,10 @@ _BOUNDED = {"NonZero", "Compress", "Unique"}
 
 
 class Folder:
-    """Evaluates nodes within a budget of bytes and seconds for the whole model."""
+    """Evaluates nodes within a budget of bytes and one of seconds for the whole model."""
 
-    def __init__(self) -> None:
-        self._bytes = 0
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._seconds = 0.0
         self._evaluators: dict[bytes, ReferenceEvaluator] = {}
 
@@ -67,7 +67,9 @@ class Folder:
         names = ["" if array is None else f"i{k}" for k, array in enumerate(inputs)]
         feeds = {name: array for name, array in zip(names, inputs) if name}
         node = helper.make_node(op, names, [f"o{k}" for k in range(outputs)], **attrs)
-        self._reserve(node, opset, feeds)
+        self._budget.take(
+            _result_bytes(node, opset, feeds), f"what {op} makes of constants", "FOLD"
+        )
         start = time.monotonic()
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -81,14 +83,6 @@ class Folder:
         if self._seconds > MAX_SECONDS:
             raise LimitError(f"folding constants took more than {MAX_SECONDS} s", "FOLD")
         return [_checked(op, result) for result in results]
-
-    def _reserve(self, node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> None:
-        """Takes the bytes of the results off the budget, before they are computed."""
-        self._bytes += _result_bytes(node, opset, feeds)
-        if self._bytes > MAX_BYTES:
-            raise LimitError(
-                f"{node.op_type}: constants computed at conversion exceed {MAX_BYTES} bytes", "FOLD"
-            )
 
     def _evaluator(self, node: onnx.NodeProto, opset: int) -> ReferenceEvaluator:
         key = opset.to_bytes(4, "little") + node.SerializeToString(deterministic=True)

@@ -1,0 +1,65 @@
+"""How much memory a conversion may take beyond what its files hold.
+
+A file of a few bytes can ask for gigabytes: by a shape, by a constant that is broadcast, by weights
+that many nodes share. Whoever makes a constant, or numbers of a model's shapes, asks first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from edgert import _core
+from edgert.errors import LimitError, ResourceError
+
+BASE_BYTES = 1 << 29
+# For each byte of the model's files. Weights of 4 bits become floats, passes hold what they rewrite
+# and what becomes of it, and a matrix is known in the model's layout and in the runtime's.
+PER_FILE_BYTE = 32
+MAX_VALUE_BYTES = (1 << 31) - 1  # of an input or a result; no small device holds more
+
+
+class Budget:
+    """Bytes that may still be taken: at first ``limit``, more with each file that is read."""
+
+    def __init__(self, limit: int = BASE_BYTES) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def allow(self, file_bytes: int) -> None:
+        """Raises the limit by what a file of so many bytes may become."""
+        self.limit += PER_FILE_BYTE * file_bytes
+
+    def take(self, nbytes: int, what: str, rule: str = "MEMORY") -> None:
+        """Takes the bytes of ``what``. Raises LimitError if they are more than is left."""
+        if self.used + nbytes > self.limit:
+            raise LimitError(
+                f"{what} takes {nbytes} bytes; {self.limit - self.used} are left of the "
+                f"{self.limit} that a model of this size may take",
+                rule,
+            )
+        self.used += nbytes
+
+
+def require_memory(nbytes: int, what: str) -> None:
+    """Raises LimitError for more than the machine has."""
+    usable = _core.usable_memory()
+    if nbytes > usable:
+        raise LimitError(f"{what} take {nbytes} bytes; this machine has {usable}", "MEMORY")
+
+
+def require_value(nbytes: int, what: str) -> None:
+    """Raises LimitError for an input or a result that is too large."""
+    if nbytes > MAX_VALUE_BYTES:
+        raise LimitError(f"{what} takes {nbytes} bytes; the limit is {MAX_VALUE_BYTES}", "TENSOR")
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turns the MemoryError of a block, or of the decorated function, into a ResourceError."""
+    try:
+        yield
+    except ResourceError:
+        raise
+    except MemoryError as error:
+        raise ResourceError("not enough memory to convert the model", "MEMORY") from error
