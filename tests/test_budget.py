@@ -24,7 +24,10 @@ from edgert.errors import EdgertError, FormatError, LimitError, ResourceError
 from edgert.importer import import_model
 from edgert.inputs import random_inputs, require_random
 from edgert.model import TensorInfo
+from edgert.parity import check_parity
 from edgert.passes import optimize
+from edgert.quantize.layers import compare_layers
+from edgert.unpack import unpack
 
 # --- G12: constants that grow ---------------------------------------------------------------------
 
@@ -353,13 +356,41 @@ def test_quantising_small_files(quantize: str, tmp_path: Path) -> None:
 
 
 def test_the_values_of_all_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Are held while a network is quantised: no more than the machine has memory for."""
+    """Are held while a network is quantised: few samples may be, more are too many."""
     model = chain([1, 4], ("MatMul", "x w", "t"), ("Expand", "t s", "y"), w=np.ones((4, 4), F32),
                   s=i64(1 << 12, 4))  # fmt: skip
-    monkeypatch.setattr(budget._core, "usable_memory", lambda: 1 << 20)
-    with pytest.raises(LimitError, match="the values of 16 samples"):
-        convert(model, tmp_path / "m.edgert", quantize="int8")
-    convert(model, tmp_path / "m.edgert", quantize="int8", calibrate=[np.ones((1, 4), F32)])
+    monkeypatch.setattr(budget, "MAX_HELD_BYTES", 1 << 20)
+    for quantize in ("int8", "dynamic"):
+        with pytest.raises(LimitError, match=r"of 16 samples .* fewer or smaller samples"):
+            convert(model, tmp_path / "m.edgert", quantize=quantize)
+        convert(model, tmp_path / "m.edgert", quantize=quantize, calibrate=[np.ones((1, 4), F32)])
+
+
+def test_layers_that_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of all samples are held."""
+    model = chain([1, 1 << 12], ("Relu", "x", "y"))
+    convert(model, tmp_path / "m.edgert")
+    graphs = import_model(model), unpack(tmp_path / "m.edgert")
+    samples = [{"x": np.ones((1, 1 << 12), F32)}] * 3
+    assert len(compare_layers(*graphs, samples)) == 1
+    monkeypatch.setattr(budget, "MAX_HELD_BYTES", 2 * 2 * 4 << 12)
+    assert len(compare_layers(*graphs, samples[:2])) == 1
+    with pytest.raises(LimitError, match="the layers of 3 samples"):
+        compare_layers(*graphs, samples)
+
+
+def test_outputs_that_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sample at a time."""
+    model = chain([1, 1 << 12], ("Relu", "x", "y"))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    convert(model, tmp_path / "m.edgert")
+    samples = [{"x": np.ones((1, 1 << 12), F32)}] * 20
+    monkeypatch.setattr(budget, "MAX_HELD_BYTES", 8 * 4 << 12)
+    with edgert.load(tmp_path / "m.edgert") as loaded:
+        assert check_parity(str(tmp_path / "m.onnx"), loaded, samples).passed
+        monkeypatch.setattr(budget, "MAX_HELD_BYTES", 4 << 12)
+        with pytest.raises(LimitError, match="leave out the check"):
+            check_parity(str(tmp_path / "m.onnx"), loaded, samples)
 
 
 def test_deep_products_are_quantised_in_little_memory(tmp_path: Path) -> None:

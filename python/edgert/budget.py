@@ -17,6 +17,8 @@ BASE_BYTES = 1 << 29
 # and what becomes of it, and a matrix is known in the model's layout and in the runtime's.
 PER_FILE_BYTE = 32
 MAX_VALUE_BYTES = (1 << 31) - 1  # of an input or a result; no small device holds more
+FEWER_SAMPLES = "give data of fewer or smaller samples"
+MAX_HELD_BYTES = 1 << 32  # of the values of samples on which a conversion judges
 
 
 class Budget:
@@ -41,11 +43,11 @@ class Budget:
         self.used += nbytes
 
 
-def require_memory(nbytes: int, what: str) -> None:
-    """Raises LimitError for more than the machine has."""
-    usable = _core.usable_memory()
-    if nbytes > usable:
-        raise LimitError(f"{what} take {nbytes} bytes; this machine has {usable}", "MEMORY")
+def require_held(nbytes: int, what: str, remedy: str) -> None:
+    """Raises LimitError for more values of samples than may be held at a time."""
+    limit = min(MAX_HELD_BYTES, _core.usable_memory())
+    if nbytes > limit:
+        raise LimitError(f"{what} take {nbytes} bytes, the limit is {limit}; {remedy}", "MEMORY")
 
 
 def require_value(nbytes: int, what: str) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable
 
 import numpy as np
 
-from edgert.budget import require_memory
+from edgert.budget import require_held
 from edgert.errors import UnsupportedError
 from edgert.model import Model
 
@@ -20,7 +21,7 @@ MINIMUM = {"float16": 30.0, "float32": 60.0, "float64": 60.0}
 # The least SQNR in dB of a model that is quantised itself. Where sums in another order are rounded
 # the other way, a step is the difference; a deep network with random weights makes much of it.
 QUANTIZED_MINIMUM = 10.0
-_COPIES = 8  # of an output: both models', and in float64
+_COPIES = 8  # of an output: both models', and what they are compared in
 
 
 @dataclass(frozen=True)
@@ -74,58 +75,89 @@ def check_parity(
     DequantizeLinear compute in float.
     """
     nbytes = sum(math.prod(info.shape) * info.dtype.itemsize for info in model.outputs)
-    require_memory(_COPIES * len(samples) * nbytes, "the outputs that are to be compared")
-    found = [model.run(sample) for sample in samples]  # first: its errors tell what is wrong
-    reference, expected = _run_original(onnx_path, samples, fused)
-    outputs = [
-        compare_output(
-            name,
-            np.stack([arrays[name] for arrays in expected]),
-            np.stack([arrays[name] for arrays in found]),
-            minimum,
-        )
-        for name in expected[0]
-    ]
-    return Parity(reference, outputs)
+    require_held(_COPIES * nbytes, "the outputs that are to be compared", "leave out the check")
+    totals: dict[str, _Totals] = {}
+    model.run(samples[0])  # first: its errors tell what is wrong
+    with _errors_of_original():
+        reference, run = _open_original(onnx_path, fused)
+    for sample in samples:
+        found = model.run(sample)
+        with _errors_of_original():
+            expected = run(sample)
+        for name, array in expected.items():
+            totals.setdefault(name, _Totals()).add(array, found[name])
+    return Parity(reference, [total.parity(name, minimum) for name, total in totals.items()])
 
 
 def compare_output(
     name: str, expected: np.ndarray, found: np.ndarray, minimum: float | None = None
 ) -> OutputParity:
     """The parity of one output; one of another shape never passes."""
-    if minimum is None:
-        minimum = MINIMUM.get(expected.dtype.name, float("inf"))
-    if expected.shape != found.shape:
-        return OutputParity(name, float("inf"), float("-inf"), minimum, False)
-    signal, other = expected.astype(np.float64), found.astype(np.float64)
-    finite = np.isfinite(signal) & np.isfinite(other)
-    same_places = np.array_equal(signal[~finite], other[~finite], equal_nan=True)
-    error = np.abs(signal[finite] - other[finite])
-    sqnr = _sqnr(signal[finite], error)
-    agreement = 1.0
-    if signal.ndim and signal.shape[-1]:
-        agreement = float((signal.argmax(-1) == other.argmax(-1)).mean())
-    return OutputParity(name, float(error.max(initial=0)), sqnr, minimum, same_places, agreement)
+    totals = _Totals()
+    totals.add(expected, found)
+    return totals.parity(name, minimum)
 
 
-def _sqnr(signal: np.ndarray, error: np.ndarray) -> float:
-    noise, energy = float(np.square(error).sum()), float(np.square(signal).sum())
-    if noise == 0:
-        return float("inf")
-    return 10 * float(np.log10(energy / noise)) if energy > 0 else float("-inf")
+@dataclass
+class _Totals:
+    """What the parity of an output follows from, summed over samples."""
+
+    dtype: str = ""  # the original's
+    energy: float = 0.0
+    noise: float = 0.0
+    max_error: float = 0.0
+    same_places: bool = True
+    agreements: list[float] = field(default_factory=list)
+
+    def add(self, expected: np.ndarray, found: np.ndarray) -> None:
+        """Counts one sample."""
+        self.dtype = expected.dtype.name
+        if expected.shape != found.shape:
+            self.same_places, self.max_error, self.noise = False, math.inf, math.inf
+            return
+        signal, other = expected.astype(np.float64), found.astype(np.float64)
+        finite = np.isfinite(signal) & np.isfinite(other)
+        self.same_places &= np.array_equal(signal[~finite], other[~finite], equal_nan=True)
+        error = np.abs(signal[finite] - other[finite])
+        self.energy += float(np.square(signal[finite]).sum())
+        self.noise += float(np.square(error).sum())
+        self.max_error = max(self.max_error, float(error.max(initial=0)))
+        if signal.ndim and signal.shape[-1]:
+            self.agreements.append(float((signal.argmax(-1) == other.argmax(-1)).mean()))
+
+    def parity(self, name: str, minimum: float | None) -> OutputParity:
+        """What it comes to."""
+        if minimum is None:
+            minimum = MINIMUM.get(self.dtype, float("inf"))
+        agreement = float(np.mean(self.agreements)) if self.agreements else 1.0
+        return OutputParity(
+            name, self.max_error, self._sqnr(), minimum, self.same_places, agreement
+        )
+
+    def _sqnr(self) -> float:
+        if self.noise == 0:
+            return float("inf")
+        ratio = self.energy / self.noise
+        return 10 * float(np.log10(ratio)) if ratio > 0 else float("-inf")
 
 
-def _run_original(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def _open_original(path: str, fused: bool) -> tuple[str, Run]:
+    """What runs the original, and how to run it on a sample."""
+    source = _read_original(path)
     try:
         import onnxruntime  # noqa: F401
     except ImportError:
-        run = _run_reference_evaluator
-    else:
-        run = functools.partial(_run_onnxruntime, fused=fused)
+        return _open_reference_evaluator(source)
+    return _open_onnxruntime(source, fused)
+
+
+@contextlib.contextmanager
+def _errors_of_original() -> Iterator[None]:
     try:
-        return run(_read_original(path), samples)
+        yield
     except Exception as error:  # whatever the other library raises
         from edgert.importer.text import printable
 
@@ -159,9 +191,7 @@ def _read_original(path: str) -> bytes | str:
     return original.SerializeToString()
 
 
-def _run_onnxruntime(
-    source: bytes | str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+def _open_onnxruntime(source: bytes | str, fused: bool) -> tuple[str, Run]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -170,17 +200,20 @@ def _run_onnxruntime(
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    results = [dict(zip(names, session.run(names, dict(sample)))) for sample in samples]
-    return f"ONNX Runtime {onnxruntime.__version__}", results
+
+    def run(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(names, session.run(names, dict(sample))))
+
+    return f"ONNX Runtime {onnxruntime.__version__}", run
 
 
-def _run_reference_evaluator(
-    source: bytes | str, samples: Sequence[Mapping[str, np.ndarray]]
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+def _open_reference_evaluator(source: bytes | str) -> tuple[str, Run]:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(source)
-    name = f"onnx {onnx.__version__} reference evaluator"
-    names = evaluator.output_names
-    return name, [dict(zip(names, evaluator.run(None, dict(sample)))) for sample in samples]
+
+    def run(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(evaluator.output_names, evaluator.run(None, dict(sample))))
+
+    return f"onnx {onnx.__version__} reference evaluator", run

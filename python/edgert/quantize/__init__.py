@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from edgert.budget import require_memory
+from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
@@ -89,7 +89,9 @@ def quantize(
     held = list(itertools.islice(seen, HELD_SAMPLES))
     if not held:
         raise InputError("there are no calibration samples", "CALIBRATION")
-    require_memory(2 * len(held) * _largest_values(graph), f"the values of {len(held)} samples")
+    require_held(
+        2 * len(held) * _largest_values(graph), f"the values of {len(held)} samples", FEWER_SAMPLES
+    )
     expected = run_graph(graph, held)
     equalized: list[str] = []
     mixed: list[str] = []
