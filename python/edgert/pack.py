@@ -36,11 +36,11 @@ def write_file(path: PathLike, data: bytes) -> None:
         file.write(data)
         file.flush()
         try:
-            load(file.name, threads=1, verify=True).close()
+            load(file.name, threads=1, map=True, verify=True).close()
         except EdgertError as error:
             if error.rule == "MEMORY":  # the device may have what this machine has not
                 return
-            reason = str(error).replace(f"{file.name}: ", "")
+            reason = str(error).split(f"{os.path.basename(file.name)}: ", 1)[-1]
             raise type(error)(f"'{os.fspath(path)}' would not load: {reason}", error.rule) from None
 
 
