@@ -11,6 +11,7 @@
 #include "kernels/binary_f32/binary_f32.h"
 #include "kernels/binary_int/binary_int.h"
 #include "kernels/col2im_f32/col2im_f32.h"
+#include "kernels/crc32/crc32.h"
 #include "kernels/dequantize_f32/dequantize_f32.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_i16/dwconv_i16.h"
@@ -333,6 +334,11 @@ Work prepare(DwconvI16& g, Arrays& arrays) {
   return prepare_dwconv(g, arrays, g.x, g.w);
 }
 
+Work prepare(Crc32& g, Arrays& arrays) {
+  g = {arrays.varied<uint8_t>(), kCount, arrays.ones<uint32_t>(1)};
+  return {static_cast<double>(kCount), "GB/s"};
+}
+
 class Rows {
  public:
   Rows(const std::string& only, const std::string& level, bool json)
@@ -395,6 +401,8 @@ void run_rows(const std::string& only, const std::string& level, bool json) {
 #include "kernels/dwconv_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("dwconv_i16", #symbol, Isa::isa, symbol);
 #include "kernels/dwconv_i16/kernels.inc"
+#define KERNEL(symbol, isa, ...) rows.measure("crc32", #symbol, Isa::isa, symbol);
+#include "kernels/crc32/kernels.inc"
 }
 
 }  // namespace edgert

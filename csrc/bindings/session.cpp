@@ -132,6 +132,7 @@ class LentBytes {
  public:
   explicit LentBytes(const py::object& object) {
     if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) {
+      if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw py::error_already_set();
       PyErr_Clear();
       throw Error(ErrorCode::kInput, "ARGUMENT",
                   "the model is of type " + printable(Py_TYPE(object.ptr())->tp_name) +

@@ -54,8 +54,8 @@ void File::fail(const char* doing, int error) const {
 }
 
 void File::read(uint64_t offset, void* to, size_t bytes) const {
-  // Linux reads no more than 2 GiB at a time; a file of a network or FUSE may give less.
-  constexpr size_t kMost = size_t{1} << 30;
+  // At a time no more than takes some milliseconds; a file of a network or of FUSE may give less.
+  constexpr size_t kMost = size_t{1} << 24;
   for (std::byte* next = static_cast<std::byte*>(to); bytes > 0;) {
     check_interrupt();
     const ssize_t count =

@@ -25,7 +25,12 @@ class TaskRef {
 // Runs tasks 0 .. count-1, each once, on up to threads() threads; the caller is thread 0. Which
 // thread runs a task is not fixed, so a task's result must not depend on it. One parallel_for at a
 // time: a caller that finds the pool busy runs its tasks alone, as does a pool of one thread.
-// Workers spin for a short while between calls, then sleep. After fork() the child starts its own.
+//
+// After the first exception, of a task or of check_interrupt() on the caller's thread, no more
+// tasks begin, and parallel_for throws it once those under way are done.
+//
+// Workers start with the first call, or as many as the system grants, spin for a short while
+// between calls, then sleep. After fork() the child starts its own.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // at least 1

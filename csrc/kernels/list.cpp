@@ -11,8 +11,8 @@ namespace edgert {
 
 namespace {
 
+// Weakest first.
 const LevelKernels* const kLevels[] = {
-// weakest first
 #define VECTOR_LEVEL(name, needs, flags) &level_kernels_##name,
 #include "core/isa.def"
 };
@@ -23,8 +23,8 @@ struct Row {
   Isa isa;
 };
 
+// Of all families with tables, whose names their rows' begin with.
 const Row kTables[] = {
-// of all families that have one; each starts its rows' names
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/crc32/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},

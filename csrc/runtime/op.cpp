@@ -4,7 +4,6 @@
 #include <cstdarg>
 
 #include "core/text.h"
-
 #include "weights/forms.h"
 
 namespace edgert {

@@ -11,6 +11,7 @@
 #include "schema/format.h"
 
 namespace edgert {
+
 Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
     : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
   // Each limit is checked before anything of that size is allocated.

@@ -8,6 +8,7 @@ namespace edgert {
 namespace {
 
 typedef int8_t Bytes __attribute__((vector_size(16)));
+typedef uint8_t UnsignedBytes __attribute__((vector_size(16)));
 typedef int16_t Words __attribute__((vector_size(16)));
 
 Words greater(Words a, Words b) { return a > b ? a : b; }
@@ -29,7 +30,9 @@ SignSums sign_sums(const int8_t* weights) {
   Bytes bytes;
   std::memcpy(&bytes, weights, sizeof bytes);
   const Bytes negative = bytes & (bytes < 0);
-  const Words high = (Words)(bytes - negative), low = (Words)-negative;
+  // The amount of -128 is 128 only if nothing takes its sign from it.
+  const UnsignedBytes amounts = -(UnsignedBytes)negative;
+  const Words high = (Words)(bytes - negative), low = (Words)amounts;
   return {(high & 0xFF) + (high >> 8 & 0xFF), (low & 0xFF) + (low >> 8 & 0xFF)};
 }
 
@@ -77,7 +80,8 @@ std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t cha
 
 WeightFit fit_of(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
   const size_t steps = panels.count() * panels.steps();
-  if (sums_fit<2>(weights, steps, segment_steps)) return WeightFit::kQuads;  // and the pairs in them
+  if (sums_fit<2>(weights, steps, segment_steps))
+    return WeightFit::kQuads;  // and the pairs in them
   return sums_fit<1>(weights, steps, segment_steps) ? WeightFit::kPairs : WeightFit::kAny;
 }
 

@@ -30,13 +30,14 @@ __m128i moved(__m128i bytes) {
 
 }  // namespace
 
-uint32_t crc32_avx2(const void* data, size_t n, uint32_t crc) {
+void crc32_avx2(const Crc32& g) {
   constexpr size_t kBlock = 64;  // four chains hide the latency of a multiplication
-  if (n < kBlock) return crc32_portable(data, n, crc);
-  const unsigned char* p = static_cast<const unsigned char*>(data);
+  if (g.n < kBlock) return crc32_portable(g);
+  const unsigned char* p = static_cast<const unsigned char*>(g.data);
+  size_t n = g.n;
   __m128i sums[4];
   for (int i = 0; i < 4; ++i) sums[i] = load(p + 16 * i);
-  sums[0] = _mm_xor_si128(sums[0], _mm_cvtsi32_si128(static_cast<int>(~crc)));
+  sums[0] = _mm_xor_si128(sums[0], _mm_cvtsi32_si128(static_cast<int>(~*g.crc)));
   for (p += kBlock, n -= kBlock; n >= kBlock; p += kBlock, n -= kBlock)
     for (int i = 0; i < 4; ++i) sums[i] = _mm_xor_si128(moved<512>(sums[i]), load(p + 16 * i));
   __m128i sum = sums[0];
@@ -44,7 +45,9 @@ uint32_t crc32_avx2(const void* data, size_t n, uint32_t crc) {
   for (; n >= 16; p += 16, n -= 16) sum = _mm_xor_si128(moved<128>(sum), load(p));
   unsigned char bytes[16];
   _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), sum);
-  return crc32_portable(p, n, crc32_portable(bytes, sizeof bytes, ~uint32_t{0}));
+  *g.crc = ~uint32_t{0};
+  crc32_portable({bytes, sizeof bytes, g.crc});
+  crc32_portable({p, n, g.crc});
 }
 
 }  // namespace edgert

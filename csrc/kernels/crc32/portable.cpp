@@ -37,14 +37,15 @@ uint32_t slice(uint32_t word, int behind) {
 
 }  // namespace
 
-uint32_t crc32_portable(const void* data, size_t n, uint32_t crc) {
-  const unsigned char* p = static_cast<const unsigned char*>(data);
-  crc = ~crc;
+void crc32_portable(const Crc32& g) {
+  const unsigned char* p = static_cast<const unsigned char*>(g.data);
+  size_t n = g.n;
+  uint32_t crc = ~*g.crc;
   for (; n >= kSlices; n -= kSlices, p += kSlices)
     crc = slice(load_little_endian(p) ^ crc, 12) ^ slice(load_little_endian(p + 4), 8) ^
           slice(load_little_endian(p + 8), 4) ^ slice(load_little_endian(p + 12), 0);
   for (; n > 0; --n) crc = crc >> 8 ^ kTables.of[0][(crc ^ *p++) & 0xFF];
-  return ~crc;
+  *g.crc = ~crc;
 }
 
 }  // namespace edgert

@@ -102,8 +102,9 @@ inline void maximum(const PoolImage& image, const PoolWindow& row, const PoolWin
 template <typename Bytes>
 inline void maxima(const PoolInt& p, const Bytes& bytes) {
   const PoolImage& image = p.image;
+  const uint8_t sign = p.dtype == DType::i8 ? 0x80 : 0;
   uint8_t flips[64];  // make signed bytes unsigned
-  for (uint8_t& flip : flips) flip = p.dtype == DType::i8 ? 0x80 : 0;
+  for (uint8_t& flip : flips) flip = sign;
   const auto flip = bytes.load(flips);
   for_windows(p,
               [&](const PoolWindow& row, const PoolWindow& column, const uint8_t* x, size_t pixel) {

@@ -25,8 +25,8 @@ struct PoolInt {
   const uint8_t* x;  // or int16_t
   void* y;           // of an average: uint8_t, int16_t or float, as output.dtype says
   int32_t x_zero;
-  float x_scale;
-  Requantize output;  // the last three: of an average
+  float x_scale;      // this and x_zero: of an average
+  Requantize output;  // the same, and of a maximum of i16, which it must leave as it is
 };
 
 }  // namespace edgert

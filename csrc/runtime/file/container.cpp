@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "kernels/crc32/crc32.h"
 #include "runtime/file/file_kind.h"
 #include "runtime/file/rules.h"
@@ -33,6 +34,12 @@ static_assert(ids_are_consecutive(), "a section's place follows from its id; dat
 
 // What is read at a time and is still in the cache when its checksum is taken.
 constexpr size_t kChunk = 256 * 1024;
+
+// The checksum of bytes, of which `crc` is that of those before them.
+uint32_t checksum(IsaSet isa, const void* data, uint64_t bytes, uint32_t crc = 0) {
+  select_crc32(isa).run({data, static_cast<size_t>(bytes), &crc});
+  return crc;
+}
 
 void check(const char* section, uint32_t found, uint32_t expected) {
   if (found != expected)
@@ -85,8 +92,8 @@ void Container::read_section_table(const Source& source, IsaSet isa) {
   source.read(sizeof header_, found.data(), table_bytes);
   FileHeader sealed = header_;
   sealed.header_crc = 0;
-  const Crc32Fn crc32 = select_crc32(isa).run;
-  if (crc32(found.data(), table_bytes, crc32(&sealed, sizeof sealed, 0)) != header_.header_crc)
+  const uint32_t crc = checksum(isa, &sealed, sizeof sealed);
+  if (checksum(isa, found.data(), table_bytes, crc) != header_.header_crc)
     fail(F8, "the checksum of the header is wrong: the file is damaged");
   if (header_.reserved[0] != 0 || header_.reserved[1] != 0)
     fail(F9, "reserved members of the header are not zero");
@@ -137,7 +144,6 @@ void Container::read_section_table(const Source& source, IsaSet isa) {
 
 void Container::read_sections(const Source& source, bool verify, IsaSet isa,
                               uint64_t memory_limit) {
-  const Crc32Fn crc32 = select_crc32(isa).run;
   const bool mapped = mapping.data() != nullptr;
   const uint64_t copied = mapped ? data_offset() : bytes();
   require_memory(Buffer::huge_bytes(copied), memory_limit);
@@ -152,14 +158,15 @@ void Container::read_sections(const Source& source, bool verify, IsaSet isa,
     const std::byte* const data = copy.data() + section.offset;
     if (!all_zero(data + section.bytes, table_[i + 1].offset - section.offset - section.bytes))
       fail(F21, "the padding behind section '%s' is not zero", kSections[i].name);
-    check(kSections[i].name, crc32(data, section.bytes, 0), section.crc);
+    check(kSections[i].name, checksum(isa, data, section.bytes), section.crc);
   }
   if (mapped && !verify) return;
   uint32_t crc = 0;
   for (uint64_t at = data_offset(); at < bytes();) {
+    check_interrupt();
     const size_t chunk = static_cast<size_t>(std::min<uint64_t>(kChunk, bytes() - at));
     if (!mapped) source.read(at, copy.data() + at, chunk);
-    crc = crc32(data_at(at), chunk, crc);
+    crc = checksum(isa, data_at(at), chunk, crc);
     at += chunk;
   }
   check("data", crc, table_[k_data - 1].crc);
