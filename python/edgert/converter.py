@@ -161,9 +161,10 @@ def convert(
         )
     begin("pack")
     data = pack(graph)
+    after = _graph_size(graph, data)
+    del graph  # its weights are in the data, too
     begin("write")
     write_file(output, data)
-    after = _graph_size(graph, data)
     inputs = tuple(map(os.fsdecode, read))
     return Report(os.fsdecode(output), inputs, before, after, tuple(passes), quantization, stated)
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from edgert.errors import EdgertError, FormatError
 from edgert.files import PathLike, replacing
 from edgert.model import load
 from edgert.schema import DType, Encoding, Layout, Section
+
+_Bytes = Union[bytes, bytearray, memoryview]
 
 
 def pack(graph: ir.Graph) -> bytes:
@@ -82,15 +84,15 @@ class _Packer:
         dims = [dim for tensor in order for dim in graph.values[tensor.name].shape]
         return _seal(
             {
-                Section.strings: bytes(self.strings),
-                Section.metadata: np.array(metadata, schema.MetadataRecord).tobytes(),
-                Section.tensors: np.array(records, schema.TensorRecord).tobytes(),
-                Section.dims: np.array(dims, np.int32).tobytes(),
-                Section.nodes: np.array(nodes, schema.NodeRecord).tobytes(),
-                Section.edges: indices(edges),
-                Section.attrs: b"".join(ir.encode_attrs(n.op, n.attrs) for n in graph.nodes),
-                Section.inputs: indices(inputs),
-                Section.outputs: indices(outputs),
+                Section.strings: [self.strings],
+                Section.metadata: [np.array(metadata, schema.MetadataRecord).tobytes()],
+                Section.tensors: [np.array(records, schema.TensorRecord).tobytes()],
+                Section.dims: [np.array(dims, np.int32).tobytes()],
+                Section.nodes: [np.array(nodes, schema.NodeRecord).tobytes()],
+                Section.edges: [indices(edges)],
+                Section.attrs: [ir.encode_attrs(node.op, node.attrs) for node in graph.nodes],
+                Section.inputs: [indices(inputs)],
+                Section.outputs: [indices(outputs)],
                 Section.data: data,
             }
         )
@@ -117,12 +119,13 @@ class _Packer:
             self.tensors[tensor] = _stored(self.graph.values[name].data, layout)
         return tensor
 
-    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytearray]:
-        """The records of the tensors, and the elements of the constants.
+    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], list[_Bytes]]:
+        """The records of the tensors, and the elements of the constants, in parts: no copy of them.
 
         Equal elements in the plain encoding are stored once.
         """
-        records, data = [], bytearray()
+        records: list[tuple] = []
+        data, end = [], 0
         owners: dict[bytes, int] = {}  # by hash of the elements
         for i, tensor in enumerate(order):
             value, (encoding, stored) = self.graph.values[tensor.name], self.tensors[tensor]
@@ -132,8 +135,9 @@ class _Packer:
                 if encoding == Encoding.plain:
                     payload = owners.setdefault(hashlib.sha256(stored).digest(), i)
                 if payload == i:
-                    data += bytes(-len(data) % _core.payload_alignment(encoding))
-                    data.extend(memoryview(stored.reshape(-1).view(np.uint8)))
+                    padding = bytes(-end % _core.payload_alignment(encoding))
+                    data += [padding, memoryview(stored.reshape(-1).view(np.uint8))]
+                    end += len(padding) + stored.nbytes
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
             records.append((payload, name, dtype, tensor.layout, encoding, rank, 0))
@@ -164,17 +168,19 @@ def _stored(data: np.ndarray | None, layout: Layout) -> tuple[Encoding, np.ndarr
     return Encoding.shorts, np.frombuffer(shorts, np.uint8)
 
 
-def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:
-    """Places the sections and computes the checksums."""
+def _seal(sections: Mapping[Section, Sequence[_Bytes]]) -> bytes:
+    """Places the sections, whose contents come in parts, and computes the checksums."""
     end = schema.FileHeader.itemsize + schema.SectionRecord.itemsize * len(sections)
     table, parts = [], []
     for section, content in sections.items():
         aligned = schema.PAYLOAD_ALIGNMENT if section == Section.data else schema.RECORD_ALIGNMENT
         padding = bytes(-end % aligned)
         begin = end + len(padding)
-        table.append((section, zlib.crc32(content), begin, len(content)))
-        parts += [padding, content]
-        end = begin + len(content)
+        crc, end = 0, begin
+        for part in content:
+            crc, end = zlib.crc32(part, crc), end + len(part)
+        table.append((section, crc, begin, end - begin))
+        parts += [padding, *content]
     header = np.zeros((), schema.FileHeader)
     header["magic"] = np.frombuffer(schema.MAGIC, np.uint8)
     header["version"] = schema.VERSION
