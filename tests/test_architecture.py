@@ -268,6 +268,8 @@ TEXTS = [
     *CPP_FILES,
     *PYTHON_FILES,
     *(ROOT / "tests").rglob("*.py"),
+    *(ROOT / "tests").rglob("*.cpp"),
+    *(ROOT / "tests").rglob("*.h"),
     *(ROOT / "tools").rglob("*.py"),
 ]
 

@@ -89,6 +89,7 @@ def build_cases() -> None:
     case("F11", patched(table_field(Section.data, "id"), 77))
     case("F12", without_section(Section.dims))
     case("F12", without_section(Section.data))
+    case("F12", patched(header_field("sections"), 0))
     case("F13", moved(Section.tensors, 4))
     case("F13", moved(Section.data, 32))
     case("F14", patched(table_field(Section.data, "bytes"), 2**64 - 64))
@@ -257,6 +258,17 @@ def build_cases() -> None:
         f[Section.dims] = np.append(f[Section.dims], f.dims(f.tensor("index")))
 
     change("F53", unwritten)
+
+    def fill(place: int):
+        """A byte of the first payload, 9 taps of 3 channels for 8 outputs of 16."""
+
+        def edit(f: ModelFile) -> None:
+            f[Section.data][place] = 1
+
+        return edit
+
+    for place in (32, 63, 26 * 64 + 32, 27 * 64 - 1):
+        change("F54", fill(place))
 
 
 build_cases()

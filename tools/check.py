@@ -85,13 +85,18 @@ def check_format() -> None:
     run(tool("ruff"), "check", ".")
 
 
+def cmake_build(folder: Path, *options: str) -> None:
+    """Configures and builds the project in ``folder``."""
+    ninja = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}")
+    run(tool("cmake"), "-S", ROOT, "-B", folder, *ninja, *options)
+    run(tool("cmake"), "--build", folder)
+
+
 def build(folder: Path, *options: str) -> Path:
     """Builds runtime, Python module and kernel tests; returns a folder to import edgert from."""
     cmakedir = run(sys.executable, "-m", "pybind11", "--cmakedir", capture=True).strip()
-    run(
-        tool("cmake"),
-        *("-S", ROOT, "-B", folder, "-G", "Ninja"),
-        f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}",
+    cmake_build(
+        folder,
         f"-Dpybind11_DIR={cmakedir}",
         f"-DPython_EXECUTABLE={sys.executable}",
         "-DSKBUILD_PROJECT_VERSION=0.0.0",
@@ -99,7 +104,6 @@ def build(folder: Path, *options: str) -> Path:
         "-DEDGERT_TESTS=ON",
         *options,
     )
-    run(tool("cmake"), "--build", folder)
     package = folder / "package"
     run(tool("cmake"), "--install", folder, "--prefix", package, "--component", "python")
     for path in (ROOT / "python" / "edgert").iterdir():
@@ -163,6 +167,11 @@ def check_sanitizers() -> None:
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HOSTILE_TESTS, env=env)
 
 
+def check_fuzz() -> None:
+    """A minute of each fuzz target, from a corpus made anew."""
+    run(sys.executable, "tools/fuzz.py", "--minutes", "1")
+
+
 def check_python() -> None:
     """The Python tests, architecture and README included."""
     package = release_build()
@@ -215,6 +224,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,
+    "fuzz": check_fuzz,
     "wheel": check_wheel,
     "readme": check_readme,
 }

@@ -42,6 +42,7 @@ std::shared_ptr<const Model> load_model(const std::string& path, const LoadOptio
 std::shared_ptr<const Model> load_model(const void* data, size_t bytes,
                                         const LoadOptions& options) {
   const Source source = {bytes, [&](uint64_t offset, void* to, size_t count) {
+                           if (count == 0) return;  // perhaps to null
                            std::memcpy(to, static_cast<const std::byte*>(data) + offset, count);
                          }};
   return read_model("model in memory", source, Mapping(), options);

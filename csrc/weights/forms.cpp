@@ -75,6 +75,17 @@ void unpack(Layout layout, const WeightShape& shape, DType dtype, const std::byt
   });
 }
 
+bool is_filled_with_zeros(Layout layout, const WeightShape& shape, DType dtype,
+                          const std::byte* stored) {
+  bool zero = true;
+  with_form(layout, shape, [&](const auto& form) {
+    with_size(dtype_bytes(dtype), [&](auto element) {
+      zero = form.is_filled_with_zeros(reinterpret_cast<const decltype(element)*>(stored));
+    });
+  });
+  return zero;
+}
+
 size_t panel_count(const WeightShape& shape) { return Panels<K1N16>(shape).count(); }
 
 void pack_transposed(const WeightShape& shape, const float* matrix, float* panels, size_t first,

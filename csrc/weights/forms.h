@@ -20,6 +20,11 @@ void pack(Layout layout, const WeightShape& shape, DType from, const std::byte* 
 void unpack(Layout layout, const WeightShape& shape, DType dtype, const std::byte* stored,
             std::byte* rows);
 
+// Whether what fills this form up is zero, as pack() leaves it: kernels multiply it with whatever
+// lies behind an activation.
+bool is_filled_with_zeros(Layout layout, const WeightShape& shape, DType dtype,
+                          const std::byte* stored);
+
 // From the transposed matrix [depth][outputs] of floats of one group to k1n16: the panels first ..
 // last - 1 of panel_count(), so that threads can share the work.
 size_t panel_count(const WeightShape& shape);

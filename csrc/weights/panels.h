@@ -83,6 +83,28 @@ class Panels {
     }
   }
 
+  // Whether all that fills up the panels is zero; reads nothing else.
+  template <typename T>
+  bool is_filled_with_zeros(const T* panels) const {
+    constexpr size_t kOutputs = Layout::kOutputs, kDepth = Layout::kDepth;
+    const auto is_zero = [](const T* p, size_t n) {
+      return std::all_of(p, p + n, [](T w) { return w == T{}; });
+    };
+    const size_t rest = channels_ % kDepth;
+    for (size_t p = 0; !is_full() && p < count(); ++p) {
+      const size_t columns = std::min(kOutputs, outputs_ - p % group_panels() * kOutputs);
+      if (columns == kOutputs && rest == 0) continue;
+      const T* step = panels + p * panel_stride();
+      for (size_t s = 1; s <= steps(); ++s, step += Layout::kStep) {
+        if (!is_zero(step + columns * kDepth, (kOutputs - columns) * kDepth)) return false;
+        if (rest == 0 || s % tap_steps() != 0) continue;  // not the last of a tap
+        for (size_t o = 0; o < columns; ++o)
+          if (!is_zero(step + o * kDepth + rest, kDepth - rest)) return false;
+      }
+    }
+    return true;
+  }
+
   // Calls visit(output, place in rows, place in panels, n) for all weights: n of them lie side by
   // side in both. n is a constant where a step is whole. Outputs are counted over all groups.
   template <typename Visit>

@@ -1,8 +1,5 @@
-// A small test harness: registered tests, checks that say what they found, memory with guard pages.
+// A small test harness: registered tests, checks that say what they found.
 #pragma once
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
@@ -13,7 +10,9 @@
 
 #include "core/cpu.h"
 #include "core/error.h"
+#include "guarded_array.h"
 #include "kernels/kernel.h"
+#include "random.h"
 
 namespace edgert::test {
 
@@ -40,63 +39,6 @@ struct Registration {
     if (!(condition))                                                                        \
       edgert::test::fail(__FILE__, __LINE__, #condition ": " + edgert::format(__VA_ARGS__)); \
   } while (0)
-
-// xorshift64*; the same numbers on every machine.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 1) {}
-  uint64_t bits() {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return state_ * 0x2545F4914F6CDD1Du;
-  }
-  int integer(int low, int high) {  // both inclusive
-    return low + static_cast<int>(bits() % static_cast<uint64_t>(high - low + 1));
-  }
-  float uniform(float low, float high) {
-    return low + (high - low) * static_cast<float>(bits() >> 40) * 0x1p-24f;
-  }
-
- private:
-  uint64_t state_;
-};
-
-enum class Guard { kFront, kBack };  // the side on which the elements touch an inaccessible page
-
-// Elements flush against an inaccessible page: an access beyond them on that side is a crash.
-// Everything starts as 0xFF bytes (NaN for floats).
-template <typename T>
-class GuardedArray {
- public:
-  explicit GuardedArray(size_t count, Guard guard = Guard::kBack) : count_(count) {
-    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    const size_t body = (count * sizeof(T) + page - 1) / page * page;
-    bytes_ = body + 2 * page;
-    void* map = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) std::abort();
-    map_ = static_cast<char*>(map);
-    std::memset(map_ + page, 0xFF, body);
-    if (mprotect(map_, page, PROT_NONE) != 0 || mprotect(map_ + page + body, page, PROT_NONE) != 0)
-      std::abort();
-    const size_t slack = guard == Guard::kBack ? body - count * sizeof(T) : 0;
-    data_ = reinterpret_cast<T*>(map_ + page + slack);
-  }
-  ~GuardedArray() { munmap(map_, bytes_); }
-  GuardedArray(const GuardedArray&) = delete;
-  GuardedArray& operator=(const GuardedArray&) = delete;
-
-  T* data() { return data_; }
-  size_t size() const { return count_; }
-  T& operator[](size_t i) { return data_[i]; }
-  T* begin() { return data_; }
-  T* end() { return data_ + count_; }
-
- private:
-  char* map_;
-  size_t bytes_, count_;
-  T* data_;
-};
 
 template <typename Array>
 void fill_uniform(Array& array, Random& random, float low = -1.0f, float high = 1.0f) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "harness.h"
 #include "weights/facts.h"
@@ -64,6 +65,28 @@ TEST(weights_in_every_form) {
       check_form<float, float>(layout, DType::f32, DType::f32, w);
       check_form<int64_t, int64_t>(layout, DType::i64, DType::i64, w);
       check_form<int8_t, int16_t>(layout, DType::i8, DType::i16, w);
+    }
+}
+
+TEST(weights_fill) {
+  for (const WeightShape& w : kShapes)
+    for (Layout layout : {Layout::row, Layout::kn, Layout::k1n16, Layout::k2n16, Layout::k4n16}) {
+      const size_t n = static_cast<size_t>(form_elements(layout, w));
+      GuardedArray<int16_t> rows(w.elements()), stored(n);
+      const auto bytes = [](auto& array) { return reinterpret_cast<std::byte*>(array.data()); };
+      for (auto& x : rows) x = 7;
+      pack(layout, w, DType::i16, bytes(rows), DType::i16, bytes(stored));
+      const auto is_filled = [&] {
+        return is_filled_with_zeros(layout, w, DType::i16, bytes(stored));
+      };
+      const std::string what = format("%s [%zu, %zu, %zu] in %zu groups", layout_name(layout),
+                                      w.outputs, w.taps, w.channels, w.groups);
+      CHECK(is_filled(), "%s", what.c_str());
+      for (size_t i = 0; i < n; i += n / 1000 + 1) {
+        const int16_t had = std::exchange(stored[i], int16_t{1});
+        CHECK(is_filled() == (had == 7), "%s, element %zu", what.c_str(), i);
+        stored[i] = had;
+      }
     }
 }
 

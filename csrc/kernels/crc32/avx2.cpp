@@ -23,7 +23,8 @@ __m128i load(const unsigned char* p) {
 // would: that is 32 bits too high.
 template <int bits>
 __m128i moved(__m128i bytes) {
-  const __m128i powers = _mm_set_epi64x(power_of_x(bits - 32), power_of_x(bits + 32));
+  constexpr int64_t high = power_of_x(bits - 32), low = power_of_x(bits + 32);
+  const __m128i powers = _mm_set_epi64x(high, low);
   return _mm_xor_si128(_mm_clmulepi64_si128(bytes, powers, 0x00),
                        _mm_clmulepi64_si128(bytes, powers, 0x11));
 }

@@ -80,8 +80,8 @@ void strip(const Block& block, const Pairs* weights, size_t oy, size_t ox) {
     const size_t y = oy * g.strides[0] + i * g.dilations[0] - g.pads[0], z = y + g.dilations[0];
     const bool has_first = y < g.height, has_second = i + 1 < g.kernel[0] && z < g.height;
     if (!has_first && !has_second) continue;
-    const int16_t* const first = g.x + y * g.width * pixel + block.c;
-    const int16_t* const second = g.x + z * g.width * pixel + block.c;
+    const int16_t* const first = has_first ? g.x + y * g.width * pixel + block.c : nullptr;
+    const int16_t* const second = has_second ? g.x + z * g.width * pixel + block.c : nullptr;
     const auto column = [&](size_t x) __attribute__((always_inline)) {
       const __m256i zero = _mm256_setzero_si256();
       return Pairs(has_first ? load_words(first + x * pixel, n) : zero,

@@ -12,7 +12,7 @@ namespace edgert {
 // whose elements count against the limit.
 void read_tensors(const Container& file, uint64_t memory_limit, Model* model);
 
-// Inputs, outputs and nodes: F41 to F53, and what each operator checks.
+// Inputs, outputs and nodes: F41 to F54, and what each operator checks.
 void read_graph(const Container& file, Model* model);
 
 }  // namespace edgert

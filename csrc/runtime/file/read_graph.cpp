@@ -21,6 +21,7 @@ class GraphReader {
   void read() {
     read_interface();
     read_nodes();
+    check_fill();
   }
 
  private:
@@ -131,6 +132,18 @@ class GraphReader {
              layout_name(tensor.layout), layout_name(layout));
     }
     model_->nodes.push_back(std::move(node));
+  }
+
+  // Kernels multiply what fills up a layout with whatever lies behind an activation.
+  void check_fill() const {
+    for (uint32_t t = 0; t < model_->tensors.size(); ++t) {
+      const Tensor& tensor = model_->tensors[t];
+      if (tensor.data != nullptr &&
+          !is_filled_with_zeros(tensor.layout, weight_shape(tensor.type.shape), tensor.type.dtype,
+                                tensor.data))
+        fail(F54, "tensor %u %s: what fills up layout %s is not zero", t, name_of(t).c_str(),
+             layout_name(tensor.layout));
+    }
   }
 
   void require_tensor(uint32_t t, size_t node) const {

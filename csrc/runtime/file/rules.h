@@ -65,6 +65,7 @@ RULE(F50, kFormat, "WRITER")
 RULE(F51, kFormat, "SHAPE")
 RULE(F52, kFormat, "LAYOUT")
 RULE(F53, kFormat, "IO")
+RULE(F54, kFormat, "PADDING")
 #undef RULE
 
 // Throws the error of a broken rule.
