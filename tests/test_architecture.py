@@ -28,6 +28,7 @@ PYTHON_LAYERS = [
     ("device", ["errors", "_core"]),
     ("device", ["schema"]),
     ("device", ["cpu", "model"]),
+    ("tool", ["budget", "files"]),
     ("host", ["ir"]),
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),

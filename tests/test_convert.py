@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 from onnx_models import make_model, value_info
 
 import edgert
 from edgert.converter import STAGES, convert
-from edgert.errors import InputError, ModelIOError, UnsupportedError
+from edgert.errors import (
+    FormatError,
+    InputError,
+    ModelIOError,
+    UnsupportedError,
+)
 from edgert.importer import import_model
+from edgert.pack import pack
+from edgert.quantize import Recipe
 
 
 def small_net() -> onnx.ModelProto:
@@ -123,6 +132,113 @@ def test_weights_that_are_inputs_too() -> None:
         model.graph.input.append(value_info(weight.name, numpy_helper.to_array(weight)))
     model.ir_version = 3
     assert import_model(model).inputs == ["x"]
+
+
+def test_text_that_may_not_stand_in_a_file(tmp_path: Path) -> None:
+    """Is escaped in the metadata, whose keys stay different ones; the rest of a text is kept."""
+    model = small_net()
+    model.graph.name = "é\x1b[31m\u202e"
+    model.producer_name = "a\x07"
+    entries = {
+        "": "no key", "a\x1b": "1", "a\\x1b": "2", "line\nbreak": "3", "k" * 2000: "4",
+        "k" * 2001: "5", "control": "tab\tand\nline, bell\x07", "direction": "\u2066",
+    }  # fmt: skip
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value)
+    convert(model, tmp_path / "m.edgert")
+    metadata = edgert.load(tmp_path / "m.edgert").metadata
+    assert metadata["onnx.graph"] == "é\\x1b[31m\\u202e"
+    assert metadata["onnx.producer"] == "a\\x07 1.0"
+    assert metadata["unnamed"] == "no key"
+    assert metadata["line\\nbreak"] == "3"
+    assert metadata["control"] == "tab\tand\nline, bell\\x07"
+    assert metadata["direction"] == "\\u2066"
+    assert {metadata["a\\x1b"], metadata["a\\x1b_1"]} == {"1", "2"}
+    assert {value for key, value in metadata.items() if key.startswith("kk")} == {"4", "5"}
+
+
+def test_no_outputs(tmp_path: Path) -> None:
+    """A model that gives nothing is no model."""
+    model = small_net()
+    del model.graph.output[:]
+    with pytest.raises(FormatError, match="graph 'test' has no outputs"):
+        convert(model, tmp_path / "m.edgert")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_would_not_load_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader has the last word, before the file takes its place."""
+    monkeypatch.setattr("edgert.converter.pack", lambda graph: pack(graph)[:-1])
+    with pytest.raises(FormatError, match=r"m\.edgert' would not load: .*cut off"):
+        convert(small_net(), tmp_path / "m.edgert")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def with_data(tmp_path: Path) -> Path:
+    """The model, with a weight in w.bin that is read and one in dead.bin that is not."""
+    model = small_net()
+    for tensor in model.graph.initializer:
+        if tensor.name == "w":
+            set_external_data(tensor, "w.bin")
+            (tmp_path / "w.bin").write_bytes(tensor.raw_data)
+            tensor.ClearField("raw_data")
+    dead = model.graph.initializer.add(name="dead", data_type=1, dims=[1], raw_data=bytes(4))
+    set_external_data(dead, "./dead.bin")
+    (tmp_path / "dead.bin").write_bytes(dead.raw_data)
+    dead.ClearField("raw_data")
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["m.onnx", "w.bin", "dead.bin", "recipe.json", "data/1.npy", "x.npy"]
+)
+@pytest.mark.parametrize("via", ["path", "symlink", "hardlink", "folder", "relative"])
+def test_inputs_are_not_written_over(
+    with_data: Path, name: str, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the output is called, it is none of the files that are read for it."""
+    (with_data / "data").mkdir()
+    sample = np.zeros((1, 3, 8, 8), np.float32)
+    for path in (with_data / "data" / "1.npy", with_data / "x.npy"):
+        np.save(path, sample)
+    (with_data / "recipe.json").write_text(Recipe().text())
+    path = with_data / name
+    output = {
+        "path": path,
+        "symlink": with_data / "link",
+        "hardlink": with_data / "data" / "link",
+        "folder": with_data / "folder" / name,
+        "relative": Path(name),
+    }[via]
+    monkeypatch.chdir(with_data)
+    (with_data / "folder").symlink_to(".")
+    if via == "symlink":
+        output.symlink_to(path)
+    elif via == "hardlink":
+        os.link(path, output)
+    before = path.read_bytes()
+    calibrate = with_data / ("x.npy" if name == "x.npy" else "data")
+    with pytest.raises((InputError, FormatError), match=r"is the input|hard link"):
+        convert(with_data / "m.onnx", output, quantize="int8", calibrate=calibrate,
+                recipe=with_data / "recipe.json")  # fmt: skip
+    assert path.read_bytes() == before
+
+
+def test_a_new_file_among_the_inputs(with_data: Path) -> None:
+    """Is none of them."""
+    np.save(with_data / "x.npy", np.zeros((2, 3, 8, 8), np.float32))
+    report = convert(
+        with_data / "m.onnx", with_data / "y.npy", quantize="int8", calibrate=with_data / "x.npy"
+    )
+    edgert.load(report.output)
+    assert set(report.inputs) == {
+        str(with_data / name) for name in ("m.onnx", "w.bin", "dead.bin", "x.npy")
+    }
+    assert report.before.bytes == (with_data / "m.onnx").stat().st_size + 8 * 27 * 4 + 4
 
 
 def test_refusals(tmp_path: Path) -> None:

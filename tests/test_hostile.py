@@ -480,7 +480,7 @@ def test_e10_many_nodes() -> None:
     assert attempt(pack(graph)) == ""
 
 
-@pytest.mark.parametrize("size", [2**23, 2**26, 2**29, 2**31 - 1])
+@pytest.mark.parametrize("size", [2**23, 2**26, 2**29 - 1])
 def test_e11_memory_is_refused_before_it_is_taken(size: int) -> None:
     """A small file with a huge intermediate, a huge input or a huge output."""
     relu = {"function": {"fn": 1}}

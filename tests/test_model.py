@@ -192,7 +192,9 @@ def test_replaced_file_keeps_its_model(tmp_path: Path) -> None:
     pack.write_file(path, SAMPLE)
     model = edgert.load(path)
     expected = model(X, INDEX)
-    pack.write_file(path, b"something else")
+    other = tmp_path / "other"
+    other.write_bytes(b"something else")
+    other.replace(path)
     path.unlink()
     for found, want in zip(model(X, INDEX), expected):
         np.testing.assert_array_equal(found, want)

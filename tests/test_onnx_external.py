@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 from onnx_models import make_model, value_info
 from onnx_refusals import F32, WEIGHT, matmul_model, refuse
 
-from edgert.errors import (
-    FormatError,
-)
+from edgert import budget
+from edgert.cli import main
+from edgert.errors import FormatError, LimitError
 from edgert.importer import import_model
 
 # --- G1 to G6: external data ----------------------------------------------------------------------
@@ -110,10 +110,18 @@ def _socket(path: Path) -> None:
         os.chdir(here)
 
 
+def _links(path: Path, target: str, link: Callable[..., object] = os.symlink) -> None:
+    """A symbolic link to a link to the target."""
+    link(target if link is os.symlink else path.parent / target, path.parent / "real")
+    path.symlink_to("real")
+
+
 SPECIAL_FILES: dict[str, Callable[[Path], None]] = {
-    "symlink": lambda p: p.symlink_to("w.bin"),
-    "symlink_absolute": lambda p: p.symlink_to(p.parent / "w.bin"),
     "symlink_outside": lambda p: p.symlink_to("../w.bin"),
+    "symlink_absolute_outside": lambda p: p.symlink_to(p.parent.parent / "w.bin"),
+    "symlink_to_symlink_outside": lambda p: _links(p, "../w.bin"),
+    "symlink_to_hard_link": lambda p: _links(p, "w.bin", os.link),
+    "symlink_to_fifo": lambda p: (_fifo(p.parent / "real"), p.symlink_to("real")),
     "symlink_to_sub": lambda p: p.symlink_to("sub/w.bin"),
     "symlink_dangling": lambda p: p.symlink_to("nowhere"),
     "symlink_to_itself": lambda p: p.symlink_to(p.name),
@@ -129,7 +137,7 @@ SPECIAL_FILES: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", SPECIAL_FILES)
 def test_g2_special_files(folder: Path, kind: str) -> None:
-    """Only regular files with one name, and no waiting for a writer."""
+    """Only regular files with one name in the model's folder, and no waiting for a writer."""
     SPECIAL_FILES[kind](folder / "data")
     refuse(FormatError, "PATH", save(folder, external("data")))
 
@@ -141,6 +149,138 @@ def test_g2_symlinked_parents(folder: Path, target: str) -> None:
     refuse(FormatError, "PATH", save(folder, external("link/w.bin")))
     refuse(FormatError, "PATH", save(folder, external("./link//w.bin")))
     refuse(FormatError, "PATH", save(folder, external("link/link/w.bin")))
+
+
+LINKS: dict[str, Callable[[Path], object]] = {
+    "relative": lambda p: p.symlink_to("w.bin"),
+    "absolute": lambda p: p.symlink_to(p.parent / "w.bin"),
+    "through_the_parent": lambda p: p.symlink_to(f"../{p.parent.name}/w.bin"),
+    "twice": lambda p: _links(p, "w.bin"),
+    "in_sub": lambda p: ((p.parent / "sub" / "l").symlink_to("../w.bin"), p.symlink_to("sub/l")),
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_links_in_the_folder(folder: Path, kind: str) -> None:
+    """A link to a file beside the model is as good as the file."""
+    LINKS[kind](folder / "data")
+    assert_imported(save(folder, external("data")))
+
+
+def test_a_link_in_a_folder_below(folder: Path) -> None:
+    """To a file beside the model, and not to one that is not."""
+    for target, is_fine in (("../w.bin", True), ("w.bin", False), ("../../w.bin", False)):
+        (folder / "sub" / "data").symlink_to(target)
+        path = save(folder, external("sub/data"))
+        if is_fine:
+            assert_imported(path)
+        else:
+            refuse(FormatError, "PATH", path)
+        (folder / "sub" / "data").unlink()
+
+
+def assert_imported(path: Path) -> None:
+    """The weight is the one that all files hold."""
+    (weight,) = [v.data for v in import_model(path).values.values() if v.data is not None]
+    np.testing.assert_array_equal(weight, WEIGHT.T)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A model as caches of downloads lay it: names in one folder, files in another, links between.
+
+    Returns the path of the model's name.
+    """
+    names, blobs = tmp_path / "snapshots" / "1" / "onnx", tmp_path / "blobs"
+    names.mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / "aa").write_bytes(external("m.onnx_data").SerializeToString())
+    (blobs / "bb").write_bytes(WEIGHT.tobytes())
+    (names / "m.onnx").symlink_to("../../../blobs/aa")
+    (names / "m.onnx_data").symlink_to("../../../blobs/bb")
+    (tmp_path / "secret").write_bytes(WEIGHT.tobytes())
+    return names / "m.onnx"
+
+
+def test_cache_of_links(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data is in the folder of the file that the model's link leads to; by any path to it."""
+    assert_imported(cache)
+    monkeypatch.chdir(cache.parent)
+    assert_imported(Path("m.onnx"))
+    (cache.parents[3] / "link").symlink_to(cache.parent)
+    assert_imported(cache.parents[3] / "link" / "m.onnx")
+    (cache.parent / "m.onnx_data").unlink()
+    (cache.parent / "m.onnx_data").write_bytes(WEIGHT.tobytes())
+    assert_imported(cache)
+
+
+def test_cache_converts_and_is_compared(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other library gets the data, too."""
+    assert main(["convert", str(cache), "-o", str(cache.parent / "m.edgert")]) == 0
+    assert "passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["../../../secret", "../../../blobs/../secret", "../../../blobs/sub/cc", "../../2/bb",
+     "../../../blobs", "../../../blobs/dd", "../../../blobs/ee", "../../../blobs/ff", "/dev/zero"],
+)  # fmt: skip
+def test_links_out_of_a_cache(cache: Path, target: str) -> None:
+    """Only files of the two folders themselves, with one name and no further link out of them."""
+    blobs = cache.parents[3] / "blobs"
+    (blobs / "sub").mkdir()
+    (blobs / "sub" / "cc").write_bytes(WEIGHT.tobytes())
+    (blobs / "dd").symlink_to("../secret")
+    os.link(blobs / "bb", blobs / "ee")
+    os.mkfifo(blobs / "ff")
+    (cache.parent / "m.onnx_data").unlink()
+    (cache.parent / "m.onnx_data").symlink_to(target)
+    refuse(FormatError, "PATH", cache)
+
+
+def test_the_blobs_of_a_model_that_is_no_link(cache: Path) -> None:
+    """Are in another folder then."""
+    data = cache.read_bytes()
+    cache.unlink()
+    cache.write_bytes(data)
+    refuse(FormatError, "PATH", cache)
+
+
+def test_a_link_that_turns_while_it_is_followed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is opened lies in the folder that was checked, whatever the link says by then."""
+    realpath, link = os.path.realpath, cache.parent / "m.onnx_data"
+    blob = cache.parents[3] / "blobs" / "bb"
+
+    def turn(path: Any, *args: Any, **kwargs: Any) -> str:
+        real = realpath(path, *args, **kwargs)
+        if os.path.basename(path) == link.name:
+            link.unlink()
+            link.symlink_to("../../../secret")
+            blob.unlink()
+            blob.symlink_to("../secret")
+        return real
+
+    monkeypatch.setattr(os.path, "realpath", turn)
+    refuse(FormatError, "PATH", cache)
+
+
+def test_bytes_that_are_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read once for free: many tensors of the same bytes have a budget."""
+    monkeypatch.setattr(budget, "BASE_BYTES", 1 << 26)
+    with open(folder / "w.bin", "r+b") as file:
+        file.truncate(1 << 20)
+    (folder / "link").symlink_to("w.bin")
+    tensors = []
+    for i in range(2000):
+        tensor = TensorProto(name=f"w{i}", data_type=TensorProto.FLOAT, dims=[1 << 18])
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=("w.bin", "./w.bin", "link")[i % 3])
+        tensors.append(tensor)
+    outputs = [tensor.name for tensor in tensors]
+    refuse(LimitError, "MEMORY", save(folder, make_model([], [], outputs, tensors)))
+    assert len(import_model(save(folder, make_model([], [], outputs[:9], tensors))).outputs) == 9
 
 
 def test_g3_the_open_file_is_what_is_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

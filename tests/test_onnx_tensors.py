@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import make_model, value_info
 from onnx_refusals import F32, I64, RAW, WEIGHT, X, matmul_model, refuse, relu, tensor
 
+from edgert.budget import Budget
+from edgert.converter import convert
 from edgert.errors import (
     FormatError,
     InputError,
@@ -19,6 +22,7 @@ from edgert.errors import (
     UnsupportedError,
 )
 from edgert.importer import import_model
+from edgert.importer.tensors import _DATA_FIELDS, TensorReader
 
 # --- G10: sizes of tensors ------------------------------------------------------------------------
 
@@ -64,6 +68,70 @@ def test_g10_huge_shapes(dims: list[int]) -> None:
     refuse(LimitError, "TENSOR", matmul_model(tensor(dims=dims, raw_data=RAW)))
 
 
+@pytest.mark.parametrize("dims", [[1] * 33, [2**62] * 100_000, [0] * 40])
+@pytest.mark.parametrize("live", [True, False])
+def test_g10_many_dimensions(dims: list[int], live: bool, tmp_path: Path) -> None:
+    """Are counted before they are multiplied, also those of a tensor that nobody reads."""
+    weight = tensor(dims=dims, raw_data=RAW)
+    if live:
+        refuse(LimitError, "RANK", matmul_model(weight))
+    else:
+        model = make_model([relu("x", "y")], [X], ["y"], [weight])
+        assert convert(model, tmp_path / "m.edgert").before.parameters == 0
+
+
+@pytest.mark.parametrize("dims", [[0, 2**62], [2**40, 0, 2**40], [2**63 - 1, 2**63 - 1, 0]])
+def test_g10_huge_shapes_without_elements(dims: list[int]) -> None:
+    """No array has them, though it would take no bytes."""
+    refuse(LimitError, "TENSOR", matmul_model(tensor(dims=dims, raw_data=b"")))
+
+
+INTEGERS = {  # the numbers of a field, the type, and what they are elsewhere, too
+    "int8": ([-1, 127, 255, 300], np.array([-1, 127, -1, 44], np.int8)),
+    "uint8": ([0, 255, -1, 256], np.array([0, 255, 255, 0], np.uint8)),
+    "int16": ([-32768, 70000], np.array([-32768, 4464], np.int16)),
+    "uint16": ([65535, 65536, -1], np.array([65535, 0, 65535], np.uint16)),
+    "uint32": ([2**32 - 1, 2**32 + 5], np.array([2**32 - 1, 5], np.uint32)),
+    "bool": ([0, 1, 2, -7], np.array([False, True, True, True])),
+    "float16": ([0x3C00, 0xC000, 0xFFFF & 0x7C00], np.array([1, -2, np.inf], F32)),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_elements_that_are_stored_as_other_integers(name: str) -> None:
+    """Wrap where they are too large; any number but zero is true."""
+    numbers, expected = INTEGERS[name]
+    data_type = helper.np_dtype_to_tensor_dtype(np.dtype(name))
+    field = "uint64_data" if name == "uint32" else "int32_data"
+    proto = tensor(data_type=data_type, dims=[len(numbers)], **{field: numbers})
+    with TensorReader(None, Budget()) as reader:
+        array = reader.read(proto)
+    np.testing.assert_array_equal(array, expected)
+    assert array.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("number", [-1, 0x10000, 2**31 - 1])
+def test_bits_of_no_float16(number: int) -> None:
+    """There is nothing that they could mean."""
+    proto = tensor(data_type=TensorProto.FLOAT16, int32_data=[0] * 11 + [number])
+    assert "float16" in refuse(FormatError, "RANGE", matmul_model(proto))
+
+
+def test_raw_bytes_of_bools() -> None:
+    """Any byte but zero is true, and is 1 from then on."""
+    with TensorReader(None, Budget()) as reader:
+        array = reader.read(tensor(data_type=TensorProto.BOOL, dims=[4], raw_data=b"\0\1\2\xff"))
+    assert array.view(np.uint8).tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("field", [*_DATA_FIELDS, "raw_data"])
+def test_no_elements(field: str) -> None:
+    """Need no data, wherever there is none."""
+    empty = {field: b"" if field == "raw_data" else []}
+    with TensorReader(None, Budget()) as reader:
+        assert reader.read(tensor(dims=[3, 0, 2], **empty)).shape == (3, 0, 2)
+
+
 def sparse(values: np.ndarray, indices: np.ndarray, dims: Sequence[int]) -> onnx.ModelProto:
     """The model with a sparse weight."""
     model = matmul_model()
@@ -85,99 +153,78 @@ def test_sparse_weights() -> None:
         np.testing.assert_array_equal(weight, wanted.T)
 
 
-@pytest.mark.parametrize(
-    "indices",
-    [[12, 1], [-1, 1], [2**62, 0], [0], [0, 1, 2], [[0, 0], [0, 4]], [[0, 0], [3, 0]],
-     [[0, 0], [-1, 0]], [[0], [1]], [[0, 0, 0], [1, 1, 1]], [[[0, 0], [1, 1]]]],
-    ids=str,
-)  # fmt: skip
-def test_sparse_indices_out_of_range(indices: Any) -> None:
-    """One index per element, inside of the shape."""
-    model = sparse(np.array([5, 7], F32), np.array(indices, I64), [3, 4])
-    with pytest.raises(FormatError):
+def test_sparse_indices_in_any_order() -> None:
+    """And of any integer type."""
+    wanted = np.zeros((3, 4), F32)
+    wanted[1, 2], wanted[2, 3] = 5, 7
+    for dtype in (np.int8, np.int32, np.uint8, np.uint64):
+        graph = import_model(sparse(np.array([7, 5], F32), np.array([11, 6], dtype), [3, 4]))
+        (weight,) = [v.data for v in graph.values.values() if v.data is not None]
+        np.testing.assert_array_equal(weight, wanted.T)
+
+
+BAD_INDICES: list[tuple[str, Any]] = [
+    *[("RANGE", indices) for indices in (
+        [12, 1], [-1, 1], [2**62, 0], [-(2**63), 0], [[0, 0], [0, 4]], [[0, 0], [3, 0]],
+        [[0, 0], [-1, 0]], np.array([2**63 + 6, 11], np.uint64),
+    )],
+    *[("SHAPE", indices) for indices in (
+        [0], [0, 1, 2], [[0], [1]], [[0, 0, 0], [1, 1, 1]], [[[0, 0], [1, 1]]], 0, [],
+        np.zeros((2, 0), I64), np.zeros((0, 2), I64),
+    )],
+    *[("DUPLICATE", indices) for indices in ([6, 6], [[1, 2], [1, 2]])],
+    *[("DTYPE", np.array([0, 1], dtype)) for dtype in (np.bool_, np.float32, np.float16)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "indices"), BAD_INDICES, ids=str)
+@pytest.mark.parametrize("where", ["initializer", "constant"])
+def test_sparse_indices_that_make_no_sense(rule: str, indices: Any, where: str) -> None:
+    """One integer per element inside of the shape, or one row of them, and none twice."""
+    indices = np.asarray(indices, I64) if isinstance(indices, (int, list)) else indices
+    model = sparse(np.array([5, 7], F32), indices, [3, 4])
+    if where == "constant":
+        entry = model.graph.sparse_initializer.pop()
+        constant = helper.make_node("Constant", [], ["w"], "constant", sparse_value=entry)
+        model.graph.node.insert(0, constant)
+    with pytest.raises(FormatError) as info:
         import_model(model)
+    assert info.value.rule in (rule, "CHECK")
+    assert "'w'" in str(info.value) or info.value.rule == "CHECK"
 
 
-# --- G12: constants that grow ---------------------------------------------------------------------
+BAD_SPARSE: dict[str, tuple[str, dict[str, Any]]] = {
+    "values_of_rank_2": ("SHAPE", {"values": np.ones((2, 1), F32)}),
+    "one_value": ("SHAPE", {"values": np.array(5, F32)}),
+    "no_values": ("SHAPE", {"values": np.zeros(0, F32)}),
+    "negative": ("SHAPE", {"dims": [-3, 4]}),
+    "scalar": ("RANGE", {"dims": []}),
+    "empty": ("RANGE", {"dims": [0, 4]}),
+    "huge": ("TENSOR", {"dims": [2**40, 4]}),
+    "product_beyond_64_bits": ("TENSOR", {"dims": [2**32, 2**33]}),
+    "empty_and_huge": ("TENSOR", {"dims": [2**62, 0]}),
+    "many_dimensions": ("RANK", {"dims": [1] * 40}),
+    "more_than_the_file_bounds": ("MEMORY", {"dims": [2**28, 1]}),
+}
 
 
-def constants_model(nodes: Sequence[onnx.NodeProto], **constants: np.ndarray) -> onnx.ModelProto:
-    """Nodes that compute ``y`` from constants alone."""
-    weights = [numpy_helper.from_array(data, name) for name, data in constants.items()]
-    return make_model(nodes, [], ["y"], weights)
+@pytest.mark.parametrize("name", BAD_SPARSE)
+def test_sparse_tensors_that_make_no_sense(name: str) -> None:
+    """The values are a vector; the shape is one that a file of this size may have."""
+    rule, change = BAD_SPARSE[name]
+    fields = {"values": np.array([5, 7], F32), "indices": np.array([0, 1], I64), "dims": [3, 4]}
+    with pytest.raises((FormatError, LimitError)) as info:
+        import_model(sparse(**{**fields, **change}))
+    assert info.value.rule == rule
+    assert "'w'" in str(info.value)
 
 
-def i64(*values: int) -> np.ndarray:
-    """A vector of int64."""
-    return np.array(values, I64)
-
-
-def node(op: str, *inputs: str, **attrs: Any) -> onnx.NodeProto:
-    """A node that writes y."""
-    return helper.make_node(op, inputs, ["y"], **attrs)
-
-
-ONE = np.ones(1, F32)
-BOMBS = {
-    "fill": ([node("ConstantOfShape", "s")], {"s": i64(2**20, 2**20)}),
-    "fill_wraps": ([node("ConstantOfShape", "s")], {"s": i64(2**32, 2**32, 2**32)}),
-    "fill_long": ([node("ConstantOfShape", "s")], {"s": i64(2**62)}),
-    "fill_edge": ([node("ConstantOfShape", "s")], {"s": i64(2**29 + 1)}),
-    "range": ([node("Range", "a", "b", "c")], {k: np.array(v) for k, v in
-              zip("abc", (0, 10**12, 1))}),
-    "range_down": ([node("Range", "a", "b", "c")], {k: np.array(v) for k, v in
-                   zip("abc", (0, -(10**15), -1))}),
-    "range_float": ([node("Range", "a", "b", "c")], {k: np.array(v, F32) for k, v in
-                    zip("abc", (0, 1e9, 1e-9))}),
-    "expand": ([node("Expand", "x", "s")], {"x": ONE, "s": i64(2**20, 2**20)}),
-    "expand_rank": ([node("Expand", "x", "s")], {"x": ONE, "s": i64(*[16] * 12)}),
-    "tile": ([node("Tile", "x", "s")], {"x": ONE, "s": i64(2**40)}),
-    "tile_all": ([node("Tile", "x", "s")], {"x": np.ones((4, 4), F32), "s": i64(2**20, 2**20)}),
-    "pad": ([node("Pad", "x", "s")], {"x": ONE, "s": i64(2**40, 0)}),
-    "pad_behind": ([node("Pad", "x", "s")], {"x": np.ones((1, 1), F32),
-                   "s": i64(0, 2**20, 2**20, 0)}),
-    "one_hot": ([node("OneHot", "i", "d", "v")], {"i": i64(1), "d": np.array(2**40, I64),
-                "v": np.array([0, 1], F32)}),
-    "outer_sum": ([node("Add", "a", "b")], {"a": np.ones((2**16, 1), F32),
-                  "b": np.ones((1, 2**16), F32)}),
-    "outer_where": ([node("Where", "c", "a", "b")], {"a": np.ones((2**16, 1), F32),
-                    "b": np.ones((1, 2**16), F32), "c": np.array(True)}),
-    "outer_equal": ([node("Equal", "a", "b")], {"a": np.ones((2**16, 1), F32),
-                    "b": np.ones((1, 2**16), F32)}),
-    "outer_product": ([node("MatMul", "a", "b")], {"a": np.ones((2**16, 1), F32),
-                      "b": np.ones((1, 2**16), F32)}),
-    "long_product": ([node("MatMul", "a", "b")], {"a": np.ones((2**11, 2**11), F32),
-                     "b": np.ones((2**11, 2**11), F32)}),
-    "gather": ([node("Gather", "x", "i")], {"x": np.ones((1, 2**20), F32),
-               "i": np.zeros(2**12, I64)}),
-    "concat": ([
-        *[helper.make_node("Concat", [f"v{i}"] * 4, [f"v{i + 1}"], axis=0) for i in range(18)],
-        node("Identity", "v18"),
-    ], {"v0": ONE}),
-    "many_fills": ([
-        *[helper.make_node("ConstantOfShape", ["s"], [f"v{i}"]) for i in range(40)],
-        node("Concat", *[f"v{i}" for i in range(40)], axis=0),
-    ], {"s": i64(2**24)}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_g12_bombs(name: str) -> None:
-    """Refused before the memory is taken."""
-    nodes, constants = BOMBS[name]
-    refuse(LimitError, "FOLD", constants_model(nodes, **constants))
-
-
-def test_g12_growth_at_run_time() -> None:
-    """The same, of values that are computed while the model runs."""
-    for op, data in (
-        ("Expand", i64(2**31, 2, 3)),
-        ("Tile", i64(2**40, 1)),
-        ("Pad", i64(0, 0, 2**40, 0)),
-    ):
-        model = make_model([node(op, "x", "s")], [X], ["y"], [numpy_helper.from_array(data, "s")])
-        with pytest.raises((LimitError, FormatError)):
-            import_model(model)
+def test_sparse_tensors_without_elements() -> None:
+    """Are zeros."""
+    for indices in (np.zeros(0, I64), np.zeros((0, 2), I64)):
+        graph = import_model(sparse(np.zeros(0, F32), indices, [3, 4]))
+        (weight,) = [v.data for v in graph.values.values() if v.data is not None]
+        np.testing.assert_array_equal(weight, np.zeros((4, 3), F32))
 
 
 # --- G13: element types ---------------------------------------------------------------------------

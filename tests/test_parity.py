@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgert.parity import compare_output
+from edgert.parity import _Totals, compare_output
 
 SIGNAL = np.linspace(-1, 1, 101, dtype=np.float32)
 
@@ -63,3 +63,16 @@ def test_zeros() -> None:
 def test_shapes() -> None:
     """Another shape never passes."""
     assert not compare_output("y", SIGNAL, SIGNAL[:50]).passed
+
+
+def test_several_samples() -> None:
+    """Energies are summed; the worst place is that of all of them."""
+    totals = _Totals()
+    for factor in (1.0, 1.0, 1.02):
+        totals.add(SIGNAL, SIGNAL * np.float32(factor))
+    parity = totals.parity("y", None)
+    assert parity.sqnr == pytest.approx(-20 * np.log10(0.02) + 10 * np.log10(3), abs=0.1)
+    assert parity.max_abs_error == pytest.approx(0.02, rel=0.01)
+    assert parity.agreement == 1.0
+    totals.add(SIGNAL, -SIGNAL)
+    assert totals.parity("y", None).agreement == 0.75

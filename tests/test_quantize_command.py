@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -166,6 +168,46 @@ def test_a_recipe_that_was_given_is_not_overwritten(
     done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["quantization"]
     assert given.read_bytes() == before
     assert Path(done["recipe"]).read_bytes() != before
+
+
+@pytest.mark.parametrize("other", ["digits.onnx", "data.npy", "check.npy"])
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_the_recipe_takes_the_place_of_no_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], other: str, link: Callable[[str, str], None]
+) -> None:
+    """Where its name leads to one, it is called otherwise; where both do, it is not written."""
+    np.save("check.npy", np.load("data.npy")[:2])
+    np.save("data.npy", np.load("data.npy")[:4])
+    before = Path(other).read_bytes()
+    link(other, "out.recipe.json")
+    words = ["convert", "digits.onnx", "-o", "out.edgert", "--quantize", "int8", "--calibrate",
+             "data.npy", "--data", "check.npy"]  # fmt: skip
+    assert report(capsys, *words)["quantization"]["recipe"] == "out.decided.recipe.json"
+    assert Path("out.decided.recipe.json").read_text().startswith("{")
+    Path("out.decided.recipe.json").unlink()
+    link(other, "out.decided.recipe.json")
+    assert main(words) == 2
+    assert "is the input" in capsys.readouterr().err
+    assert Path(other).read_bytes() == before
+
+
+def test_the_check_data_is_not_written_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by name nor by default; nothing is converted then."""
+    Path("check").mkdir()
+    for name in ("check/x.npy", "digits.edgert"):
+        with open(name, "wb") as file:
+            np.save(file, np.load("data.npy")[0])
+    for words in (
+        ["-o", "check/x.npy", "--data", "check"],
+        ["-o", "check/../check/x.npy", "--data", "check/x.npy"],
+        ["--data", "digits.edgert"],
+    ):
+        before = {name: Path(name).read_bytes() for name in ("check/x.npy", "digits.edgert")}
+        assert main(["convert", "digits.onnx", *words]) == 2
+        assert "is the input" in capsys.readouterr().err
+        assert {name: Path(name).read_bytes() for name in before} == before
 
 
 def test_api(folder: Path) -> None:

@@ -42,9 +42,10 @@ void raise(ErrorCode code, const char* rule, const char* what) noexcept {
   PyErr_Clear();
   PyObject* const errors = PyImport_ImportModule("edgert.errors");
   PyObject* const type = errors ? PyObject_GetAttrString(errors, class_name(code)) : nullptr;
-  // A long name may have been cut in the middle of a character.
+  // A path may be no UTF-8, and a long name may have been cut in the middle of a character.
   PyObject* const text =
-      type ? PyUnicode_DecodeUTF8(what, static_cast<Py_ssize_t>(std::strlen(what)), "replace")
+      type ? PyUnicode_DecodeUTF8(what, static_cast<Py_ssize_t>(std::strlen(what)),
+                                  "backslashreplace")
            : nullptr;
   PyObject* const error = text ? PyObject_CallFunction(type, "Os", text, rule) : nullptr;
   if (error) PyErr_SetObject(type, error);

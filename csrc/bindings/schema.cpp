@@ -158,8 +158,10 @@ void register_schema(py::module_& m) {
   m.attr("MAX_NAME_BYTES") = kMaxNameBytes;
   m.attr("MAX_NODES") = kMaxNodes;
   m.def(
-      "is_clean_text", [](const std::string& utf8) { return is_clean_text(utf8); },
-      "Whether bytes may stand in a file as a name");
+      "is_clean_text",
+      [](const std::string& utf8, bool multiline) { return is_clean_text(utf8, multiline); },
+      py::arg("utf8"), py::arg("multiline") = false,
+      "Whether bytes may stand in a file as a name, or as a value of its metadata if multiline");
 }
 
 }  // namespace edgert

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from edgert import __version__
 from edgert.commands import bench, compare, convert, demo, info, isa, run
@@ -32,23 +36,68 @@ HINTS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0, 1 (a check failed), 2 (an error) or 130 (interrupted)."""
-    args = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as stop:  # after --help, or because of the arguments
+        if stop.code == 0 and not _show(""):
+            raise SystemExit(ERROR) from None
+        raise
+    except OSError:  # nobody can read what is wrong with the arguments
+        _discard(sys.stderr)
+        return ERROR
     try:
         outcome = COMMANDS[args.command].execute(args)
-        print(json.dumps(outcome.data, indent=2, allow_nan=False) if args.json else outcome.text)
-        sys.stdout.flush()
+        text = json.dumps(outcome.data, indent=2, allow_nan=False) if args.json else outcome.text
+        return outcome.exit_code if _show(f"{text if args.json else _plain(text)}\n") else ERROR
     except KeyboardInterrupt:
-        print("edgert: interrupted", file=sys.stderr)
+        _complain("edgert: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # whoever reads the output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ERROR
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        print(f"edgert {args.command}: {describe(error)}", file=sys.stderr)
+        _complain(f"edgert {args.command}: {describe(error)}")
         return ERROR
-    return outcome.exit_code
+
+
+def _show(text: str) -> bool:
+    """Writes a result; says why if it cannot, unless whoever reads it has seen enough."""
+    try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `head`, say
+        _discard(sys.stdout)
+        return False
+    except OSError as error:
+        _discard(sys.stdout)
+        _complain(f"edgert: cannot write to the standard output: {error.strerror}")
+        return False
+    return True
+
+
+def _plain(text: str) -> str:
+    """Lines without control characters."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _complain(text: str) -> None:
+    """Writes an error, if there is anybody to read it."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Lets the interpreter, too, write what is left in a stream that cannot be written."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,14 +120,14 @@ def parser() -> argparse.ArgumentParser:
 
 def describe(error: Exception) -> str:
     """What is wrong and what to do, without control characters."""
-    text = "\n".join(map(printable, str(error).splitlines()))
+    text = _plain(str(error))
     if isinstance(error, EdgertError):
         hints = [f"; {hint}" for kind, hint in HINTS if isinstance(error, kind)]
         return f"{type(error).__name__}: {text}{''.join(hints)}"
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror or text}"
+        return f"{printable(error.filename or 'file')}: {error.strerror or text}"
     return (
         f"internal error: {type(error).__name__}: {text}; this is a defect of edgert, please "
         f"report it with what {TRACEBACK}=1 prints"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import onnx
 
 from edgert import ir
+from edgert.budget import memory_errors
 from edgert.errors import InputError, UnsupportedError, require
+from edgert.files import refuse_input
 from edgert.importer import Source, import_proto, read_model
-from edgert.importer.tensors import weight_tensors
-from edgert.inputs import ImageOptions, random_inputs
+from edgert.importer.external import data_files
+from edgert.importer.load import proto_bytes
+from edgert.importer.tensors import stored_size, weight_tensors
+from edgert.inputs import ImageOptions, random_inputs, require_random
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
@@ -23,7 +25,7 @@ from edgert.quantize import ACTIVATIONS, Quantization, Recipe, Target, read_reci
 from edgert.quantize import quantize as quantize_graph
 from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
 from edgert.quantize.options import choose
-from edgert.quantize.samples import Samples
+from edgert.quantize.samples import Samples, source_files
 from edgert.quantize.samples import Source as Calibration
 from edgert.quantize.stated import Stated, lower_stated, states_quantization
 
@@ -45,6 +47,7 @@ class Report:
     """What a conversion did."""
 
     output: str  # path of the file
+    inputs: tuple[str, ...]  # paths of the files that were read, or could have been
     before: ModelSize
     after: ModelSize
     passes: tuple[PassReport, ...]
@@ -52,6 +55,7 @@ class Report:
     stated: Stated | None = None  # of a model that was quantised before
 
 
+@memory_errors()
 def convert(
     model: Source,
     output: str | os.PathLike[str] | None = None,
@@ -110,20 +114,17 @@ def convert(
             "recipe": recipe, "image": image}  # fmt: skip
     options = choose(quantize, choices, [n for n, value in rest.items() if value is not None])
     target = Target(min_sqnr, min_agreement)
-    if output is None:
-        if not isinstance(model, (str, os.PathLike)):
-            raise InputError("a model from memory needs the path of its output", "ARGUMENT")
-        output = Path(model).with_suffix(".edgert")
-    if isinstance(model, (str, os.PathLike)) and os.path.realpath(model) == os.path.realpath(
-        output
-    ):
-        raise InputError(
-            f"the output {os.fspath(output)} is the model itself; name another file", "ARGUMENT"
-        )
     begin("read")
-    proto, folder = read_model(model)
+    proto, path = read_model(model)
+    if output is None:
+        if path is None:
+            raise InputError("a model from memory needs the path of its output", "ARGUMENT")
+        output = default_output(path)
+    read = [*source_files(calibrate), *([path, *data_files(proto, path)] if path else [])]
+    read += [] if recipe is None or isinstance(recipe, Recipe) else [recipe]
+    refuse_input(output, read)
     begin("import")
-    graph = import_proto(proto, folder, input_shapes or {})
+    graph = import_proto(proto, path, input_shapes or {})
     ir.verify(graph)
     before = _onnx_size(proto)
     del proto
@@ -160,10 +161,17 @@ def convert(
         )
     begin("pack")
     data = pack(graph)
+    after = _graph_size(graph, data)
+    del graph  # its weights are in the data, too
     begin("write")
     write_file(output, data)
-    after = _graph_size(graph, data)
-    return Report(os.fspath(output), before, after, tuple(passes), quantization, stated)
+    inputs = tuple(map(os.fsdecode, read))
+    return Report(os.fsdecode(output), inputs, before, after, tuple(passes), quantization, stated)
+
+
+def default_output(model: str) -> str:
+    """What the file is called that the ONNX model in the file ``model`` becomes."""
+    return f"{os.path.splitext(model)[0]}.edgert"
 
 
 def _check_kinds(
@@ -199,6 +207,7 @@ def calibration_samples(
     """The calibration samples; random ones if there is no source."""
     infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
     if source is None:
+        require_random(infos, DATA_FREE_SAMPLES)
         source = [random_inputs(infos, seed) for seed in range(DATA_FREE_SAMPLES)]
     return Samples(source, infos, image)
 
@@ -206,11 +215,10 @@ def calibration_samples(
 def _onnx_size(model: onnx.ModelProto) -> ModelSize:
     parameters, external = 0, 0
     for tensor in weight_tensors(model.graph):
-        parameters += math.prod(tensor.dims)
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            lengths = [e.value for e in tensor.external_data if e.key == "length"]
-            external += sum(int(length) for length in lengths if length.isdecimal())
-    return ModelSize(len(model.graph.node), parameters, model.ByteSize() + external)
+        elements, nbytes = stored_size(tensor)
+        parameters += elements
+        external += nbytes
+    return ModelSize(len(model.graph.node), parameters, proto_bytes(model) + external)
 
 
 def _graph_size(graph: ir.Graph, data: bytes) -> ModelSize:

@@ -8,7 +8,7 @@ class EdgertError(Exception):
     """
 
     def __init__(self, message: str, rule: str = "") -> None:
-        super().__init__(message)
+        super().__init__(_sound(message))
         self.rule = rule
 
 
@@ -42,6 +42,17 @@ class InputError(EdgertError, ValueError):
 
 class ResourceError(EdgertError, MemoryError):
     """Out of memory or threads."""
+
+
+def _sound(message: str) -> str:
+    """``message`` with escapes for the bytes of file names that are no text: they cannot be printed
+    everywhere.
+    """
+    try:
+        data = message.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # other lone surrogates
+        data = message.encode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "backslashreplace")
 
 
 def require(fine: bool, argument: str, found: object, expected: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +12,12 @@ from typing import NoReturn
 
 import numpy as np
 
+from edgert.budget import Budget
 from edgert.errors import InputError, ModelIOError, UnsupportedError, require
 from edgert.model import TensorInfo
 
 ARRAY_SUFFIXES = (".npy", ".npz")
+_BYTES = "surrogateescape"  # how bytes that are no text stand in a string
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,11 @@ def refuse_image_options(source: str) -> NoReturn:
 def random_inputs(infos: Iterable[TensorInfo], seed: int = 0) -> dict[str, np.ndarray]:
     """Reproducible tensors: normal floats, uint8 and int8 over their range, other integers 0 or 1.
 
-    (Integers are mostly indices, and 0 and 1 are valid ones everywhere.)
+    (Integers are mostly indices, and 0 and 1 are valid ones everywhere.) Raises LimitError if they
+    are too large.
     """
+    infos = list(infos)
+    require_random(infos)
     rng = np.random.default_rng(seed)
     arrays = {}
     for info in infos:
@@ -93,17 +100,46 @@ def random_inputs(infos: Iterable[TensorInfo], seed: int = 0) -> dict[str, np.nd
     return arrays
 
 
+def require_random(infos: Sequence[TensorInfo], sets: int = 1) -> None:
+    """Raises LimitError if so many sets of random inputs are too large."""
+    budget = Budget()
+    for info in infos:
+        nbytes = sets * math.prod(info.shape) * np.dtype(info.dtype).itemsize
+        budget.take(nbytes, f"random data for the input '{info.name}' {list(info.shape)}")
+
+
+def input_files(specs: Iterable[str], infos: Sequence[TensorInfo]) -> list[Path]:
+    """The files of specifications that :func:`read_inputs` reads."""
+    return [_split_spec(spec, infos)[1] for spec in specs]
+
+
+def _split_spec(spec: str, infos: Sequence[TensorInfo]) -> tuple[TensorInfo | None, Path]:
+    """The input that a specification names, if it does, and its file."""
+    text = as_utf8(spec)
+    named = [info for info in infos if text.startswith(f"{info.name}=")]
+    if not named:
+        return None, Path(spec)
+    info = max(named, key=lambda info: len(info.name))
+    path = text[len(info.name) + 1 :]
+    return info, Path(path if text == spec else os.fsdecode(path.encode("utf-8", _BYTES)))
+
+
+def as_utf8(argument: str) -> str:
+    """An argument of the command line, where names of tensors are UTF-8 in every locale."""
+    try:
+        return os.fsencode(argument).decode("utf-8", _BYTES)
+    except UnicodeEncodeError:  # it is text that no command line gave
+        return argument
+
+
 def _read_spec(
     spec: str, infos: Sequence[TensorInfo], image: ImageOptions
 ) -> dict[str, np.ndarray]:
-    by_name = {info.name: info for info in infos}
-    named = [name for name in by_name if spec.startswith(f"{name}=")]
-    if named:
-        info = by_name[max(named, key=len)]
-        path = Path(spec[len(info.name) + 1 :])
+    info, path = _split_spec(spec, infos)
+    if info is not None:
         return {info.name: _read_one(path, info, image)}
-    path = Path(spec)
-    if "=" in spec and not path.exists():
+    by_name = {info.name: info for info in infos}
+    if "=" in spec and not os.path.exists(path):
         raise InputError(
             f"the model has no input '{spec.split('=')[0]}'; it has {list(by_name)}", "INPUT"
         )

@@ -6,6 +6,8 @@ Types are never typed in: ``Graph.add`` asks the runtime's own inference for the
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from edgert import _core
+from edgert.budget import Budget, require_value
 from edgert.errors import EdgertError, FormatError, LimitError
 from edgert.schema import MAX_RANK, OPS, DType, Form
+
+MAX_DIM = 2**31 - 1  # what a dimension may be in a file
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Value:
     @property
     def nbytes(self) -> int:
         """Bytes of the elements."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass
@@ -57,10 +62,12 @@ class Graph:
 
     ``dynamic`` has the names of the products whose inputs are to be quantised at run time,
     ``on_bytes`` those of the nodes by which an operator on bytes is said in floats. ``scales`` has
-    those of constants that the model states as integers, as float32.
+    those of constants that the model states as integers, as float32. What constants take comes out
+    of the ``budget``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.values: dict[str, Value] = {}
         self.nodes: list[Node] = []
         self.inputs: list[str] = []
@@ -84,7 +91,11 @@ class Graph:
         return name
 
     def add_constant(self, hint: str, data: np.ndarray) -> str:
-        """Adds a constant and returns its name."""
+        """Adds a constant and returns its name. Raises LimitError if the budget is exhausted.
+
+        The elements of an array that ``numpy.broadcast_to`` gave are made here, and nowhere before.
+        """
+        self.budget.take(np.size(data) * data.dtype.itemsize, f"the constant '{hint}'")
         data = np.ascontiguousarray(data).reshape(np.shape(data))
         name = self.unique_name(hint)
         self._declare(Value(name, data.dtype, data.shape, data))
@@ -142,7 +153,10 @@ class Graph:
         return self.values[name].data if name else None
 
     def prune(self) -> int:
-        """Removes nodes and values that no output needs; returns how many nodes went."""
+        """Removes nodes and values that no output needs; returns how many nodes went.
+
+        What is left of the budget is what the constants that are left do not take.
+        """
         needed, kept = set(self.outputs), []
         for node in reversed(self.nodes):
             if needed.intersection(node.outputs):
@@ -153,6 +167,8 @@ class Graph:
         self.nodes = kept[::-1]
         needed.update(self.inputs)
         self.values = {name: value for name, value in self.values.items() if name in needed}
+        constants = (value for value in self.values.values() if value.data is not None)
+        self.budget.used = sum(value.nbytes for value in constants)
         return removed
 
     def _declare(self, value: Value) -> None:
@@ -160,7 +176,33 @@ class Graph:
             raise FormatError(f"value {value.name!r} is defined twice", "DUPLICATE")
         if len(value.shape) > MAX_RANK:
             raise FormatError(f"value {value.name!r} has rank {len(value.shape)}", "RANK")
+        if max(value.shape, default=0) > MAX_DIM:
+            raise LimitError(
+                f"{value.name!r} has the shape {list(value.shape)}; the largest dimension is "
+                f"{MAX_DIM}",
+                "TENSOR",
+            )
+        if value.data is None:
+            require_value(value.nbytes, f"{value.name!r}, {value.dtype} {list(value.shape)},")
         self.values[value.name] = value
+
+
+class DistinctArrays:
+    """Arrays by their elements, to find those that are the same bits."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple, tuple[str, np.ndarray]] = {}
+        self._by_digest: dict[tuple, str] = {}
+
+    def find(self, name: str, data: np.ndarray) -> str:
+        """The name of the first array that is equal to ``data``, which is ``name`` if none was."""
+        elements = data.reshape(-1).view(np.uint8)
+        some = elements[:: max(elements.size // 64, 1)].tobytes()  # tells most of them apart
+        kind = data.dtype, data.shape, some
+        first, equal = self._first.setdefault(kind, (name, elements))
+        if equal is elements or np.array_equal(elements, equal):
+            return first
+        return self._by_digest.setdefault((*kind, hashlib.sha256(elements).digest()), name)
 
 
 def encode_attrs(op: str, attrs: Mapping[str, Any]) -> bytes:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import secrets
-import stat
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 import numpy as np
 
 from edgert import _core, ir, schema
-from edgert.errors import FormatError, ModelIOError
+from edgert.errors import EdgertError, FormatError
+from edgert.files import PathLike, replacing
+from edgert.model import load
 from edgert.schema import DType, Form, Section
+
+_Bytes = Union[bytes, bytearray, memoryview]
 
 
 def pack(graph: ir.Graph) -> bytes:
@@ -27,39 +28,22 @@ def pack(graph: ir.Graph) -> bytes:
     return _Packer(graph).pack()
 
 
-def write_file(path: str | os.PathLike[str], data: bytes) -> None:
+def write_file(path: PathLike, data: bytes) -> None:
     """Writes a file so that ``path`` holds either what it held before or all of ``data``.
 
-    Raises ModelIOError if the operating system refuses; no other file is left behind then.
+    ``data`` is loaded before it takes the place of ``path``. Raises what :func:`edgert.load` does
+    if it is no sound model, and ModelIOError if the operating system refuses.
     """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".edgert-{secrets.token_hex(8)}.tmp")
-    try:
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            raise OSError(0, "not a regular file")
+    with replacing(path) as file:
+        file.write(data)
+        file.flush()
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(folder)
-    except OSError as error:
-        raise ModelIOError(f"cannot write {target}: {error.strerror}", "IO") from error
-
-
-def _sync_folder(folder: str) -> None:
-    """Makes a rename in ``folder`` last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            load(file.name, threads=1, map=True, verify=True).close()
+        except EdgertError as error:
+            if error.rule == "MEMORY":  # the device may have what this machine has not
+                return
+            reason = str(error).split(f"{os.path.basename(file.name)}: ", 1)[-1]
+            raise type(error)(f"'{os.fspath(path)}' would not load: {reason}", error.rule) from None
 
 
 class _Tensor(NamedTuple):
@@ -88,7 +72,7 @@ class _Packer:
 
     def pack(self) -> bytes:
         graph = self.graph
-        metadata = [(self.text(k), self.text(v)) for k, v in sorted(graph.metadata.items())]
+        metadata = [(self.text(k), self.text(v)) for k, v in _entries(graph.metadata).items()]
         inputs = [self.tensor(name) for name in graph.inputs]
         edges: list[_Tensor | None] = []
         for node in graph.nodes:
@@ -108,15 +92,15 @@ class _Packer:
         dims = [dim for tensor in order for dim in graph.values[tensor.name].shape]
         return _seal(
             {
-                Section.strings: bytes(self.strings),
-                Section.metadata: np.array(metadata, schema.MetadataRecord).tobytes(),
-                Section.tensors: np.array(records, schema.TensorRecord).tobytes(),
-                Section.dims: np.array(dims, np.int32).tobytes(),
-                Section.nodes: np.array(nodes, schema.NodeRecord).tobytes(),
-                Section.edges: indices(edges),
-                Section.attrs: b"".join(ir.encode_attrs(n.op, n.attrs) for n in graph.nodes),
-                Section.inputs: indices(inputs),
-                Section.outputs: indices(outputs),
+                Section.strings: [self.strings],
+                Section.metadata: [np.array(metadata, schema.MetadataRecord).tobytes()],
+                Section.tensors: [np.array(records, schema.TensorRecord).tobytes()],
+                Section.dims: [np.array(dims, np.int32).tobytes()],
+                Section.nodes: [np.array(nodes, schema.NodeRecord).tobytes()],
+                Section.edges: [indices(edges)],
+                Section.attrs: [ir.encode_attrs(node.op, node.attrs) for node in graph.nodes],
+                Section.inputs: [indices(inputs)],
+                Section.outputs: [indices(outputs)],
                 Section.data: data,
             }
         )
@@ -148,13 +132,14 @@ class _Packer:
         payload = self.tensors[tensor]
         return payload is not None and _core.is_decoded(payload.form)
 
-    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], bytearray]:
-        """The records of the tensors, and the elements of the constants.
+    def records(self, order: Sequence[_Tensor]) -> tuple[list[tuple], list[_Bytes]]:
+        """The records of the tensors, and the elements of the constants, in parts: no copy of them.
 
         Equal elements that are used where they lie are stored once: rows of any type, those in
         other forms of one.
         """
-        records, data = [], bytearray()
+        records: list[tuple] = []
+        data, end = [], 0
         owners: dict[tuple, int] = {}  # by hash of the elements
         for i, tensor in enumerate(order):
             value, payload = self.graph.values[tensor.name], self.tensors[tensor]
@@ -165,8 +150,9 @@ class _Packer:
                     kind = () if form == Form.row else (form, value.dtype, value.shape)
                     owner = owners.setdefault((hashlib.sha256(payload.stored).digest(), *kind), i)
                 if owner == i:
-                    data += bytes(-len(data) % _core.payload_alignment(form))
-                    data += payload.stored.tobytes()
+                    padding = bytes(-end % _core.payload_alignment(form))
+                    data += [padding, memoryview(payload.stored.reshape(-1).view(np.uint8))]
+                    end += len(padding) + payload.stored.nbytes
             name = self.text(self.tensor_name(tensor.name))
             dtype, rank = DType[value.dtype.name], len(value.shape)
             records.append((owner, facts, name, dtype, form, rank, 0))
@@ -196,17 +182,19 @@ def _payload(data: np.ndarray, wanted: Form) -> _Payload:
     return _Payload(Form.shorts, np.frombuffer(shorts, np.uint8))
 
 
-def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:
-    """Places the sections and computes the checksums."""
+def _seal(sections: Mapping[Section, Sequence[_Bytes]]) -> bytes:
+    """Places the sections, whose contents come in parts, and computes the checksums."""
     end = schema.FileHeader.itemsize + schema.SectionRecord.itemsize * len(sections)
     table, parts = [], []
     for section, content in sections.items():
         aligned = schema.PAYLOAD_ALIGNMENT if section == Section.data else schema.RECORD_ALIGNMENT
         padding = bytes(-end % aligned)
         begin = end + len(padding)
-        table.append((section, zlib.crc32(content), begin, len(content)))
-        parts += [padding, content]
-        end = begin + len(content)
+        crc, end = 0, begin
+        for part in content:
+            crc, end = zlib.crc32(part, crc), end + len(part)
+        table.append((section, crc, begin, end - begin))
+        parts += [padding, *content]
     header = np.zeros((), schema.FileHeader)
     header["magic"] = np.frombuffer(schema.MAGIC, np.uint8)
     header["version"] = schema.VERSION
@@ -218,10 +206,31 @@ def _seal(sections: Mapping[Section, bytes | bytearray]) -> bytes:
     return b"".join([header.tobytes(), records, *parts])
 
 
+def _entries(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata by key, as it may stand in a file: escaped, and no key empty or given twice."""
+    entries: dict[str, str] = {}
+    for key, value in sorted(metadata.items()):
+        plain, i = _plain(key) or "unnamed", 1
+        while plain in entries:
+            plain, i = f"{_plain(key)[: schema.MAX_NAME_BYTES // 8]}_{i}", i + 1
+        entries[plain] = _escaped(value, multiline=True)
+    return dict(sorted(entries.items()))
+
+
 def _plain(name: str) -> str:
     """``name``, escaped and cut if it may not stand in a file as it is."""
-    if not _core.is_clean_text(name.encode("utf-8", "surrogatepass")):
-        name = ascii(name)[1:-1]
+    name = _escaped(name)
     return (
         name if len(name.encode()) <= schema.MAX_NAME_BYTES else name[: schema.MAX_NAME_BYTES // 4]
     )
+
+
+def _escaped(text: str, multiline: bool = False) -> str:
+    """``text`` with all characters escaped that may not stand in a file."""
+
+    def is_clean(part: str) -> bool:
+        return _core.is_clean_text(part.encode("utf-8", "surrogatepass"), multiline)
+
+    if is_clean(text):
+        return text
+    return "".join(c if is_clean(c) else ascii(c)[1:-1] for c in text)

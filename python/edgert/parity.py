@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable
 
 import numpy as np
 
+from edgert.budget import require_held
 from edgert.errors import UnsupportedError
 from edgert.model import Model
 
@@ -17,6 +21,7 @@ MINIMUM = {"float16": 30.0, "float32": 60.0, "float64": 60.0}
 # The least SQNR in dB of a model that is quantised itself. Where sums in another order are rounded
 # the other way, a step is the difference; a deep network with random weights makes much of it.
 QUANTIZED_MINIMUM = 10.0
+_COPIES = 8  # of an output: both models', and what they are compared in
 
 
 @dataclass(frozen=True)
@@ -69,57 +74,90 @@ def check_parity(
     sums of its fused quantised nodes saturate; unfused ones between QuantizeLinear and
     DequantizeLinear compute in float.
     """
-    found = [model.run(sample) for sample in samples]  # first: its errors tell what is wrong
-    reference, expected = _run_original(onnx_path, samples, fused)
-    outputs = [
-        compare_output(
-            name,
-            np.stack([arrays[name] for arrays in expected]),
-            np.stack([arrays[name] for arrays in found]),
-            minimum,
-        )
-        for name in expected[0]
-    ]
-    return Parity(reference, outputs)
+    nbytes = sum(math.prod(info.shape) * info.dtype.itemsize for info in model.outputs)
+    require_held(_COPIES * nbytes, "the outputs that are to be compared", "leave out the check")
+    totals: dict[str, _Totals] = {}
+    model.run(samples[0])  # first: its errors tell what is wrong
+    with _errors_of_original():
+        reference, run = _open_original(onnx_path, fused)
+    for sample in samples:
+        found = model.run(sample)
+        with _errors_of_original():
+            expected = run(sample)
+        for name, array in expected.items():
+            totals.setdefault(name, _Totals()).add(array, found[name])
+    return Parity(reference, [total.parity(name, minimum) for name, total in totals.items()])
 
 
 def compare_output(
     name: str, expected: np.ndarray, found: np.ndarray, minimum: float | None = None
 ) -> OutputParity:
     """The parity of one output; one of another shape never passes."""
-    if minimum is None:
-        minimum = MINIMUM.get(expected.dtype.name, float("inf"))
-    if expected.shape != found.shape:
-        return OutputParity(name, float("inf"), float("-inf"), minimum, False)
-    signal, other = expected.astype(np.float64), found.astype(np.float64)
-    finite = np.isfinite(signal) & np.isfinite(other)
-    same_places = np.array_equal(signal[~finite], other[~finite], equal_nan=True)
-    error = np.abs(signal[finite] - other[finite])
-    sqnr = _sqnr(signal[finite], error)
-    agreement = 1.0
-    if signal.ndim and signal.shape[-1]:
-        agreement = float((signal.argmax(-1) == other.argmax(-1)).mean())
-    return OutputParity(name, float(error.max(initial=0)), sqnr, minimum, same_places, agreement)
+    totals = _Totals()
+    totals.add(expected, found)
+    return totals.parity(name, minimum)
 
 
-def _sqnr(signal: np.ndarray, error: np.ndarray) -> float:
-    noise, energy = float(np.square(error).sum()), float(np.square(signal).sum())
-    if noise == 0:
-        return float("inf")
-    return 10 * float(np.log10(energy / noise)) if energy > 0 else float("-inf")
+@dataclass
+class _Totals:
+    """What the parity of an output follows from, summed over samples."""
+
+    dtype: str = ""  # the original's
+    energy: float = 0.0
+    noise: float = 0.0
+    max_error: float = 0.0
+    same_places: bool = True
+    agreements: list[float] = field(default_factory=list)
+
+    def add(self, expected: np.ndarray, found: np.ndarray) -> None:
+        """Counts one sample."""
+        self.dtype = expected.dtype.name
+        if expected.shape != found.shape:
+            self.same_places, self.max_error, self.noise = False, math.inf, math.inf
+            return
+        signal, other = expected.astype(np.float64), found.astype(np.float64)
+        finite = np.isfinite(signal) & np.isfinite(other)
+        self.same_places &= np.array_equal(signal[~finite], other[~finite], equal_nan=True)
+        error = np.abs(signal[finite] - other[finite])
+        self.energy += float(np.square(signal[finite]).sum())
+        self.noise += float(np.square(error).sum())
+        self.max_error = max(self.max_error, float(error.max(initial=0)))
+        if signal.ndim and signal.shape[-1]:
+            self.agreements.append(float((signal.argmax(-1) == other.argmax(-1)).mean()))
+
+    def parity(self, name: str, minimum: float | None) -> OutputParity:
+        """What it comes to."""
+        if minimum is None:
+            minimum = MINIMUM.get(self.dtype, float("inf"))
+        agreement = float(np.mean(self.agreements)) if self.agreements else 1.0
+        return OutputParity(
+            name, self.max_error, self._sqnr(), minimum, self.same_places, agreement
+        )
+
+    def _sqnr(self) -> float:
+        if self.noise == 0:
+            return float("inf")
+        ratio = self.energy / self.noise
+        return 10 * float(np.log10(ratio)) if ratio > 0 else float("-inf")
 
 
-def _run_original(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def _open_original(path: str, fused: bool) -> tuple[str, Run]:
+    """What runs the original, and how to run it on a sample."""
+    source = _read_original(path)
     try:
         import onnxruntime  # noqa: F401
     except ImportError:
-        run = _run_reference_evaluator
-    else:
-        run = functools.partial(_run_onnxruntime, fused=fused)
+        return _open_reference_evaluator(source)
+    return _open_onnxruntime(source, fused)
+
+
+@contextlib.contextmanager
+def _errors_of_original() -> Iterator[None]:
     try:
-        return run(path, samples)
+        yield
     except Exception as error:  # whatever the other library raises
         from edgert.importer.text import printable
 
@@ -131,46 +169,51 @@ def _run_original(
         ) from error
 
 
-def _run_onnxruntime(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]], fused: bool
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+def _read_original(path: str) -> bytes | str:
+    """The original for another library, with its external data in it.
+
+    Others read neither paths that are not UTF-8 nor data behind links, nor nodes of one name. What
+    is too large for that they must read from the path themselves.
+    """
+    from edgert.importer import read_model
+    from edgert.importer.external import data_files
+    from edgert.importer.load import MAX_MODEL_BYTES
+    from edgert.importer.protos import all_nodes
+    from edgert.importer.tensors import inline_data
+
+    original, _ = read_model(path)
+    files = [path, *data_files(original, path)]
+    if sum(map(os.path.getsize, files)) > MAX_MODEL_BYTES:
+        return path
+    inline_data(original, path)
+    for node, _ in all_nodes(original.graph.node):
+        node.name = ""
+    return original.SerializeToString()
+
+
+def _open_onnxruntime(source: bytes | str, fused: bool) -> tuple[str, Run]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: stderr belongs to the command
     if not fused:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        _for_onnxruntime(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    results = [dict(zip(names, session.run(names, dict(sample)))) for sample in samples]
-    return f"ONNX Runtime {onnxruntime.__version__}", results
+
+    def run(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(names, session.run(names, dict(sample))))
+
+    return f"ONNX Runtime {onnxruntime.__version__}", run
 
 
-def _for_onnxruntime(path: str) -> str | bytes:
-    """The path; or, as ONNX Runtime refuses nodes of one name, the model without names of nodes."""
-    import onnx
-
-    from edgert.importer.protos import all_nodes
-
-    nodes = all_nodes(onnx.load(path, load_external_data=False).graph.node)
-    names = [node.name for node, _ in nodes if node.name]
-    if len(names) == len(set(names)):
-        return path
-    model = onnx.load(path)
-    for node, _ in all_nodes(model.graph.node):
-        node.name = ""
-    return model.SerializeToString()
-
-
-def _run_reference_evaluator(
-    path: str, samples: Sequence[Mapping[str, np.ndarray]]
-) -> tuple[str, list[dict[str, np.ndarray]]]:
+def _open_reference_evaluator(source: bytes | str) -> tuple[str, Run]:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(path)
-    name = f"onnx {onnx.__version__} reference evaluator"
-    names = evaluator.output_names
-    return name, [dict(zip(names, evaluator.run(None, dict(sample)))) for sample in samples]
+    evaluator = ReferenceEvaluator(source)
+
+    def run(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(evaluator.output_names, evaluator.run(None, dict(sample))))
+
+    return f"onnx {onnx.__version__} reference evaluator", run

@@ -22,8 +22,19 @@ class Outcome:
 
 
 def printable(text: object) -> str:
-    """``text`` with control characters escaped: anybody may have made the file with the names."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+    """``text`` with control characters escaped: anybody may have made the file with the names.
+
+    So are the bytes of a file name that are not text in the encoding of the file system.
+    """
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in str(text))
+
+
+def _escape(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # how Python says a byte that it cannot decode
+        code -= 0xDC00
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:

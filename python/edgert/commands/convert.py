@@ -22,7 +22,8 @@ from edgert.commands.quantization import (
     stated_text,
 )
 from edgert.errors import InputError, UnsupportedError
-from edgert.inputs import random_inputs
+from edgert.files import is_same, refuse_input, replacing
+from edgert.inputs import as_utf8, random_inputs
 from edgert.model import load
 from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
 from edgert.report import Outcome, decibels, json_number, size, table
@@ -72,7 +73,7 @@ def execute(args: argparse.Namespace) -> Outcome:
             "ARGUMENT",
         )
     shapes = parse_shapes(args.input_shape)
-    data, text = convert_file(args.model, args.output, shapes, **options)
+    data, text = convert_file(args.model, args.output, shapes, args.data, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     reached = data.get("quantization", {}).get("reached", True)
     if args.no_check:
@@ -92,16 +93,26 @@ def execute(args: argparse.Namespace) -> Outcome:
 
 
 def convert_file(
-    source: str, output: str | None, shapes: Mapping[str, Sequence[int]], **options: Any
+    source: str,
+    output: str | None,
+    shapes: Mapping[str, Sequence[int]],
+    check_data: str | None = None,
+    **options: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Converts with a progress bar; returns what the model was and became, as data and as text."""
+    """Converts with a progress bar; returns what the model was and became, as data and as text.
+
+    Files of ``check_data`` are not written over, no more than what the conversion reads.
+    """
     try:
-        from edgert.converter import STAGES, convert
+        from edgert.converter import STAGES, convert, default_output
         from edgert.quantize import STAGES as MORE_STAGES
+        from edgert.quantize.samples import source_files
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
+    check_files = source_files(check_data)
+    refuse_input(output or default_output(source), check_files)
     stages = len(STAGES) + (len(MORE_STAGES) if options.get("quantize") else 0)
     with progress_bar(stages) as advance:
         report = convert(source, output, input_shapes=shapes, progress=advance, **options)
@@ -114,8 +125,9 @@ def convert_file(
     ]
     text = table(rows, ("", "before", "after"))
     if report.quantization is not None:
-        path = _recipe_path(report.output, options["recipe"])
-        path.write_text(report.quantization.recipe.text(), encoding="utf-8")
+        path = _recipe_path(report.output, [*report.inputs, *check_files])
+        with replacing(path) as file:
+            file.write(report.quantization.recipe.text().encode())
         data["quantization"] = quantization_data(report.quantization, path)
         text += f"\n\n{quantization_text(report.quantization, path)}"
     if report.stated is not None:
@@ -124,11 +136,12 @@ def convert_file(
     return data, text
 
 
-def _recipe_path(output: str, given: str | None) -> Path:
+def _recipe_path(output: str, inputs: Sequence[str | Path]) -> Path:
     """Where the decisions go: beside the output, not over the recipe that was given."""
     path = Path(output).with_suffix(RECIPE_SUFFIX)
-    if given is not None and path.resolve() == Path(given).resolve():
+    if any(is_same(path, other) for other in inputs):
         path = Path(output).with_suffix(f".decided{RECIPE_SUFFIX}")
+        refuse_input(path, inputs)
     return path
 
 
@@ -167,7 +180,7 @@ def parse_shapes(specs: list[str]) -> dict[str, tuple[int, ...]]:
                 "image=1,3,224,224",
                 "ARGUMENT",
             )
-        shapes[name] = shape
+        shapes[as_utf8(name)] = shape
     return shapes
 
 

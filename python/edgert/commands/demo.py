@@ -10,6 +10,7 @@ from importlib import resources
 import numpy as np
 
 from edgert.commands.convert import CHECK_FAILED, convert_file, parity_data, parity_text
+from edgert.files import refuse_input
 from edgert.measure import latencies
 from edgert.model import Model, load
 from edgert.parity import check_parity
@@ -41,6 +42,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     """Converts the model, classifies the held-out images and measures it."""
     examples = resources.files("edgert") / "examples"
     with resources.as_file(examples / "digits_test.npz") as path, np.load(path) as arrays:
+        refuse_input(args.output, [path])
         images, labels = arrays["images"], arrays["labels"]
     pixels = (images / np.float32(MAX_PIXEL)).astype(np.float32)[:, None, None]
     with resources.as_file(examples / "digits.onnx") as path:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgert.commands.arguments import add_image, add_model, image_options, positive
-from edgert.errors import ModelIOError
-from edgert.inputs import read_inputs
+from edgert.files import refuse_input, replacing
+from edgert.inputs import input_files, read_inputs
 from edgert.model import load
 from edgert.report import Outcome, json_number, milliseconds, number, shape, table
 
@@ -43,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs a model once."""
     model = load(args.model, threads=args.threads, map=args.map)
+    if args.output:
+        refuse_input(args.output, [args.model, *input_files(args.input, model.inputs)])
     inputs = read_inputs(args.input, model.inputs, image_options(args))
     start = time.perf_counter()
     outputs = model.run(inputs)
@@ -86,8 +88,5 @@ def summarize(name: str, array: np.ndarray, top: int) -> dict[str, Any]:
 
 def write_npz(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays by name."""
-    try:
-        with open(path, "wb") as file:
-            np.savez(file, **arrays)
-    except OSError as error:
-        raise ModelIOError(f"cannot write {path}: {error.strerror}", "IO") from None
+    with replacing(path) as file:
+        np.savez(file, **arrays)

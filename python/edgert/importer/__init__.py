@@ -9,17 +9,18 @@ from typing import Union
 import onnx
 
 from edgert import ir
-from edgert.errors import ResourceError
+from edgert.budget import Budget, memory_errors
 from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
 from edgert.importer.check import check_model
 from edgert.importer.inputs import pin_inputs
-from edgert.importer.load import read_model
+from edgert.importer.load import proto_bytes, read_model
 from edgert.importer.lower import lower_model
 from edgert.importer.tensors import TensorReader
 
 Source = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
 
 
+@memory_errors()
 def import_model(
     source: Source, input_shapes: Mapping[str, Sequence[int]] | None = None
 ) -> ir.Graph:
@@ -38,15 +39,14 @@ def import_model(
 
 
 def import_proto(
-    model: onnx.ModelProto, folder: str | None, input_shapes: Mapping[str, Sequence[int]]
+    model: onnx.ModelProto, path: str | None, input_shapes: Mapping[str, Sequence[int]]
 ) -> ir.Graph:
-    """As :func:`import_model`, for a parsed model whose external data is in ``folder``."""
+    """As :func:`import_model`, for a parsed model; ``path`` is that of its file if it has one."""
     check_model(model)
-    try:
-        with TensorReader(folder) as tensors:
-            return lower_model(model, pin_inputs(model, input_shapes), tensors)
-    except MemoryError as error:
-        raise ResourceError("not enough memory for the model's constants", "MEMORY") from error
+    budget = Budget()
+    budget.allow(proto_bytes(model))
+    with TensorReader(path, budget) as tensors:
+        return lower_model(model, pin_inputs(model, input_shapes), tensors)
 
 
 __all__ = ["Source", "import_model", "import_proto", "read_model"]

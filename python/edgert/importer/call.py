@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,10 @@ class Call:
     def read(self, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> np.ndarray:
         """The elements of an attribute of this node."""
         return self._lowering.read(tensor)
+
+    def reserve(self, shape: Sequence[int], dtype: np.dtype) -> None:
+        """Asks the budget for what a constant will take that is about to be computed."""
+        self._lowering.graph.budget.take(math.prod(shape) * dtype.itemsize, "a constant")
 
     def branch(self, graph: onnx.GraphProto) -> list[Tensor]:
         """The outputs of a subgraph of this node, which has no inputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import onnx
 from onnx import defs
@@ -21,6 +21,7 @@ from edgert.importer.protos import (
     domain_of,
     function_key,
     opset_versions,
+    own_tensors,
     subgraphs,
 )
 from edgert.importer.text import printable, quoted
@@ -49,6 +50,8 @@ def check_model(model: onnx.ModelProto) -> None:
         )
     _check_text(model.producer_name, model.producer_version, model.graph.name)
     _check_text(*(text for p in model.metadata_props for text in (p.key, p.value)))
+    if not model.graph.output:
+        raise FormatError(f"graph {model.graph.name!r} has no outputs", "IO")
     _check_opsets(model.opset_import, "the model")
     _check_depth(model.graph.node)
     _check_graph(model.graph, set())
@@ -255,7 +258,7 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
             node.domain = domain_of(node)
             if is_old and not node.domain and node.op_type == op:
                 node.domain = _UNKNOWN_DOMAIN
-            for tensor in _own_tensors(node):
+            for tensor in own_tensors(node):
                 if tensor.data_location == onnx.TensorProto.EXTERNAL:
                     tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=1, dims=[0]))
     return copy
@@ -279,13 +282,3 @@ def _sort(body: Body) -> None:
     for node in body.node:
         for graph in subgraphs(node):
             _sort(graph)
-
-
-def _own_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    """The tensors in the attributes of a node and in its subgraphs' initializers."""
-    for attribute in node.attribute:
-        if attribute.HasField("t"):
-            yield attribute.t
-        yield from attribute.tensors
-    for graph in subgraphs(node):
-        yield from graph.initializer

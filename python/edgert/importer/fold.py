@@ -17,11 +17,12 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from edgert.budget import Budget
 from edgert.errors import FormatError, LimitError, UnsupportedError
 
-MAX_BYTES = 1 << 31  # of all results together
 MAX_SECONDS = 60.0
 _MAX_MULTIPLICATIONS = 1 << 32  # of one matrix product
+_KINDS = "fiub"  # of the elements of results
 _MAX_SHAPE_ELEMENTS = 64  # larger inputs are no shapes: the size of no result depends on them
 
 # First operator set that is folded: its operators.
@@ -41,13 +42,20 @@ _FOLDED = {
 _SINCE = {op: opset for opset, ops in _FOLDED.items() for op in ops.split()}
 # Their results have at most as many elements as their inputs, or that times the rank.
 _BOUNDED = {"NonZero", "Compress", "Unique"}
+# What the reference implementation takes while it computes a result, as measured. These take
+# nothing but the result; these so many bytes for each element, in Python's own loops; all others at
+# most _WORKING times the result, of whose elements none counts for less than 32 bits.
+_MOVERS = {"ConstantOfShape", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
+_MOVERS |= {"Concat", "Split", "Slice", "Tile", "Cast"}
+_LOOPS = {"Erf": 96, "GatherElements": 160}
+_WORKING = 4
 
 
 class Folder:
-    """Evaluates nodes within a budget of bytes and seconds for the whole model."""
+    """Evaluates nodes within a budget of bytes and one of seconds for the whole model."""
 
-    def __init__(self) -> None:
-        self._bytes = 0
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._seconds = 0.0
         self._evaluators: dict[bytes, ReferenceEvaluator] = {}
 
@@ -67,7 +75,9 @@ class Folder:
         names = ["" if array is None else f"i{k}" for k, array in enumerate(inputs)]
         feeds = {name: array for name, array in zip(names, inputs) if name}
         node = helper.make_node(op, names, [f"o{k}" for k in range(outputs)], **attrs)
-        self._reserve(node, opset, feeds)
+        result, working = _needed_bytes(node, opset, feeds)
+        self._budget.require(working, f"computing {op} of constants", "FOLD")
+        self._budget.take(result, f"what {op} makes of constants", "FOLD")
         start = time.monotonic()
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -82,14 +92,6 @@ class Folder:
             raise LimitError(f"folding constants took more than {MAX_SECONDS} s", "FOLD")
         return [_checked(op, result) for result in results]
 
-    def _reserve(self, node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> None:
-        """Takes the bytes of the results off the budget, before they are computed."""
-        self._bytes += _result_bytes(node, opset, feeds)
-        if self._bytes > MAX_BYTES:
-            raise LimitError(
-                f"{node.op_type}: constants computed at conversion exceed {MAX_BYTES} bytes", "FOLD"
-            )
-
     def _evaluator(self, node: onnx.NodeProto, opset: int) -> ReferenceEvaluator:
         key = opset.to_bytes(4, "little") + node.SerializeToString(deterministic=True)
         if key not in self._evaluators:
@@ -100,11 +102,14 @@ class Folder:
         return self._evaluators[key]
 
 
-def _result_bytes(node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> int:
-    """Bytes of the results, from ONNX's shape inference."""
+def _needed_bytes(
+    node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]
+) -> tuple[int, int]:
+    """Bytes of the results, from ONNX's shape inference, and what their computation takes."""
     op = node.op_type
     if op in _BOUNDED:
-        return sum(array.size * (array.ndim + 1) * 8 for array in feeds.values())
+        most = sum(array.size * (array.ndim + 1) * 8 for array in feeds.values())
+        return most, _WORKING * most
     types, data = {}, {}
     for name, array in feeds.items():
         element = helper.np_dtype_to_tensor_dtype(array.dtype)
@@ -121,22 +126,26 @@ def _result_bytes(node: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]
         )
     except (onnx.checker.ValidationError, shape_inference.InferenceError, RuntimeError) as error:
         raise FormatError(f"{op} of constants: {error}", "NODE") from error
-    total = 0
+    total = working = 0
     for result in results.values():
         tensor = result.tensor_type
         dims = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]
         if not tensor.HasField("shape") or any(dim < 0 for dim in dims):
             raise UnsupportedError(f"{op}: the shape of its constant result is unknown", "FOLD")
-        total += math.prod(dims) * helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
+        dtype, elements = helper.tensor_dtype_to_np_dtype(tensor.elem_type), math.prod(dims)
+        if dtype.kind not in _KINDS:
+            raise UnsupportedError(f"{op} of constants gives elements of type {dtype}", "DTYPE")
+        total += elements * dtype.itemsize
+        working += elements * _LOOPS.get(op, _WORKING * max(dtype.itemsize, 4))
         if op in ("MatMul", "Gemm"):
             inner = max(array.shape[-1] if array.ndim else 1 for array in feeds.values())
-            if math.prod(dims) * inner > _MAX_MULTIPLICATIONS:
+            if elements * inner > _MAX_MULTIPLICATIONS:
                 raise LimitError(f"{op}: a product of constants is too large", "FOLD")
-    return total
+    return total, total if op in _MOVERS else working
 
 
 def _checked(op: str, result: Any) -> np.ndarray:
-    if not isinstance(result, (np.ndarray, np.generic)) or result.dtype.kind not in "fiub":
+    if not isinstance(result, (np.ndarray, np.generic)) or result.dtype.kind not in _KINDS:
         raise UnsupportedError(f"{op} of constants gives {type(result).__name__}", "DTYPE")
     array = np.asarray(result)
     return array.astype(np.float32) if array.dtype == np.float16 else array

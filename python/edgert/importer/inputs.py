@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,9 @@ import numpy as np
 import onnx
 
 from edgert.errors import FormatError, InputError, LimitError, UnsupportedError
-from edgert.importer.tensors import MAX_TENSOR_BYTES, element_type
+from edgert.importer.tensors import element_type
 from edgert.importer.text import printable
+from edgert.schema import MAX_RANK
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,18 @@ def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> l
     inputs, still_open = [], []
     for name, info in infos.items():
         dims = tuple(shapes[name]) if name in shapes else declared[name]
+        if len(dims or ()) > MAX_RANK:
+            raise LimitError(
+                f"input {name!r} has {len(dims)} dimensions, at most {MAX_RANK}", "RANK"
+            )
         if dims is not None:
             dims = tuple(symbols.get(dim, dim) for dim in dims)
         if dims is None or any(isinstance(dim, str) for dim in dims):
             still_open.append((name, dims))
             continue
         dtype = element_type(info.type.tensor_type.elem_type, f"input {name!r}")
-        if math.prod(dims) == 0:
+        if 0 in dims:
             raise FormatError(f"input {name!r} has no elements: its shape is {dims}", "SHAPE")
-        if math.prod(dims) * dtype.itemsize > MAX_TENSOR_BYTES:
-            raise LimitError(f"input {name!r} of shape {dims} is too large", "TENSOR")
         inputs.append(Input(name, dtype, dims))
     if still_open:
         raise UnsupportedError(_open_dims_message(still_open), "DIMS")

@@ -6,7 +6,7 @@ import os
 import stat
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
 from edgert.errors import FormatError, LimitError, ModelIOError
 
@@ -42,13 +42,21 @@ _OTHER_FORMATS = (
 def read_model(
     source: str | os.PathLike[str] | bytes | onnx.ModelProto,
 ) -> tuple[onnx.ModelProto, str | None]:
-    """The parsed model, and the folder of its external data: None for a model from memory."""
+    """The parsed model, and the path of its file: None for a model from memory."""
     if isinstance(source, onnx.ModelProto):
         return source, None
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _parse(bytes(source), "the model"), None
-    path = os.fspath(source)
-    return _parse(_read_file(path), f"'{path}'"), os.path.dirname(os.path.abspath(path))
+    path = os.fsdecode(source)
+    return _parse(_read_file(path), f"'{path}'"), path
+
+
+def proto_bytes(model: onnx.ModelProto) -> int:
+    """The bytes of a model without its external data, counted up to ``MAX_MODEL_BYTES``."""
+    try:
+        return model.ByteSize()
+    except EncodeError:  # one that was made in memory, and fits no file
+        return MAX_MODEL_BYTES
 
 
 def _read_file(path: str) -> bytes:
@@ -56,7 +64,8 @@ def _read_file(path: str) -> bytes:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
-        raise ModelIOError(f"cannot open '{path}': {error}", "OPEN") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ModelIOError(f"cannot open '{path}': {reason}", "OPEN") from error
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)

@@ -88,10 +88,11 @@ class Lowering:
     def __init__(self, model: onnx.ModelProto, tensors: TensorReader) -> None:
         self._model = model
         self._tensors = tensors
-        self._folder = Folder()
-        self.graph = ir.Graph()
+        self.graph = ir.Graph(tensors.budget)
+        self._folder = Folder(tensors.budget)
         self._unsupported: list[UnsupportedNode] = []
         self._scopes: list[_Scope] = []
+        self._distinct = ir.DistinctArrays()
         self._constants: dict[int, tuple[Constant, str]] = {}  # id -> constant, its value
         self._float32: dict[str, ir.Value] = {}  # of values of other floats, by name
         self._nodes = 0
@@ -421,8 +422,15 @@ class Lowering:
             _check_rank(tensor.shape, quoted(tensor.name))
             _check_dtype(tensor.dtype, quoted(tensor.name))
             data = tensor.data.astype(_graph_dtype(tensor), copy=False)
-            value = self.graph.add_constant(self._value_names.new(tensor.name), data)
-            self._labels.suggest(value, tensor.name)
+            name = value = self._value_names.new(tensor.name)
+            # Weights that many nodes share become one constant, though each node makes its own.
+            if 0 not in data.strides:
+                value = self._distinct.find(name, data)
+            if value == name:
+                self.graph.add_constant(name, data)
+                self._labels.suggest(value, tensor.name)
+            if data.dtype == tensor.dtype:
+                tensor.data = self.graph.values[value].data
             self._constants[id(tensor)] = tensor, value
         return self._constants[id(tensor)][1]
 

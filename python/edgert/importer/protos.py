@@ -51,6 +51,26 @@ def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[onnx.NodeProto,
             stack.extend((iter(graph.node), depth + 1) for graph in subgraphs(node))
 
 
+def stored_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """The initializers of a graph, and what its sparse ones consist of."""
+    yield from graph.initializer
+    for entry in graph.sparse_initializer:
+        yield from (entry.values, entry.indices)
+
+
+def own_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+    """The tensors in the attributes of a node, and those that its subgraphs store."""
+    for attribute in node.attribute:
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        sparse = [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+        for entry in (*sparse, *attribute.sparse_tensors):
+            yield from (entry.values, entry.indices)
+    for graph in subgraphs(node):
+        yield from stored_tensors(graph)
+
+
 def name_of(node: onnx.NodeProto) -> str:
     """The name of a node, else that of its first output, else its operator."""
     return node.name or next(filter(None, node.output), node.op_type)

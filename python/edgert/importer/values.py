@@ -10,7 +10,7 @@ import numpy as np
 from edgert import ir
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Constant:
     """A value that is known now. float64 is kept while constants are folded."""
 

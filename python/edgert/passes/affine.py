@@ -25,7 +25,7 @@ def fold_affine(graph: Graph) -> PassReport:
 
 
 class _Affine(NamedTuple):
-    """y = x * scale + shift; scale and shift have one element per channel."""
+    """y = x * scale + shift; scale and shift have one element per channel, or one for all."""
 
     x: str
     scale: np.ndarray
@@ -33,12 +33,12 @@ class _Affine(NamedTuple):
 
 
 def _vector(data: np.ndarray | None, channels: int) -> np.ndarray | None:
-    """A constant as one number per channel of the last axis, if it is that."""
+    """A constant as one number per channel of the last axis, or one for all, if it is that."""
     if data is None or data.dtype != np.float32:
         return None
-    if data.size == 1:
-        return np.full(channels, data.reshape(()), np.float32)
-    return data.ravel() if data.size == channels == data.shape[-1] else None
+    if data.size == 1 or data.size == channels == data.shape[-1]:
+        return data.ravel()
+    return None
 
 
 def _affine(sweep: Sweep, node: Node) -> _Affine | None:
@@ -57,8 +57,8 @@ def _affine(sweep: Sweep, node: Node) -> _Affine | None:
     if vector is None or fn not in (BinaryFn.mul, BinaryFn.add):
         return None
     if fn is BinaryFn.mul:
-        return _Affine(x, vector, np.zeros_like(vector))
-    return _Affine(x, np.ones_like(vector), vector)
+        return _Affine(x, vector, np.zeros(1, np.float32))
+    return _Affine(x, np.ones(1, np.float32), vector)
 
 
 def _after(node: Node, earlier: Node) -> dict:
@@ -77,12 +77,21 @@ def _foldable(sweep: Sweep, node: Node, name: str, *ops: str) -> Node | None:
     return earlier if activation(earlier) is UnaryFn.identity else None
 
 
-def _scaled_rows(weight: np.ndarray, scale: np.ndarray, node: Node) -> np.ndarray:
+def _grows(sweep: Sweep, node: Node, channels: int, *names: str) -> bool:
+    """Whether a vector of all channels would be too large for what it is made of."""
+    if not sweep.grows(channels * np.dtype(np.float32).itemsize, *node.inputs[1:], *names):
+        return False
+    sweep.report.skip(node, f"a number would be stored for each of {channels} channels")
+    return True
+
+
+def _scaled_rows(weight: np.ndarray, scale: np.ndarray, node: Node, channels: int) -> np.ndarray:
     """The weight of a conv, conv_transpose or gemm, its outputs scaled."""
     if node.op != "conv_transpose":
         return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
     groups = node.attrs["groups"]
-    per_group = weight.reshape(groups, -1, len(scale) // groups, weight.shape[1])
+    per_group = weight.reshape(groups, -1, channels // groups, weight.shape[1])
+    scale = np.broadcast_to(scale, channels)
     return (per_group * scale.reshape(groups, 1, -1, 1)).reshape(weight.shape)
 
 
@@ -93,14 +102,17 @@ def _into_weights(sweep: Sweep, node: Node) -> str | None:
         return None
     x, weight, bias, residual = (*linear.inputs, "", "")[:4]
     data, bias_data = sweep.constant(weight), sweep.constant(bias)
-    if data is None or (bias and bias_data is None):
+    channels = sweep.shape(node.output)[-1]
+    if data is None or (bias and bias_data is None) or _grows(sweep, node, channels, weight, bias):
         return None
     if residual and (affine.scale != 1).any():
         sweep.report.skip(node, "the scale lies behind a residual")
         return None
     if (affine.scale != 1).any():
-        weight = sweep.add_constant(weight, _scaled_rows(data, affine.scale, linear))
+        scaled = _scaled_rows(data, affine.scale, linear, channels)
+        weight = sweep.add_constant(weight, scaled)
     shift = affine.shift if bias_data is None else bias_data * affine.scale + affine.shift
+    shift = np.broadcast_to(shift, channels)
     bias = sweep.add_constant(bias or f"{linear.output}_bias", shift)
     inputs = [x, weight, bias, *([residual] if residual else [])]
     return sweep.add(linear.op, inputs, _after(node, linear), linear)
@@ -110,10 +122,11 @@ def _into_batch_norm(sweep: Sweep, node: Node) -> str | None:
     affine = _affine(sweep, node)
     earlier = affine and _foldable(sweep, node, affine.x, "batch_norm", "binary")
     inner = _affine(sweep, earlier) if earlier else None
-    if inner is None:
+    channels = sweep.shape(node.output)[-1] if inner else 0
+    if inner is None or _grows(sweep, node, channels, *earlier.inputs[1:]):
         return None
-    scale = inner.scale * affine.scale
-    shift = inner.shift * affine.scale + affine.shift
+    scale = np.broadcast_to(inner.scale * affine.scale, channels)
+    shift = np.broadcast_to(inner.shift * affine.scale + affine.shift, channels)
     name = node.output
     inputs = [inner.x, sweep.add_constant(f"{name}_scale", scale),
               sweep.add_constant(f"{name}_shift", shift)]  # fmt: skip
@@ -133,11 +146,13 @@ def _from_behind(sweep: Sweep, node: Node) -> str | None:
     if (affine.shift != 0).any() and any(node.attrs.get("pads", ())):
         sweep.report.skip(node, "the pads would have to be shifted, too")
         return None
-    groups = node.attrs.get("groups", 1)
+    groups, channels = node.attrs.get("groups", 1), sweep.shape(affine.x)[-1]
+    if _grows(sweep, node, channels):
+        return None
     # Row o of the weight reads the channels of its group alone.
     grouped = data.reshape(groups, data.shape[0] // groups, -1, data.shape[-1])
-    scale = affine.scale.reshape(groups, 1, 1, -1)
-    moved = (grouped * affine.shift.reshape(groups, 1, 1, -1)).sum((2, 3), dtype=np.float64)
+    scale, shift = (np.broadcast_to(v, channels).reshape(groups, 1, 1, -1) for v in affine[1:])
+    moved = (grouped * shift).sum((2, 3), dtype=np.float64)
     moved = moved.reshape(-1) + (0 if bias_data is None else bias_data)
     weight = sweep.add_constant(weight, (grouped * scale).reshape(data.shape))
     bias = sweep.add_constant(bias or f"{node.output}_bias", moved.astype(np.float32))

@@ -9,9 +9,11 @@ from typing import Any, Optional, Protocol
 import numpy as np
 
 from edgert import ir
-from edgert.errors import EdgertError
+from edgert.errors import EdgertError, LimitError
 from edgert.ir import Graph, Node
 from edgert.schema import UnaryFn
+
+_ALWAYS_BYTES = 1 << 16
 
 
 @dataclass
@@ -54,13 +56,20 @@ class Sweep:
         self._count(graph.outputs, 1)
 
     def run(self, rules: Iterable[Rule]) -> None:
-        """Walks over the graph once; the first rule that fires on a node wins."""
+        """Walks over the graph once; the first rule that fires on a node wins.
+
+        A rule does not fire for which the budget of the graph is too small.
+        """
         rules, nodes, self.graph.nodes = list(rules), self.graph.nodes, []
         for node in nodes:
             node.inputs = list(map(self._current, node.inputs))
             first_new = len(self.graph.nodes)
             fired = (rule(self, node) for rule in rules) if len(node.outputs) == 1 else ()
-            value = next(filter(None, fired), None)
+            try:
+                value = next(filter(None, fired), None)
+            except LimitError as error:  # what the rule has added is not read and will be removed
+                self.report.skip(node, str(error))
+                value = None
             if value is None or not self._replace(node, self._current(value), first_new):
                 self._append(node)
         self.graph.prune()
@@ -80,6 +89,13 @@ class Sweep:
         name = self.graph.add_constant(hint, data)
         self._readings[name] = 0
         return name
+
+    def grows(self, nbytes: int, *names: str) -> bool:
+        """Whether a constant of so many bytes would be larger than the constants among ``names``,
+        which it is made of, and larger than 64 KiB: more than a node less is worth.
+        """
+        data = (self.constant(name) for name in names)
+        return nbytes > max(sum(d.nbytes for d in data if d is not None), _ALWAYS_BYTES)
 
     def producer(self, name: str, *ops: str) -> Node | None:
         """The node that writes ``name``, if there is one and it is one of ``ops`` (if given)."""

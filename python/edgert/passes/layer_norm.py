@@ -8,6 +8,8 @@ from edgert.ir import Graph, Node
 from edgert.passes.base import PassReport, Sweep, activation, sweep
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
+_MOST_CHANNELS = 1 << 20  # a scale and a shift of 4 MiB each
+
 
 def recognise_layer_norm(graph: Graph) -> PassReport:
     """Replaces the nodes of a layer normalisation by one.
@@ -16,7 +18,8 @@ def recognise_layer_norm(graph: Graph) -> PassReport:
        layer_norm.
     2. The products and sums with constants per channel that follow become its scale and shift, the
        scale before the shift.
-    3. Not over other axes, nor when the square is of another value than the numerator.
+    3. Not over other axes, nor when the square is of another value than the numerator, nor over
+       millions of elements.
     """
     return sweep("recognise_layer_norm", graph, _normalise, _scale_and_shift)
 
@@ -87,8 +90,13 @@ def _normalise(sweep: Sweep, node: Node) -> str | None:
         sweep.report.skip(node, "the deviation is not that of the numerator")
         return None
     channels = sweep.shape(x)[-1]
-    scale = sweep.add_constant(f"{node.output}_scale", np.ones(channels, np.float32))
-    shift = sweep.add_constant(f"{node.output}_shift", np.zeros(channels, np.float32))
+    if channels > _MOST_CHANNELS:
+        sweep.report.skip(node, f"a scale and a shift would be stored for {channels} channels")
+        return None
+    scale, shift = (
+        sweep.add_constant(f"{node.output}_{name}", np.broadcast_to(np.float32(number), channels))
+        for name, number in (("scale", 1), ("shift", 0))
+    )
     return sweep.add("layer_norm", [x, scale, shift], {"epsilon": deviation[1]}, node)
 
 

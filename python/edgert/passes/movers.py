@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgert.ir import Graph, Node
@@ -9,6 +11,7 @@ from edgert.passes.axes import inverse
 from edgert.passes.base import PassReport, Sweep, activation, sweep
 from edgert.schema import UnaryFn
 
+_MOST_ELEMENTS = 1 << 24
 _FUSING = "conv", "conv_transpose", "gemm", "batch_norm", "binary"
 
 
@@ -95,8 +98,15 @@ def _past_constant(sweep: Sweep, node: Node) -> str | None:
 
 
 def _moved_back(sweep: Sweep, constant: np.ndarray, movers: list[Node]) -> np.ndarray | None:
-    """The constant as it broadcasts to the source of the movers, or None if it would grow."""
-    whole = np.broadcast_to(constant, sweep.shape(movers[0].output))
+    """The constant as it broadcasts to the source of the movers, or None if it would grow, or if
+    the elements of the result would be too many to find out.
+    """
+    shape, source = sweep.shape(movers[0].output), sweep.shape(movers[-1].inputs[0])
+    if constant.size == 1:
+        return constant.reshape([1] * len(source))
+    if math.prod(shape) > max(_MOST_ELEMENTS, constant.size):
+        return None
+    whole = np.broadcast_to(constant, shape)
     for mover in movers:
         if mover.op == "reshape":
             whole = whole.reshape(sweep.shape(mover.inputs[0]))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from edgert.ir import Graph, Node, encode_attrs
+from edgert.ir import DistinctArrays, Graph, Node, encode_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
 
 
@@ -35,17 +33,9 @@ def share_subexpressions(graph: Graph) -> PassReport:
 
 def _equal_constants(graph: Graph) -> dict[str, str]:
     """For each constant that is equal to an earlier one, the earlier one."""
-    same: dict[str, str] = {}
-    kinds: dict[tuple, list[tuple[str, np.ndarray]]] = {}
+    same, distinct = {}, DistinctArrays()
     for name, value in graph.values.items():
-        if value.data is None:
-            continue
-        data = value.data.reshape(-1).view(np.uint8)
-        some = data[:: max(data.size // 64, 1)].tobytes()  # spares comparing most of the others
-        others = kinds.setdefault((value.dtype, value.shape, some), [])
-        equal = next((other for other, bytes_ in others if np.array_equal(bytes_, data)), None)
-        if equal is None:
-            others.append((name, data))
-        else:
-            same[name] = equal
+        first = name if value.data is None else distinct.find(name, value.data)
+        if first != name:
+            same[name] = first
     return same

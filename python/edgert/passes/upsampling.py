@@ -40,6 +40,10 @@ def _to_gemm(sweep: Sweep, node: Node) -> str | None:
         return None
     inputs = [x, weight]
     if bias:
+        nbytes = kh * kw * bias_data.nbytes
+        if sweep.grows(nbytes, weight, bias):
+            sweep.report.skip(node, "it has many taps of nothing")
+            return None
         inputs.append(sweep.add_constant(bias, bias_data[None].repeat(kh * kw, 0).reshape(-1)))
     batch, height, width, _ = sweep.shape(x)
     channels = sweep.shape(node.output)[3]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.passes.align_channels import align_channels
@@ -88,6 +89,9 @@ def quantize(
     held = list(itertools.islice(seen, HELD_SAMPLES))
     if not held:
         raise InputError("there are no calibration samples", "CALIBRATION")
+    require_held(
+        2 * len(held) * _largest_values(graph), f"the values of {len(held)} samples", FEWER_SAMPLES
+    )
     expected = run_graph(graph, held)
     equalized: list[str] = []
     mixed: list[str] = []
@@ -173,6 +177,20 @@ def check_names(graph: Graph, recipe: Recipe) -> None:
     unknown += [name for name in recipe.tensors if name not in graph.values]
     if unknown:
         raise InputError(f"the recipe names {unknown}, which the model does not have", "RECIPE")
+
+
+def _largest_values(graph: Graph) -> int:
+    """The most bytes of values that nodes are still to read at a time, those of constants aside."""
+    values = graph.values
+    last = {name: node.output for node in graph.nodes for name in node.inputs}
+    live = most = sum(values[name].nbytes for name in graph.inputs)
+    for node in graph.nodes:
+        live += values[node.output].nbytes
+        most = max(most, live)
+        for name in {*node.inputs} - {""}:
+            if last[name] == node.output and values[name].data is None:
+                live -= values[name].nbytes
+    return most
 
 
 def _scales(

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.quantize import HELD_SAMPLES, STAGES, Quantization, check_names
@@ -59,6 +60,8 @@ def quantize_dynamic(
         )
     begin(STAGES[0])
     held = list(itertools.islice(samples, HELD_SAMPLES))
+    nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
+    require_held(2 * len(held) * nbytes, f"the outputs of {len(held)} samples", FEWER_SAMPLES)
     expected = run_graph(graph, held)
     begin(STAGES[1])
     layers = {node.output: node for node in graph.nodes if node.op in MATRIX}

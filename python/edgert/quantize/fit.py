@@ -6,10 +6,11 @@ So a product sees the inputs that it will see on the device, with all errors mad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 
+from edgert.budget import require_value
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import Affine
 from edgert.quantize.assign import MATRIX, Assignment
@@ -31,6 +32,8 @@ _PRIOR = 32  # positions that the gain of all outputs counts for in that of one
 _GAINS = 0.5, 1.25  # what gains are kept within
 _LEAST_POSITIONS = 4  # per weight of an output, for the errors to be explained by the inputs
 _DAMPING = 0.001  # of the mean second moment of the inputs
+_MOST_MOMENT_BYTES = 1 << 29  # those of a depth of 8192: the time grows with its cube
+_MOST_ELEMENTS = 1 << 25  # of the positions of a sample: as many as they are of such a depth
 
 
 class Rounding:
@@ -111,7 +114,8 @@ class _Fit:
             exact = _products(rows, self.weight)
             if residual:
                 lost = twin.exact(residual)[i] - found_residual[i]
-                lost = _thin(lost.reshape(-1, lost.shape[-1]))
+                depth = groups * self.weight.shape[2]
+                lost = _thin(lost.reshape(-1, lost.shape[-1]), depth)
                 exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
             self.exact.append(exact)
 
@@ -119,7 +123,7 @@ class _Fit:
         """The weights that the options ask for, of the scales that the ``plain`` ones have."""
         scale = plain.scale.reshape(self.bias.shape)
         data = plain.data.reshape(self.weight.shape)
-        if "compensate" in options.steps and not kind.is_wide:
+        if "compensate" in options.steps and not kind.is_wide and self.has_moments:
             sums = sums_of(self.graph, self.node, kind.fit)
             parts = [self.moments(half) for half in (slice(0, None, 2), slice(1, None, 2))]
             count = sum(rows.shape[1] for rows in self.rows)
@@ -134,6 +138,12 @@ class _Fit:
         return Weights(
             data.astype(plain.data.dtype).reshape(self.shape), scale.reshape(-1), bias.reshape(-1)
         )
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether the second moments are few enough to be computed."""
+        groups, _, depth = self.weight.shape
+        return groups * depth**2 * np.dtype(np.float64).itemsize <= _MOST_MOMENT_BYTES
 
     def moments(self, part: slice) -> tuple[np.ndarray | float, np.ndarray | float]:
         """Second moments of some samples' inputs with themselves, [groups, depth, depth], and of
@@ -215,9 +225,12 @@ def kind_of(wide: bool, options: Options) -> WeightKind:
 
 
 def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarray:
-    """What each output reads of x: [groups, positions, depth], in the order of the weight."""
+    """What each output reads of x: [groups, positions, depth], in the order of the weight.
+
+    Raises LimitError if x with its pads is too large.
+    """
     if node.op == "gemm":
-        return _thin(x.reshape(-1, x.shape[-1]))[None]
+        return _thin(x.reshape(-1, x.shape[-1]), x.shape[-1])[None]
     _, kh, kw, channels = weight_shape
     (sh, sw), (dh, dw) = node.attrs["strides"], node.attrs["dilations"]
     top, left, bottom, right = node.attrs["pads"]
@@ -227,11 +240,15 @@ def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarra
         x = _spread(node, x, extent)
         kinds, turn, sh, sw = sw, -1, 1, 1
     else:
+        batch, height, width, _ = x.shape
+        padded = batch, height + top + bottom, width + left + right, x.shape[3]
+        _require_image(node, padded)
         x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(x, extent, axis=(1, 2))
     windows = windows[:, ::sh, ::sw, :, ::turn, ::turn][..., ::dh, ::dw]  # [B, OH, OW, C, kh, kw]
     batch, height, width = windows.shape[:3]
-    flat = _thin(np.arange(batch * height * width), kinds)
+    count = batch * height * width
+    flat = np.arange(0, count, _step(count, kh * kw * x.shape[3], kinds))
     image, pixel = np.divmod(flat, height * width)
     rows = windows[(image, *np.divmod(pixel, width))]
     rows = rows.reshape(len(flat), -1, channels, kh * kw)
@@ -259,14 +276,28 @@ def _spread(node: Node, x: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
     around, added = [e - 1 for e in extent], node.attrs["output_padding"]
     rows = (height - 1) * sh + 1 + 2 * around[0] + added[0]
     columns = (width - 1) * sw + 1 + 2 * around[1] + added[1]
+    _require_image(node, (batch, rows, columns, channels))
     image = np.zeros((batch, rows, columns, channels), x.dtype)
     image[:, around[0] :: sh, around[1] :: sw][:, :height, :width] = x
     return image[:, top : rows - bottom, left : columns - right]
 
 
-def _thin(rows: np.ndarray, kinds: int = 1) -> np.ndarray:
-    """At most MAX_POSITIONS of the rows, evenly spread, and over ``kinds`` that take turns."""
-    step = -(-len(rows) // MAX_POSITIONS)
+def _require_image(node: Node, shape: Sequence[int]) -> None:
+    nbytes = prod(shape) * np.dtype(np.float32).itemsize
+    require_value(nbytes, f"what {node.op} '{node.name}' reads, pads included,")
+
+
+def _thin(rows: np.ndarray, depth: int) -> np.ndarray:
+    """Those rows that :func:`_step` leaves."""
+    return rows[:: _step(len(rows), depth)]
+
+
+def _step(positions: int, depth: int, kinds: int = 1) -> int:
+    """Which positions to look at: at most MAX_POSITIONS, fewer if they are very deep, spread evenly
+    over all and over the ``kinds`` that take turns.
+    """
+    most = min(MAX_POSITIONS, max(_MOST_ELEMENTS // max(depth, 1), 1))
+    step = max(-(-positions // most), 1)
     while gcd(step, kinds) > 1:
         step += 1
-    return rows[::step]
+    return step

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import Affine
 from edgert.quantize.calibrate import Sample
@@ -73,15 +74,20 @@ def _integer_nodes(graph: Graph) -> Iterator[Node]:
 
 
 def compare_layers(original: Graph, quantized: Graph, samples: Iterable[Sample]) -> list[Layer]:
-    """The tensors that both graphs have, by name, in the order of the quantised graph."""
+    """The tensors that both graphs have, by name, in the order of the quantised graph.
+
+    All samples are held: LimitError if they take too much memory.
+    """
     exact_names = {node.output for node in original.nodes}
     nodes = [node for node in quantized.nodes if node.output in exact_names]
     names = [node.output for node in nodes]
     scales = scales_of(quantized)
     exact: dict[str, list[np.ndarray]] = {name: [] for name in names}
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    nbytes = sum(graph.values[name].nbytes for graph in (original, quantized) for name in names)
     with Probe(original, names) as first, Probe(quantized, names) as second:
-        for sample in samples:
+        for count, sample in enumerate(samples, 1):
+            require_held(count * nbytes, f"the layers of {count} samples", FEWER_SAMPLES)
             for arrays, probe in ((exact, first), (found, second)):
                 for name, array in probe.run(sample).items():
                     arrays[name].append(array)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgert import _core, interp
+from edgert.budget import Budget
 from edgert.ir import Graph, Node, Value
 from edgert.passes.base import activation, parameters
 from edgert.quantize.affine import Affine
@@ -43,7 +44,7 @@ class Lowering:
     ) -> None:
         self.old, self.assignment = graph, assignment
         self.affine, self.weights = affine, weights
-        self.new = Graph()
+        self.new = Graph(Budget(graph.budget.limit))
         self.new.metadata = dict(graph.metadata)
         self.floats: dict[str, str] = {}  # by old name: the value as it was
         self.integers: dict[str, str] = {}  # by old name: the value in its own form

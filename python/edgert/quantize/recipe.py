@@ -52,7 +52,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelIOError(f"{path}: {error.strerror or error}", "IO") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "RECIPE") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f'{path} is no recipe: its "format" is not "{FORMAT}"', "RECIPE")

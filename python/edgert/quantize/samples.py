@@ -45,7 +45,7 @@ class Samples:
 
     def __post_init__(self) -> None:
         """Refuses options of images for data that has none."""
-        if self.image is not None and not any(map(_is_image, self._files())):
+        if self.image is not None and not any(map(_is_image, source_files(self.source))):
             is_path = isinstance(self.source, (str, os.PathLike))
             refuse_image_options(os.fspath(self.source) if is_path else "arrays")
 
@@ -62,7 +62,7 @@ class Samples:
     def __len__(self) -> int:
         """How many samples there are at most, 0 if that is unknown."""
         if isinstance(self.source, (str, os.PathLike)):
-            files = self._files()
+            files = source_files(self.source)
             is_array = files == [Path(self.source)] and not _is_image(files[0])
             return _count(self._arrays(files[0])) if is_array else len(files)
         try:
@@ -89,20 +89,11 @@ class Samples:
         else:
             yield from self._rows(str(path), self._arrays(path))
 
-    def _files(self) -> list[Path]:
-        """The files of the source: itself, or those of a folder by name."""
-        if not isinstance(self.source, (str, os.PathLike)):
-            return []
-        path = Path(self.source)
-        if not path.is_dir():
-            return [path]
-        return sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-
     def _image(self, path: Path) -> dict[str, np.ndarray]:
         return {self._only().name: read_image(path, self._only(), self.image or ImageOptions())}
 
     def _folder(self) -> Iterator[tuple[str, Any]]:
-        for path in self._files():
+        for path in source_files(self.source):
             try:
                 item = (
                     self._image(path) if _is_image(path) else self._named_arrays(load_arrays(path))
@@ -148,6 +139,19 @@ class Samples:
                 f"{where} has {list(item)}, but not the input {missing}", "CALIBRATION"
             )
         return {info.name: _fit(where, np.asarray(item[info.name]), info) for info in self.infos}
+
+
+def source_files(source: Source | None) -> list[Path]:
+    """The files of a source: itself, or those of a folder by name; none if it is in memory."""
+    if not isinstance(source, (str, os.PathLike)):
+        return []
+    path = Path(source)
+    try:
+        if not path.is_dir():
+            return [path]
+        return sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    except (OSError, ValueError) as error:
+        raise ModelIOError(f"{path}: {getattr(error, 'strerror', None) or error}", "IO") from None
 
 
 def _is_image(path: Path) -> bool:

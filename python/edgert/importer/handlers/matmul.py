@@ -121,8 +121,8 @@ def _as_bias(c: Tensor | None, beta: float, outputs: int) -> Constant | None:
         return None
     if c.data.size > 1 and c.shape[-1] != outputs:
         return None
-    data = c.data if beta == 1.0 else c.data * np.float32(beta)
-    return Constant(c.name, _f32(np.broadcast_to(data.reshape(-1), (outputs,))))
+    data = _f32(c.data if beta == 1.0 else c.data * np.float32(beta))
+    return Constant(c.name, np.broadcast_to(data.reshape(-1), (outputs,)))
 
 
 def _scaled(call: Call, x: Tensor, factor: float) -> Tensor:

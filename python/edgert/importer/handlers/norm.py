@@ -22,10 +22,11 @@ def batch_normalization(call: Call) -> Tensor:
     if call.attr("training_mode", 0) or call.outputs > 1:
         raise UnsupportedNodeError("it is in training mode")
     x = call.input(0)
-    scale, bias, mean, variance = (
-        call.constant(i, what).astype(np.float64)
-        for i, what in enumerate(("scale", "B", "mean", "var"), 1)
-    )
+    statistics = [call.constant(i, what) for i, what in enumerate(("scale", "B", "mean", "var"), 1)]
+    shapes = [data.shape for data in statistics]
+    if len(set(shapes)) != 1:
+        raise ValueError(f"statistics of different shapes: {shapes}")
+    scale, bias, mean, variance = (data.astype(np.float64) for data in statistics)
     factor = scale / np.sqrt(variance + call.attr("epsilon", 1e-5))
     summand = bias - mean * factor
     factor, summand = (
@@ -34,7 +35,7 @@ def batch_normalization(call: Call) -> Tensor:
     )
     if not call.attr("spatial", 1):
         return call.call("Add", [call.call("Mul", [x, factor]), summand])
-    if len(x.shape) < 2 or {factor.shape, summand.shape} != {(x.shape[1],)}:
+    if len(x.shape) < 2 or factor.shape != (x.shape[1],):
         raise ValueError(f"statistics of shape {factor.shape} for an input {x.shape}")
     return channels_first(call, call.emit("batch_norm", [channels_last(call, x), factor, summand]))
 

@@ -46,7 +46,7 @@ def dropout(call: Call) -> Sequence[Tensor]:
     if training is not None and bool(training):
         raise UnsupportedNodeError("it drops elements at random: training_mode is true")
     x = call.input(0)
-    return [x, call.const(np.ones(x.shape), bool)][: call.outputs]
+    return [x, call.const(np.broadcast_to(np.True_, x.shape))][: call.outputs]
 
 
 @onnx_op("Cast", attrs="to", unused="round_mode saturate")

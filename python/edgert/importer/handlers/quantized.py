@@ -58,7 +58,7 @@ def quantize_linear(call: Call) -> Tensor:
 def qlinear_conv(call: Call) -> Tensor:
     """The bias is in steps of the sums."""
     x, w = _dequantized(call, 0), _dequantized(call, 3, axis=0)
-    bias = _bias(call, 8, _scale(call, 1) * _scale(call, 4))
+    bias = _bias(call, 8, 1, 4)
     return _quantized(call, call.call("Conv", [x, w, bias], **call.attrs), 6)
 
 
@@ -89,7 +89,7 @@ def qgemm(call: Call) -> Tensor:
     transposed = call.attr("transB", 0)
     a, b = _dequantized(call, 0), _dequantized(call, 3, axis=0 if transposed else 1)
     alpha = call.attr("alpha", 1.0)
-    bias = _bias(call, 6, _scale(call, 1) * _scale(call, 4) * np.float32(alpha))
+    bias = _bias(call, 6, 1, 4, alpha)
     inputs = [a, b, *([] if bias is None else [bias])]
     y = call.call("Gemm", inputs, alpha=alpha, transA=call.attr("transA", 0), transB=transposed)
     return y if call.input(7) is None else _quantized(call, y, 7)
@@ -186,9 +186,10 @@ def _dequantized(call: Call, i: int, axis: int = 0, block: int = 0) -> Tensor:
     scale = _scale(call, i + 1)
     zero = _zero(call, i + 2, x.dtype, scale)
     if isinstance(x, Constant):
-        scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         if x.dtype.kind not in "iu":
             raise FormatError(f"{x.name!r} is {x.dtype}, expected integers", "QUANT")
+        call.reserve(x.shape, np.dtype(np.float32))
+        scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         call.note_scales(scale)
         # float64 holds the difference of int32 exactly; ONNX rounds it, then the product.
         return Constant(x.name, (x.data - zero.astype(np.float64)).astype(np.float32) * scale)
@@ -216,6 +217,7 @@ def _quantized(
         raise FormatError(f"the zero point is {dtype}, output_dtype is {stated}", "QUANT")
     zero = _zero(call, i + 1, dtype, scale)
     if isinstance(x, Constant):
+        call.reserve(x.shape, dtype)
         scale, zero = (_along(x.shape, data, axis, block) for data in (scale, zero))
         limits = np.iinfo(dtype)
         shift = zero if zero_first else 0 * zero
@@ -247,7 +249,7 @@ def _along(shape: Sequence[int], data: np.ndarray, axis: int, block: int) -> np.
             "QUANT",
         )
     if block:
-        return data.repeat(block, axis).take(range(shape[axis]), axis)
+        return data.take(np.arange(shape[axis]) // block, axis)
     return data.reshape(-1, *[1] * (len(shape) - axis - 1))
 
 
@@ -264,13 +266,21 @@ def _check_run_time(dtype: np.dtype, scale: np.ndarray, supported: Sequence[np.d
         )
 
 
-def _bias(call: Call, i: int, scale: np.ndarray) -> Constant | None:
-    """The bias that is input ``i``, in floats."""
+def _bias(call: Call, i: int, x: int, w: int, alpha: float = 1.0) -> Constant | None:
+    """The bias that is input ``i``, in floats: ``alpha`` times the scales that are ``x`` and ``w``
+    is a step of the sums.
+    """
     data = call.constant(i, "bias")
     if data is None:
         return None
     if data.dtype != np.int32:
         raise FormatError(f"the bias is {data.dtype}, expected int32", "QUANT")
-    if scale.size not in (1, data.shape[-1]):
-        raise FormatError(f"the bias has shape {data.shape}, the scales {scale.shape}", "QUANT")
-    return Constant(call.input(i).name, (data * scale.astype(np.float64)).astype(np.float32))
+    x_scale, w_scale = _scale(call, x).reshape(-1), _scale(call, w).reshape(-1)
+    if x_scale.size != 1 or w_scale.size not in (1, *data.shape[-1:]):
+        raise FormatError(
+            f"the bias has shape {list(data.shape)}, the scales have {x_scale.size} and "
+            f"{w_scale.size} elements",
+            "QUANT",
+        )
+    step = x_scale * w_scale * np.float32(alpha)
+    return Constant(call.input(i).name, (data * step.astype(np.float64)).astype(np.float32))

@@ -44,10 +44,10 @@ def split(call: Call) -> Sequence[Tensor]:
         raise ValueError(f"{count} parts of an axis of {size}")
     if sizes is None:
         part = -(-size // count)
-        sizes = [max(min(part, size - i * part), 0) for i in range(count)]
-    if sum(sizes) != size or min(sizes) < 0 or len(sizes) < call.outputs:
+        sizes = [max(min(part, size - i * part), 0) for i in range(call.outputs)]
+    elif sum(sizes) != size or min(sizes) < 0 or len(sizes) < call.outputs:
         raise ValueError(f"sizes {sizes} for an axis of {size} and {call.outputs} outputs")
-    ends = np.cumsum(sizes).tolist()
+    ends = np.cumsum(sizes[: call.outputs]).tolist()
     return [take_ranges(call, x, {axis: range(e - s, e)}) for s, e in zip(sizes, ends)]
 
 
