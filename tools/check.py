@@ -140,6 +140,21 @@ def check_kernels() -> None:
     sweep_faults(BUILD / "release", {"PYTHONPATH": str(package)})
 
 
+def check_32_bit() -> None:
+    """C++ tests where size_t has 32 bits; g++ needs its multilib."""
+    folder = BUILD / "32-bit"
+    if os.uname().machine != "x86_64":
+        print("not here: it takes a compiler for 32-bit x86")
+        return
+    cmake_build(
+        folder,
+        "-DCMAKE_CXX_FLAGS=-m32 -msse2 -mfpmath=sse",  # x87 rounds twice
+        "-DCMAKE_CXX_FLAGS_RELEASE=-O1",
+        "-DEDGERT_TESTS=ON",
+    )
+    run(tool("ctest"), "--test-dir", folder, "--output-on-failure", "--no-tests=error")
+
+
 def check_isa_leak() -> None:
     """No symbol leaks out of the files compiled with wide instructions."""
     release_build()
@@ -221,6 +236,7 @@ def check_readme() -> None:
 SECTIONS: dict[str, Callable[[], None]] = {
     "format": check_format,
     "kernels": check_kernels,
+    "32-bit": check_32_bit,
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add_model(parser)
     parser.add_argument("--memory", action="store_true", help="what loading and running will take")
-    parser.add_argument("--plan", action="store_true", help="every step with its kernel and layout")
+    parser.add_argument("--plan", action="store_true", help="every step with its kernel and form")
 
 
 def execute(args: argparse.Namespace) -> Outcome:
@@ -33,12 +33,14 @@ def execute(args: argparse.Namespace) -> Outcome:
         "bytes": os.path.getsize(args.model),
         "metadata": model.metadata,
         "operators": dict(sorted(operators.items())),
+        "operations": model.operations,
     }
     facts = [
         ("file", f"{args.model}, {size(data['bytes'])}"),
         *map(_summary, model.metadata.items()),
     ]
     facts.append(("operators", ", ".join(f"{n} {op}" for op, n in operators.most_common())))
+    facts.append(("operations", f"{model.operations:,.0f} a run"))
     facts.append(("checksums", "all match"))
     rows = []
     for role, tensors in (("input", model.inputs), ("output", model.outputs)):
