@@ -34,7 +34,13 @@ def meaning(graph: ir.Graph) -> list[str]:
     for node in graph.nodes:
         operands = [known[name] if name else "" for name in node.inputs]
         attrs = ir.encode_attrs(node.op, node.attrs)
-        known[node.output] = _digest(node.op, attrs, operands, node.name in graph.dynamic)
+        shape = graph.values[node.output].shape
+        if node.op == "reshape" and graph.values[node.inputs[0]].shape == shape:
+            known[node.output] = operands[0]  # two outputs, one constant
+            continue
+        dynamic = node.name in graph.dynamic
+        for i, name in enumerate(node.outputs):
+            known[name] = _digest(node.op, attrs, operands, dynamic, i)
     return [known[name] for name in graph.outputs]
 
 

@@ -207,7 +207,6 @@ UNSUPPORTED = {
     "cast_to_bfloat16": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.BFLOAT16),
     "cast_to_string": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING),
     "cast_to_uint16": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.UINT16),
-    "top_k": helper.make_node("TopK", ["x", "k"], ["y", "i"]),
     "normalised_statistics": helper.make_node(
         "LayerNormalization", ["x", "scale"], ["a", "y"], "norm"
     ),

@@ -50,7 +50,7 @@ class Mutation {
     if (chance(16)) return chance(2) ? kNone : static_cast<uint32_t>(file_.tensors.size());
     return file_.tensors.empty() ? 0 : static_cast<uint32_t>(below(file_.tensors.size()));
   }
-  uint32_t new_tensor() {
+  uint32_t fresh_tensor() {
     file_.tensors.emplace_back().record.payload = kNone;
     return static_cast<uint32_t>(file_.tensors.size() - 1);
   }
@@ -190,7 +190,7 @@ class Mutation {
     const size_t outputs = static_cast<size_t>(arity.outputs);
     while (node.inputs.size() < inputs) node.inputs.push_back(any_tensor());
     if (!chance(4)) node.inputs.resize(inputs);
-    while (node.outputs.size() < outputs) node.outputs.push_back(new_tensor());
+    while (node.outputs.size() < outputs) node.outputs.push_back(fresh_tensor());
     node.outputs.resize(outputs);
   }
 
@@ -202,7 +202,7 @@ class Mutation {
     if (!node.inputs.empty() && !last.empty() && chance(2)) any(node.inputs) = last[0];
     for (uint32_t& output : node.outputs) {
       const uint32_t old = output;
-      output = new_tensor();
+      output = fresh_tensor();
       if (old < output) file_.tensors[output] = file_.tensors[old];
       file_.tensors[output].name.clear();
       file_.outputs.push_back(output);
@@ -342,7 +342,7 @@ void splice(File* file, const File& other, test::Random& random) {
   for (const NodeEntry& node : other.nodes) {
     NodeEntry& copy = file->nodes.emplace_back(node);
     for (uint32_t& t : copy.inputs) t = moved(t);
-    copy.output = moved(copy.output);
+    for (uint32_t& t : copy.outputs) t = moved(t);
   }
   for (uint32_t t : other.inputs) file->inputs.push_back(moved(t));
   for (uint32_t t : other.outputs) file->outputs.push_back(moved(t));
