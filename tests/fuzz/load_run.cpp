@@ -18,7 +18,10 @@ constexpr size_t kMemoryLimit = 64 << 20;
 constexpr int32_t kMostDimension = 1 << 18;
 constexpr size_t kMostArray = 1 << 20;  // bytes of an input or output
 constexpr double kMostOperations = 1e6;
-constexpr uint32_t kRunOneIn = 4;  // files: running one takes as long as loading several
+// One in so many small files is run, and of those that take more operations so many fewer: a run
+// takes as long as loading several.
+constexpr uint32_t kRunOneIn = 8;
+constexpr double kOperationsOfOneMore = 2e4;
 
 void count_nodes(const Model& model, std::atomic<uint64_t>* by_op) {
   for (const Node& node : model.nodes) ++by_op[static_cast<size_t>(node.op)];
@@ -32,11 +35,14 @@ bool is_bound_soon(const Model& model) {
   return true;
 }
 
-bool is_run_soon(const Model& model) {
+// Whether to run it; `choice` is any number.
+bool is_chosen_to_run(const Model& model, uint32_t choice) {
   for (const auto* tensors : {&model.inputs, &model.outputs})
     for (uint32_t t : *tensors)
       if (model.tensors[t].type.bytes() > kMostArray) return false;
-  return model.operations <= kMostOperations;
+  const double most = model.operations;
+  return most <= kMostOperations &&
+         choice % (kRunOneIn + static_cast<uint32_t>(most / kOperationsOfOneMore)) == 0;
 }
 
 // Runs a model on every level of this machine, strongest first; on the one that is chosen in all
@@ -68,10 +74,10 @@ void run_all(const std::shared_ptr<const Model>& model, const uint8_t* data, siz
 }  // namespace
 
 // Fills what is allocated, so that results that depend on it differ; what is too large is refused,
-// as malloc does. The rest is for speed: memory is used again after 16 MB, and stacks are short.
+// as malloc does. The rest is for speed: memory is used again after 2 MB, and stacks are short.
 extern "C" const char* __asan_default_options() {
-  return "max_malloc_fill_size=65536:allocator_may_return_null=1:quarantine_size_mb=16:"
-         "malloc_context_size=8";
+  return "max_malloc_fill_size=65536:allocator_may_return_null=1:quarantine_size_mb=2:"
+         "thread_local_quarantine_size_kb=64:malloc_context_size=8";
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -87,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const Blocks constants = part_constants(*model);
     if (!is_bound_soon(*model)) {
       ++counters().too_large;
-    } else if (choice / levels.size() % kRunOneIn == 0 && is_run_soon(*model)) {
+    } else if (is_chosen_to_run(*model, choice / levels.size())) {
       run_all(model, data, size, levels, chosen);
     } else {
       const Session bound(model, 1, detected_isa().capped(chosen), kMemoryLimit);

@@ -164,9 +164,9 @@ class Mutation {
   void edge() {
     if (file_.nodes.empty()) return;
     NodeEntry& node = any(file_.nodes);
-    if (node.inputs.empty() || (chance(16) && !node.outputs.empty()))
+    if (!node.outputs.empty() && (node.inputs.empty() || chance(16)))
       any(node.outputs) = any_tensor();
-    else
+    else if (!node.inputs.empty())
       any(node.inputs) = chance(4) ? any(node.inputs) : any_tensor();
   }
 
