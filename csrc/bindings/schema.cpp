@@ -146,7 +146,9 @@ py::dict enums() {
 void register_schema(py::module_& m) {
   // Functions, because a device that only runs models does not need the tables.
   m.def("records", &records, "{record: dtype}");
-  m.def("ops", &ops, "{operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs)}");
+  m.def("ops", &ops,
+        "{operator: (id, attribute dtype, min_inputs, max_inputs, optional_inputs, weight_inputs, "
+        "outputs)}");
   m.def("enums", &enums, "{enumeration: {name: value}}");
   m.attr("MAGIC") = py::bytes(reinterpret_cast<const char*>(kMagic), sizeof kMagic);
   m.attr("VERSION") = kVersion;

@@ -364,7 +364,7 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
 }  // namespace
 
 void register_session(py::module_& m) {
-  m.def("infer", &infer);
+  m.def("infer", &infer, py::arg("name"), py::arg("op"), py::arg("inputs"), py::arg("attrs"));
   const ObjectType<PySession> type(m, "edgert._core.Session");
   type.constructor(&make_session, py::arg("source"), py::arg("threads"), py::arg("memory_limit"),
                    py::arg("max_operations"), py::arg("map"), py::arg("verify"));

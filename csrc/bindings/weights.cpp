@@ -130,11 +130,17 @@ void register_weights(py::module_& m) {
   m.def("nearest_shorts", &nearest_shorts, py::arg("data"));
   m.def("weights_that_meet", &weights_that_meet, py::arg("fit"), py::arg("rows"), py::arg("taps"),
         py::arg("channels"));
-  m.def("payload_alignment", [](int form) { return payload_alignment(static_cast<Form>(form)); });
-  m.def("is_decoded", [](int form) { return is_decoded(static_cast<Form>(form)); });
-  m.def("payload_bytes", [](const py::array& data, int form) {
-    return checked_bytes(type_of(data), static_cast<Form>(form));
-  });
+  m.def(
+      "payload_alignment", [](int form) { return payload_alignment(static_cast<Form>(form)); },
+      py::arg("form"));
+  m.def(
+      "is_decoded", [](int form) { return is_decoded(static_cast<Form>(form)); }, py::arg("form"));
+  m.def(
+      "payload_bytes",
+      [](const py::array& data, int form) {
+        return checked_bytes(type_of(data), static_cast<Form>(form));
+      },
+      py::arg("data"), py::arg("form"));
   m.attr("MAX_FIT") = kMaxFit;
 }
 
