@@ -4,6 +4,7 @@ a library, no float arithmetic but with powers of two, so that every platform pa
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,15 @@ def integers(seed: int, shape: Sequence[int], low: int, high: int) -> np.ndarray
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
     return ((z >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int64).reshape(shape) + low
+
+
+def bits(outputs: dict[str, np.ndarray]) -> str:
+    """The digest of all outputs, little-endian."""
+    digest = hashlib.sha256()
+    for name, array in outputs.items():
+        digest.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
 
 
 class Net(Graph):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digest_models import MODELS, Builder, Net, integers
+from digest_models import MODELS, Builder, Net, bits, integers
 
 import edgert
 from edgert import ir, pack
@@ -41,15 +41,6 @@ def inputs_of(net: Net, seed: int) -> dict[str, np.ndarray]:
         x = integers(seed, value.shape, low, high)
         drawn[name] = (x if value.dtype == np.uint8 else x / 64).astype(value.dtype)
     return drawn
-
-
-def bits(outputs: dict[str, np.ndarray]) -> str:
-    """The digest of all outputs, little-endian."""
-    digest = hashlib.sha256()
-    for name, array in outputs.items():
-        digest.update(f"{name} {array.dtype.name} {array.shape} ".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
 
 
 def compute(build: Builder, path: Path) -> dict[str, str]:
