@@ -26,7 +26,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { kArchSetCpuid = 0x1012, kFromKernel = 0x80 };  // asm/prctl.h, asm-generic/siginfo.h
+enum { kArchSetCpuid = 0x1012, kFromKernel = 0x80 };  // <asm/prctl.h>, <asm-generic/siginfo.h>
 
 // What a level of kLevels takes away, as a bit set.
 enum { kAvx512 = 1, kAvx512Vnni = 2, kAvxVnni = 4, kAmx = 8 };

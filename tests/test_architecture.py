@@ -278,3 +278,26 @@ TEXTS = [
 def test_files_are_short(path: Path) -> None:
     """One file, one subject."""
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")]
+NAMING = [*TEXTS, *DOCUMENTS, KERNELS / "simd/README.md", *(ROOT / "benchmarks").glob("*.*")]
+FILES = [p.name for p in ROOT.glob("*.*")] + [
+    relative(p)
+    for folder in ("csrc", "python", "tests", "tools", "benchmarks", "docs")
+    for p in (ROOT / folder).rglob("*.*")
+]
+# The name of a file with a folder, or of one alone between backticks.
+VARYING = r"\*|<\w+>|\{\w+\}"
+PART = rf"(?:[\w.-]|{VARYING})+"
+KIND = r"\.(?:h|cpp|inc|def|py|pyi|cmake|md)\b"
+NAMED_FILE = re.compile(rf"(?<![\w./<-])((?:{PART}/)+{PART}{KIND})|`({PART}{KIND})`")
+
+
+@pytest.mark.parametrize("path", NAMING, ids=relative)
+def test_files_that_are_named_exist(path: Path) -> None:
+    """What comments and documents call by the end of its path: schema/ops.def is csrc's."""
+    text = re.sub(r"^ *# *include.*", "", path.read_text(), flags=re.MULTILINE)
+    for name in map("".join, NAMED_FILE.findall(text)):
+        pattern = r"[\w.-]+".join(map(re.escape, re.split(VARYING, name)))
+        assert any(re.search(f"(?:^|/){pattern}$", file) for file in FILES), name

@@ -30,7 +30,7 @@ namespace {
 // all its threads and children have them from then on. Older kernels than 5.16, and sandboxes, say
 // no.
 bool permit_tiles() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // asm/prctl.h; XFEATURE_XTILEDATA
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // <asm/prctl.h>; XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 

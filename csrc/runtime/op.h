@@ -1,5 +1,5 @@
 // What an operator consists of. One file per operator, ops/<op>.cpp, defines `const OpDef <op>_op`;
-// ops/registry.cpp expands ops.def, so that a forgotten one is a link error.
+// op.cpp expands ops.def, so that a forgotten one is a link error.
 #pragma once
 
 #include <functional>
