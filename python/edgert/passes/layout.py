@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import inverse, moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
 from edgert.passes.mincut import INFINITE, FlowNetwork
+from edgert.schema import OPS
 
-_ELEMENTWISE = "unary", "binary", "cast", "quantize", "dequantize"
-_PER_AXIS = "concat", "slice", "pad", "tile", "expand", "softmax", "reduce"
-_LAST_AXIS = "batch_norm", "layer_norm", "gemm"  # they need their last axis where it is
+_ALL_AXES = having(Trait.ELEMENTWISE, but=Trait.QUANTIZED) | having(Trait.ANY_AXIS)
+_LAST_AXIS = having(Trait.LAST_AXIS, but=Trait.QUANTIZED)  # they need their last axis where it is
 
 
 def assign_layouts(graph: Graph) -> PassReport:
@@ -60,7 +61,7 @@ def is_layout_free(op: str, perm: Sequence[int]) -> bool:
     """Whether the node works on both forms, with its attributes rewritten."""
     if op in _LAST_AXIS:
         return perm[-1] == len(perm) - 1
-    return op in _ELEMENTWISE or op in _PER_AXIS
+    return op in _ALL_AXES
 
 
 def _operands(op: str) -> slice:
@@ -198,7 +199,8 @@ class _LayoutProblem:
             and flattened_gemm(self.graph, node, self.readers)
         ):
             return "flatten"
-        if len(shape) == rank and is_layout_free(node.op, self.perm):
+        is_free = len(node.outputs) == 1 and is_layout_free(node.op, self.perm)
+        if len(shape) == rank and is_free:
             return "free"
         return "fixed"
 
@@ -297,7 +299,7 @@ class _Rewriter:
     def _attrs(self, node: Node, rank: int) -> dict:
         """The attributes for the undone form: axis a is axis perm[a] of it."""
         attrs = dict(node.attrs)
-        if node.op in ("concat", "softmax"):
+        if "axis" in OPS[node.op].attrs.names:
             attrs["axis"] = self.perm[attrs["axis"]]
         elif node.op == "reduce":
             attrs["axes"] = sum(1 << self.perm[a] for a in range(rank) if attrs["axes"] >> a & 1)

@@ -7,9 +7,12 @@ import math
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, activation, parameters, sweep
 from edgert.schema import BinaryFn, UnaryFn
+
+_REPEATS = having(Trait.REPEATS)
 
 
 def simplify_data_movement(graph: Graph) -> PassReport:
@@ -68,7 +71,7 @@ def _as_reshape(sweep: Sweep, node: Node) -> str | None:
     if node.op == "transpose":
         if moves(source, node.attrs["perm"][: len(source)]):
             return None
-    elif node.op in ("expand", "tile", "reduce"):
+    elif node.op == "reduce" or node.op in _REPEATS:
         if math.prod(source) != math.prod(shape) or math.prod(shape) == 0:
             return None
     else:

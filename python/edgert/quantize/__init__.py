@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     assign,
     byte_operands,
@@ -101,7 +101,7 @@ def quantize(
     options = recipe.options
     wide = {*recipe.wide_layers}
     if options.activations == "int16":
-        wide = {node.output for node in graph.nodes if node.op in MATRIX}
+        wide = {node.output for node in graph.nodes if node.op in PRODUCTS}
     assignment = assign(graph, recipe.float_layers, wide)
     histograms = observe(graph, assignment, itertools.chain(held, seen))
     begin(STAGES[1])
@@ -125,7 +125,7 @@ def quantize(
     begin(STAGES[2])
     if target:
         chosen = assign(graph, reasons, wide)
-        products = [n for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
+        products = [n for n in graph.nodes if n.op in PRODUCTS and n.output in chosen.integer]
         layers = [node.output for node in products]
         on_bytes = [
             node.output
@@ -143,7 +143,7 @@ def quantize(
     forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}
     quantized.metadata[SCALES] = scale_text(quantized, forms, equalized, mixed)
     quality = compare(expected, run_graph(quantized, held))
-    products = {node.output: node for node in graph.nodes if node.op in MATRIX}
+    products = {node.output: node for node in graph.nodes if node.op in PRODUCTS}
     layers = list(products)
     floats = {
         name: reasons.get(name) or why_float(graph, node) or "it cannot read int16"

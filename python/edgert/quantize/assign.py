@@ -9,6 +9,7 @@ from math import gcd, prod
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.base import activation
 from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
 
@@ -17,9 +18,8 @@ MAX_DEPTH = 49_000
 MAX_WINDOW = 65_535  # elements of int16 whose sum has 32 bits
 MAX_STRIDES = 1024  # the product of those of a transposed convolution
 MAX_ROW = 32_768  # bytes whose squares have a sum of 32 bits
-MATRIX = "conv", "conv_transpose", "gemm"
-_MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
-_ROWS = "softmax", "layer_norm"
+_KEEPS_SCALE = having(Trait.KEEPS_SCALE)
+_NORMALIZES = having(Trait.NORMALIZES, but=Trait.QUANTIZED)
 _SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
 
 
@@ -39,7 +39,7 @@ def kind(graph: Graph, node: Node) -> str:
 
 def _kind(graph: Graph, node: Node) -> str:
     op, shapes = node.op, [graph.values[name].shape if name else () for name in node.inputs]
-    if op in MATRIX:
+    if op in PRODUCTS:
         return "" if why_float(graph, node) else "matrix"
     if op == "unary" or op == "average_pool":
         return "elementwise"
@@ -66,7 +66,7 @@ def _kind(graph: Graph, node: Node) -> str:
         return "mover" if node.attrs["mode"] != ResizeMode.cubic else ""
     if op == "gather":
         return "mover" if graph.constant(node.inputs[0]) is None else ""
-    return "mover" if op in _MOVERS else ""
+    return "mover" if op in _KEEPS_SCALE else ""
 
 
 def interpolates(node: Node) -> bool:
@@ -193,7 +193,7 @@ def _wide_values(graph: Graph, result: Assignment) -> set[str]:
         if node.output not in result.integer:
             continue
         data, *residual = byte_operands(graph, node)
-        if node.op not in MATRIX:
+        if node.op not in PRODUCTS:
             if node.output in wide:
                 wide.update((data, *residual))
             continue
@@ -211,14 +211,16 @@ def _only_on_bytes(graph: Graph, node: Node) -> bool:
     if node.op == "reduce":
         _, height, width, _ = graph.values[node.inputs[0]].shape
         return height * width > MAX_WINDOW
-    return node.op in ("unary", "softmax", "layer_norm") or (
-        node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW
+    return (
+        node.op == "unary"
+        or node.op in _NORMALIZES
+        or (node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW)
     )
 
 
 def _assign_with_rows(graph: Graph, keep_float: Collection[str]) -> Assignment:
     """Adds the rows whose input is kept as bytes without them, until there are no more."""
-    left = {node.output: node.inputs[0] for node in graph.nodes if node.op in _ROWS}
+    left = {node.output: node.inputs[0] for node in graph.nodes if node.op in _NORMALIZES}
     while True:
         result = _assign(graph, {*keep_float, *left})
         held = [output for output, x in left.items() if x in result.group]
@@ -297,7 +299,7 @@ def _share_scales(graph, kinds, producers, readers, result: Assignment) -> None:
 
 def byte_operands(graph: Graph, node: Node) -> list[str]:
     """The inputs of an integer node that are read as bytes with a scale."""
-    if node.op in MATRIX:
+    if node.op in PRODUCTS:
         return [node.inputs[0], *filter(None, node.inputs[3:])]
     if node.op == "binary":
         scalar = scalar_operand(graph, node)

@@ -15,9 +15,10 @@ import numpy as np
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.quantize import HELD_SAMPLES, STAGES, Quantization, check_names
 from edgert.quantize.affine import MAX_SCALE
-from edgert.quantize.assign import MATRIX, Assignment, kind
+from edgert.quantize.assign import Assignment, kind
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.grid import grid_steps
@@ -64,7 +65,7 @@ def quantize_dynamic(
     require_held(2 * len(held) * nbytes, f"the outputs of {len(held)} samples", FEWER_SAMPLES)
     expected = run_graph(graph, held)
     begin(STAGES[1])
-    layers = {node.output: node for node in graph.nodes if node.op in MATRIX}
+    layers = {node.output: node for node in graph.nodes if node.op in PRODUCTS}
     reasons = {name: why for name, node in layers.items() if (why := _why_float(graph, node))}
     decided = dict.fromkeys(recipe.float_layers, "the recipe says so")
     fit = "any" if recipe.options.weight_fit == "any" else FIT
@@ -103,7 +104,7 @@ def lower_dynamic(graph: Graph, report: Stated) -> Graph:
     """
     weights = {}
     for node in graph.nodes:
-        if node.op not in MATRIX or node.name not in graph.dynamic:
+        if node.op not in PRODUCTS or node.name not in graph.dynamic:
             continue
         if why := _why_float(graph, node):
             report.floats[node.output] = why

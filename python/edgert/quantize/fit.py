@@ -12,8 +12,9 @@ import numpy as np
 
 from edgert.budget import require_value
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.quantize.affine import Affine
-from edgert.quantize.assign import MATRIX, Assignment
+from edgert.quantize.assign import Assignment
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.compensate import compensate, damped
 from edgert.quantize.lower import Lowering
@@ -50,7 +51,7 @@ class Rounding:
         return {
             node.output: self._rounded(node, node.output in assignment.wide_layers)
             for node in self._graph.nodes
-            if node.op in MATRIX and node.output in assignment.integer
+            if node.op in PRODUCTS and node.output in assignment.integer
         }
 
     def _rounded(self, node: Node, wide: bool) -> Weights:
@@ -78,7 +79,7 @@ def fit_weights(
     lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
-        if node.op in MATRIX and node.output in assignment.integer:
+        if node.op in PRODUCTS and node.output in assignment.integer:
             kind = kind_of(node.output in assignment.wide_layers, options)
             fit = _Fit(graph, node, twin, node.output in assignment.float_results)
             weights[node.output] = fit.run(plain[node.output], kind, options)

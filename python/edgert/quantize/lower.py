@@ -10,10 +10,10 @@ import numpy as np
 from edgert import _core, interp
 from edgert.budget import Budget
 from edgert.ir import Graph, Node, Value
+from edgert.ops import PRODUCTS
 from edgert.passes.base import activation, parameters
 from edgert.quantize.affine import Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     is_linear,
     kind,
@@ -101,7 +101,7 @@ class Lowering:
     def operand(self, node: Node, i: int) -> Affine:
         """The form in which an integer node reads its input ``i``."""
         name = node.inputs[i]
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             if i > 0:
                 return self.form(name)
             wide = node.output in self.assignment.wide_layers
@@ -149,7 +149,7 @@ class Lowering:
         return self.fresh(f"{name}.q") if name in self.old.outputs else name
 
     def integer(self, node: Node) -> None:
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             self.matrix(node)
         elif kind(self.old, node) == "mover":
             self.mover(node)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
 from edgert.passes.simplify import simplify_data_movement
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     byte_operands,
     interpolates,
@@ -38,7 +38,7 @@ from edgert.quantize.weights import MAX_BIAS, Weights, fits_file, float_weights
 from edgert.schema import BinaryFn
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
-_CONVERSIONS = "quantize", "dequantize"
+_CONVERSIONS = having(Trait.CONVERTS)
 MAX_SUM = 2.0**31 - 1
 
 
@@ -190,7 +190,7 @@ class _Plan:
     def _compute(self, node: Node) -> str:
         """Gives the result of a node its scale; returns why it cannot compute on bytes."""
         graph, affine = self.graph, ChainMap({}, self.affine)
-        if node.op in MATRIX and not self._kinds[node.output]:
+        if node.op in PRODUCTS and not self._kinds[node.output]:
             return why_float(graph, node)
         if not self._kinds[node.output]:
             return f"there is no {node.op} of this kind on bytes"
@@ -200,7 +200,7 @@ class _Plan:
                 if found is not None:
                     affine[name] = found
             if name not in affine:
-                if node.op in MATRIX and name != node.inputs[0]:
+                if node.op in PRODUCTS and name != node.inputs[0]:
                     self.residuals.add(node.output)
                 return f"{name!r} is not quantised"
         y = self._wanted.get(node.output)
@@ -208,9 +208,9 @@ class _Plan:
             return "ONNX Runtime adds floats in it"
         if y is not None:
             affine[node.output] = y
-        elif node.op not in MATRIX:
+        elif node.op not in PRODUCTS:
             return "its result is not quantised"
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             weights, rounded = _recover(graph, node, affine[node.inputs[0]].scale)
             if weights is None:
                 return "its weights are not quantised per output, or not to 8 bits"
