@@ -90,7 +90,7 @@ def test_cpp_includes_point_left(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ISA_FILES, ids=relative)
 def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
-    """What a file compiled with wide instructions sees, through its family's headers too."""
+    """What a file compiled for a level sees, through its family's headers too."""
     seen, todo = set(), [path]
     while todo:
         for quote, name in includes(todo.pop()):

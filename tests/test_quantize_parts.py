@@ -19,7 +19,7 @@ from edgert.quantize.recipe import Recipe, read_recipe
 from edgert.quantize.rotate import best_mix
 from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (
-    LARGEST_WIDE,
+    LARGEST_INT16,
     WeightKind,
     as_stored,
     channel_scales,
@@ -442,27 +442,27 @@ def test_only_errors_that_are_explained_change_weights() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_wide_weights(seed: int) -> None:
-    """Half a step off at most, of steps that the largest weight is LARGEST_WIDE of."""
+def test_int16_weights(seed: int) -> None:
+    """Half a step off at most, of steps that the largest weight is LARGEST_INT16 of."""
     exact = np.random.default_rng(seed).normal(size=(4, 15)).astype(np.float32)
     graph = Graph()
     x = graph.add_input("x", np.dtype(np.float32), (1, 15))
     graph.add("gemm", [x, graph.add_constant("w", exact)])
-    kind = WeightKind(is_wide=True, wide_input=True)
+    kind = WeightKind(is_int16=True, reads_int16=True)
     weights = quantize_weights(graph, graph.nodes[0], 1e-4, kind)
     assert weights.data.dtype == np.int16
-    assert (np.abs(weights.data).max(1) == LARGEST_WIDE).all()
+    assert (np.abs(weights.data).max(1) == LARGEST_INT16).all()
     assert (np.abs(weights.values - exact) <= weights.scale[:, None] / 2 + 1e-12).all()
 
 
-def test_wide_form() -> None:
+def test_int16_form() -> None:
     """One bit of room, around zero, whatever the bytes cover."""
-    form = Affine.of_range(-1.0, 3.0, 8.0).wide
-    assert (form.zero, form.is_wide, form.dtype) == (0, True, np.int16)
+    form = Affine.of_range(-1.0, 3.0, 8.0).int16
+    assert (form.zero, form.is_int16, form.dtype) == (0, True, np.int16)
     assert form.quantize(np.array([8, -8, 0, 99, -99, np.nan], np.float32)).tolist() == [
         16384, -16384, 0, 32767, -32768, -32768,
     ]  # fmt: skip
-    assert Affine.of_range(0.0, 0.0).wide.quantize(np.zeros(2)).tolist() == [0, 0]
+    assert Affine.of_range(0.0, 0.0).int16.quantize(np.zeros(2)).tolist() == [0, 0]
 
 
 # --- options and recipes

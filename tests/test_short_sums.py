@@ -14,7 +14,6 @@ from edgert.pack import pack
 from edgert.quantize import Options, Recipe, quantize
 from edgert.quantize.short_sums import FITS, MAX_SUM, fits, short_sums, trim
 
-KERNELS = {"any": "wide", "pairs": "pairs", "quads": "quads"}
 WEIGHTS = "normal", "laplace", "equal", "outlier", "signs", "blocks", "zeros"
 
 
@@ -120,7 +119,7 @@ SHAPES = {
     "image": (3, (3, 3), (2, 2), (1, 1), 1, 1),
     "one channel": (1, (3, 3), (2, 2), (1, 1), 1, 1),
     "no pads": (12, (3, 3), (2, 2), (1, 1), 0, 1),
-    "wide": (12, (1, 4), (1, 1), (1, 1), 0, 1),
+    "row": (12, (1, 4), (1, 1), (1, 1), 0, 1),
     "dilated": (12, (3, 3), (1, 1), (2, 2), 2, 1),
     "groups": (32, (3, 2), (2, 1), (1, 1), 1, 2),
     "padded groups": (20, (3, 2), (2, 1), (1, 1), 1, 2),
@@ -168,7 +167,7 @@ def test_convolutions_take_the_kernel(
         path.write_bytes(pack(graph))
         with edgert.load(path) as model:
             (used,) = (s.kernel for s in model.plan() if s.op.startswith("qconv"))
-            order = list(KERNELS.values())
+            order = list(FITS)
             rank = max(i for i, name in enumerate(order) if name in used)
             assert rank >= FITS.index(fit), (kind, used)
             for sample in samples:
@@ -195,6 +194,6 @@ def test_dense_layers_take_the_kernel(
     path.write_bytes(pack(graph))
     with edgert.load(path) as model:
         (used,) = (s.kernel for s in model.plan() if s.op == "qgemm")
-        assert KERNELS[fit] in used or depth == 1
+        assert fit in used or depth == 1
         (found,), (wanted,) = model.run(samples[0]).values(), interp.run(graph, samples[0]).values()
         np.testing.assert_array_equal(found, wanted)

@@ -97,8 +97,8 @@ def _merge_casts(sweep: Sweep, node: Node) -> str | None:
     first = sweep.producer(node.inputs[0], "cast") if node.op == "cast" else None
     if first is None:
         return None
-    narrow, wide = sweep.dtype(first.inputs[0]), sweep.dtype(first.output)
-    if not (narrow.kind == wide.kind == "f" and narrow.itemsize < wide.itemsize):
+    before, between = sweep.dtype(first.inputs[0]), sweep.dtype(first.output)
+    if not (before.kind == between.kind == "f" and before.itemsize < between.itemsize):
         return None
     return sweep.add("cast", first.inputs, node.attrs, node)
 

@@ -1,4 +1,4 @@
-"""Which nodes of a graph become integer ones, how wide, and what shares a scale."""
+"""Which nodes of a graph become integer ones, of how many bits, and what shares a scale."""
 
 from __future__ import annotations
 
@@ -134,25 +134,25 @@ def is_linear(node: Node) -> bool:
 class Assignment:
     """What becomes of the nodes, by the names of their outputs, and of the values.
 
-    ``wide_layers`` are the matrix products that read int16, ``wide`` the values that are kept as
-    int16 because they, or what follows from it, read them. ``group`` maps every value that is kept
-    as integers to the value whose scale it has; ``sources`` are the values of a group that are not
+    ``int16_layers`` are the matrix products that read int16, ``int16_values`` those that are kept
+    as int16 because they, or what follows from it, read them. ``group`` maps every value that is
+    kept as integers to the value whose scale it has; ``sources`` are the values of a group that are not
     moved from another one: together they take its range.
     """
 
     integer: set[str]
     float_results: set[str]  # of integer nodes that write float32 themselves
-    wide_layers: set[str] = field(default_factory=set)
-    wide: set[str] = field(default_factory=set)
+    int16_layers: set[str] = field(default_factory=set)
+    int16_values: set[str] = field(default_factory=set)
     group: dict[str, str] = field(default_factory=dict)
     sources: dict[str, list[str]] = field(default_factory=dict)
 
 
 def assign(
-    graph: Graph, keep_float: Collection[str] = (), wide_layers: Collection[str] = ()
+    graph: Graph, keep_float: Collection[str] = (), int16_layers: Collection[str] = ()
 ) -> Assignment:
     """Chooses the nodes that are computed on integers; never those whose outputs are in
-    ``keep_float``. Of the matrix products, ``wide_layers`` are on int16, the others on bytes.
+    ``keep_float``. Of the matrix products, ``int16_layers`` are on int16, the others on bytes.
 
     1. All matrix products are, if their weights are constant.
     2. Other nodes are if a matrix product on bytes follows: what leads to outputs of the graph, or
@@ -169,39 +169,39 @@ def assign(
     floats.update(
         node.output
         for node in graph.nodes
-        if node.op == "conv_transpose" and node.output in wide_layers
+        if node.op == "conv_transpose" and node.output in int16_layers
     )
     while True:
         result = _assign_with_rows(graph, floats)
-        result.wide_layers = result.integer.intersection(wide_layers)
-        result.wide = _wide_values(graph, result)
+        result.int16_layers = result.integer.intersection(int16_layers)
+        result.int16_values = _int16_values(graph, result)
         narrow = {
             node.output
             for node in graph.nodes
             if node.output in result.integer
             and _only_on_bytes(graph, node)
-            and not result.wide.isdisjoint((node.output, *byte_operands(graph, node)))
+            and not result.int16_values.isdisjoint((node.output, *byte_operands(graph, node)))
         }
         if not narrow:
             return result
         floats |= narrow
 
 
-def _wide_values(graph: Graph, result: Assignment) -> set[str]:
-    wide: set[str] = set()
+def _int16_values(graph: Graph, result: Assignment) -> set[str]:
+    int16: set[str] = set()
     for node in reversed(graph.nodes):
         if node.output not in result.integer:
             continue
         data, *residual = byte_operands(graph, node)
         if node.op not in PRODUCTS:
-            if node.output in wide:
-                wide.update((data, *residual))
+            if node.output in int16:
+                int16.update((data, *residual))
             continue
-        if node.output in result.wide_layers:
-            wide.add(data)
-        if node.output in wide:
-            wide.update(residual)
-    return wide
+        if node.output in result.int16_layers:
+            int16.add(data)
+        if node.output in int16:
+            int16.update(residual)
+    return int16
 
 
 def _only_on_bytes(graph: Graph, node: Node) -> bool:

@@ -76,7 +76,7 @@ def quantize_dynamic(
             found.scale = short_multiplier(found.scale.astype(np.float32))
             weights[name] = found
 
-    def build(floats: Collection[str], _wide: Collection[str] = ()) -> Graph:
+    def build(floats: Collection[str], _int16: Collection[str] = ()) -> Graph:
         return _lower(graph, {name: w for name, w in weights.items() if name not in floats})
 
     begin(STAGES[2])

@@ -49,17 +49,17 @@ class Rounding:
     def of(self, assignment: Assignment) -> dict[str, Weights]:
         """Those of an assignment, by the outputs of the products."""
         return {
-            node.output: self._rounded(node, node.output in assignment.wide_layers)
+            node.output: self._rounded(node, node.output in assignment.int16_layers)
             for node in self._graph.nodes
             if node.op in PRODUCTS and node.output in assignment.integer
         }
 
-    def _rounded(self, node: Node, wide: bool) -> Weights:
-        key = node.output, wide
+    def _rounded(self, node: Node, is_int16: bool) -> Weights:
+        key = node.output, is_int16
         if key not in self._done:
             x = self._affine[node.inputs[0]]
-            x_scale = x.wide.scale if wide else x.scale
-            kind = kind_of(wide, self._options)
+            x_scale = x.int16.scale if is_int16 else x.scale
+            kind = kind_of(is_int16, self._options)
             self._done[key] = quantize_weights(self._graph, node, x_scale, kind)
         return self._done[key]
 
@@ -80,7 +80,7 @@ def fit_weights(
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
         if node.op in PRODUCTS and node.output in assignment.integer:
-            kind = kind_of(node.output in assignment.wide_layers, options)
+            kind = kind_of(node.output in assignment.int16_layers, options)
             fit = _Fit(graph, node, twin, node.output in assignment.float_results)
             weights[node.output] = fit.run(plain[node.output], kind, options)
         twin.run_exact(node)
@@ -124,7 +124,7 @@ class _Fit:
         """The weights that the options ask for, of the scales that the ``plain`` ones have."""
         scale = plain.scale.reshape(self.bias.shape)
         data = plain.data.reshape(self.weight.shape)
-        if "compensate" in options.steps and not kind.is_wide and self.has_moments:
+        if "compensate" in options.steps and not kind.is_int16 and self.has_moments:
             sums = sums_of(self.graph, self.node, kind.fit)
             parts = [self.moments(half) for half in (slice(0, None, 2), slice(1, None, 2))]
             count = sum(rows.shape[1] for rows in self.rows)
@@ -218,10 +218,10 @@ def shrunk(means: np.ndarray) -> np.ndarray:
     return mean * max(1 - chance.sum() / np.square(mean).sum(), 0)
 
 
-def kind_of(wide: bool, options: Options) -> WeightKind:
-    """What the weights of a matrix product must be; ``wide``: it reads int16."""
-    if wide:
-        return WeightKind(is_wide=options.weights == "int16", wide_input=True)
+def kind_of(reads_int16: bool, options: Options) -> WeightKind:
+    """What the weights of a matrix product must be; its input is int16 if ``reads_int16``."""
+    if reads_int16:
+        return WeightKind(is_int16=options.weights == "int16", reads_int16=True)
     return WeightKind(options.weight_fit)
 
 

@@ -13,9 +13,9 @@ from edgert.quantize.affine import MAX_SCALE
 from edgert.quantize.short_sums import LARGEST, members, short_sums, sums_at, trim
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
-LARGEST_WIDE = 4095
+LARGEST_INT16 = 4095
 MAX_BIAS = 2.0**29  # in steps of the sum
-MAX_WIDE_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
+MAX_INT16_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
 # Candidates for a scale, over the one of the largest weight; of equally good ones the first. At the
 # number of members in a sum, all weights have room there.
 _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
@@ -26,13 +26,13 @@ class WeightKind:
     """What weights must be: int16, or bytes whose short sums ``fit``: one of ``FITS``."""
 
     fit: str = "any"
-    is_wide: bool = False
-    wide_input: bool = False  # the weights multiply int16
+    is_int16: bool = False
+    reads_int16: bool = False  # the weights multiply int16
 
     @property
     def max_bias(self) -> float:
         """The largest magnitude of a bias, in steps of the sum."""
-        return MAX_WIDE_BIAS if self.wide_input else MAX_BIAS
+        return MAX_INT16_BIAS if self.reads_int16 else MAX_BIAS
 
 
 @dataclass
@@ -72,10 +72,10 @@ def channel_scales(
     return np.maximum(best * plain, np.abs(bias) / (x_scale * max_bias))
 
 
-def wide_scales(weight: np.ndarray, bias: np.ndarray, x_scale: float) -> np.ndarray:
+def int16_scales(weight: np.ndarray, bias: np.ndarray, x_scale: float) -> np.ndarray:
     """The scale of each output for int16: of so many levels none need be given up."""
-    plain = _scales_of_largest(weight, LARGEST_WIDE)
-    return np.maximum(plain, np.abs(bias) / (x_scale * MAX_WIDE_BIAS))
+    plain = _scales_of_largest(weight, LARGEST_INT16)
+    return np.maximum(plain, np.abs(bias) / (x_scale * MAX_INT16_BIAS))
 
 
 def _scales_of_largest(weight: np.ndarray, level: int) -> np.ndarray:
@@ -100,8 +100,8 @@ def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind)
     """The weights of a matrix product, each rounded to its nearest integer."""
     weight, bias = float_weights(graph, node)
     rows = weight.reshape(len(weight), -1)
-    if kind.is_wide:
-        scale = wide_scales(rows, bias, x_scale)
+    if kind.is_int16:
+        scale = int16_scales(rows, bias, x_scale)
         data = np.rint(rows / scale[:, None]).astype(np.int16)
     else:
         sums = sums_of(graph, node, kind.fit)
