@@ -205,7 +205,7 @@ def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarra
         raise UnsupportedError(
             f'{path}: reading images needs Pillow; pip install "edgert[image]"', "IMAGE"
         ) from None
-    height, width, channels, channels_last = _image_layout(info)
+    height, width, channels, channels_last = _image_axes(info)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     try:
         with Image.open(path) as opened:
@@ -231,7 +231,7 @@ def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarra
     return np.ascontiguousarray(pixels, dtype=info.dtype).reshape(info.shape)
 
 
-def _image_layout(info: TensorInfo) -> tuple[int, int, int, bool]:
+def _image_axes(info: TensorInfo) -> tuple[int, int, int, bool]:
     """(height, width, channels, channels last) of one image of the input."""
     dims = tuple(info.shape)
     if len(dims) == 4 and dims[0] == 1:

@@ -136,8 +136,8 @@ class Assignment:
 
     ``int16_layers`` are the matrix products that read int16, ``int16_values`` those that are kept
     as int16 because they, or what follows from it, read them. ``group`` maps every value that is
-    kept as integers to the value whose scale it has; ``sources`` are the values of a group that are not
-    moved from another one: together they take its range.
+    kept as integers to the value whose scale it has; ``sources`` are the values of a group that are
+    not moved from another one: together they take its range.
     """
 
     integer: set[str]
