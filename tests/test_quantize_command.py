@@ -261,12 +261,12 @@ def test_what_the_gate_accepts_is_not_built_again(
     """The weights are fitted once if the first graph is good enough."""
     fitted = []
 
-    def fit(*arguments: object) -> dict:
+    def reconstruct(*arguments: object) -> dict:
         fitted.append(arguments)
-        return fit_weights(*arguments)
+        return reconstruct_weights(*arguments)
 
-    fit_weights = quantize.fit_weights
-    monkeypatch.setattr(quantize, "fit_weights", fit)
+    reconstruct_weights = quantize.reconstruct_weights
+    monkeypatch.setattr(quantize, "reconstruct_weights", reconstruct)
     words = {"quantize": "int8", "calibrate": "data.npy"}
     edgert.convert("digits.onnx", "plain.edgert", **words)
     assert len(fitted) == 1

@@ -11,11 +11,11 @@ from edgert.ir import Graph
 from edgert.quantize.affine import Affine
 from edgert.quantize.compensate import compensate
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.histogram import HALF, Histogram
 from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.reconstruct import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.rotate import best_mix
 from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (

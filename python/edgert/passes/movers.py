@@ -91,10 +91,10 @@ def _past_constant(sweep: Sweep, node: Node) -> str | None:
         if sweep.shape(name) != sweep.shape(node.output):
             continue
         x, movers = _movers(sweep, name)
-        fitting = _moved_back(sweep, constant, movers) if movers else None
-        if fitting is None:
+        before = _moved_back(sweep, constant, movers) if movers else None
+        if before is None:
             continue
-        moved = sweep.add_constant(node.inputs[1 - i], fitting)
+        moved = sweep.add_constant(node.inputs[1 - i], before)
         return _sink(sweep, node, [x, moved] if i == 0 else [moved, x], movers)
     return None
 

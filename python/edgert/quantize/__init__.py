@@ -23,7 +23,6 @@ from edgert.quantize.assign import (
 )
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import Rounding, fit_weights
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.histogram import Histogram
 from edgert.quantize.layers import SCALES, scale_text
@@ -32,8 +31,9 @@ from edgert.quantize.options import ACTIVATIONS, STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.reconstruct import Rounding, reconstruct_weights
 from edgert.quantize.rotate import rotate
-from edgert.quantize.weights import Weights, fits_file
+from edgert.quantize.weights import Weights, multipliers_in_bounds
 
 STAGES = ("calibrate", "quantize", "judge")
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
@@ -115,7 +115,7 @@ def quantize(
     def build(floats: Collection[str], more_int16: Collection[str]) -> Graph:
         chosen = assign(graph, {*reasons, *floats}, {*int16, *more_int16})
         plain = rounding.of(chosen)
-        weights = fit_weights(graph, chosen, affine, plain, held, options)
+        weights = reconstruct_weights(graph, chosen, affine, plain, held, options)
         return _lower(graph, chosen, affine, weights)
 
     def sketch(floats: Collection[str]) -> Graph:
@@ -250,15 +250,15 @@ def _too_large(
     """The matrix products whose multipliers are out of the file's bounds."""
     lowering = Lowering(graph, assignment, affine, weights)
 
-    def fits(node: Node) -> bool:
+    def in_bounds(node: Node) -> bool:
         read = [lowering.operand(node, i).scale for i in (0, 3) if any(node.inputs[i : i + 1])]
         y = lowering.form(node.output).scale if node.output in affine else 1.0
-        return fits_file(read, y, weights[node.output])
+        return multipliers_in_bounds(read, y, weights[node.output])
 
     return {
         node.output: "its scales are too large"
         for node in graph.nodes
-        if node.output in weights and not fits(node)
+        if node.output in weights and not in_bounds(node)
     }
 
 

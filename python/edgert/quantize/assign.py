@@ -54,8 +54,8 @@ def _kind(graph: Graph, node: Node) -> str:
         is_row = node.attrs["axis"] == len(shapes[0]) - 1
         return "elementwise" if is_row and not node.attrs["log"] else ""
     if op == "layer_norm":
-        fits = shapes[0][-1] <= MAX_ROW and node.attrs["epsilon"] <= 1
-        return "elementwise" if fits and _finite(graph, *node.inputs[1:]) else ""
+        exact = shapes[0][-1] <= MAX_ROW and node.attrs["epsilon"] <= 1
+        return "elementwise" if exact and _finite(graph, *node.inputs[1:]) else ""
     if op == "reduce":
         is_mean = node.attrs["fn"] == ReduceFn.mean and node.attrs["axes"] == 0b0110
         return "elementwise" if is_mean and len(shapes[0]) == 4 else ""

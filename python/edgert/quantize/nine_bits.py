@@ -17,7 +17,7 @@ from edgert.schema import ResizeMode
 _LIMITS = np.iinfo(np.int8)
 
 
-def fits_bytes(data: np.ndarray) -> bool:
+def are_int8(data: np.ndarray) -> bool:
     """Whether weights are i8 as they are."""
     return bool(((data >= _LIMITS.min) & (data <= _LIMITS.max)).all())
 

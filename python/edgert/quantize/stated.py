@@ -33,8 +33,8 @@ from edgert.quantize.assign import (
 from edgert.quantize.grid import grid_steps, stated_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
-from edgert.quantize.nine_bits import fits_bytes, split
-from edgert.quantize.weights import MAX_BIAS, Weights, fits_file, float_weights
+from edgert.quantize.nine_bits import are_int8, split
+from edgert.quantize.weights import MAX_BIAS, Weights, float_weights, multipliers_in_bounds
 from edgert.schema import BinaryFn
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
@@ -219,7 +219,7 @@ class _Plan:
                 self.report.rounded[node.output] = rounded
         read = [affine[name].scale for name in node.inputs if name in affine]
         y_scale = y.scale if y is not None else 1.0
-        if not fits_file(read, y_scale, self.weights.get(node.output)):
+        if not multipliers_in_bounds(read, y_scale, self.weights.get(node.output)):
             return "its scales are too large"
         if y is None:
             self.assignment.float_results.add(node.output)
@@ -312,7 +312,7 @@ class _StatedLowering(Lowering):
         self, node: Node, x: Affine, w: Weights
     ) -> tuple[str, np.ndarray, Mapping[str, Any]]:
         operand = self.integer_value(node.inputs[0], x)
-        if not fits_bytes(w.data):
+        if not are_int8(w.data):
             return split(self.new, self.fresh, node, operand, w.data)
         return operand, w.data.astype(np.int8), {}
 

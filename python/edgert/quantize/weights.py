@@ -165,7 +165,7 @@ def as_stored(node: Node, weight: np.ndarray) -> np.ndarray:
     return np.moveaxis(split, 1, 3).reshape(-1, weight.shape[-1])
 
 
-def fits_file(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
+def multipliers_in_bounds(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
     """Whether the multipliers of a node on integers are within the bounds of the file.
 
     ``read`` are the scales of what it reads, that of the input of a matrix product first.

@@ -1,6 +1,6 @@
-"""Chooses the weights of each matrix product while the graph runs beside its quantised form.
+"""Layer-wise reconstruction: chooses the weights of each matrix product while both graphs run.
 
-So a product sees the inputs that it will see on the device, with all errors made before it.
+The quantised form runs beside the graph in float, node after node: so a product sees the inputs that it will see on the device, with all errors made before it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Rounding:
         return self._done[key]
 
 
-def fit_weights(
+def reconstruct_weights(
     graph: Graph,
     assignment: Assignment,
     affine: Mapping[str, Affine],
@@ -81,8 +81,8 @@ def fit_weights(
     for node in graph.nodes:
         if node.op in PRODUCTS and node.output in assignment.integer:
             kind = kind_of(node.output in assignment.int16_layers, options)
-            fit = _Fit(graph, node, twin, node.output in assignment.float_results)
-            weights[node.output] = fit.run(plain[node.output], kind, options)
+            layer = _Layer(graph, node, twin, node.output in assignment.float_results)
+            weights[node.output] = layer.run(plain[node.output], kind, options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -90,7 +90,7 @@ def fit_weights(
     return weights
 
 
-class _Fit:
+class _Layer:
     """A matrix product as [groups, outputs of a group, depth], and what it sees and should give.
 
     ``rows`` are its inputs as they will be, [groups, positions, depth], of each sample; ``exact``
