@@ -12,12 +12,12 @@ from edgert.quantize.affine import Affine
 from edgert.quantize.compensate import compensate
 from edgert.quantize.equalize import equalize
 from edgert.quantize.histogram import HALF, Histogram
+from edgert.quantize.i16_sums import FITS, fits, i16_sums
 from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
 from edgert.quantize.reconstruct import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.rotate import best_mix
-from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (
     LARGEST_INT16,
     WeightKind,
@@ -267,7 +267,7 @@ def test_an_outlier_does_not_spoil_the_range() -> None:
 
 # --- weights
 
-ALONE = np.arange(48)[:, None]  # short sums of one product each
+ALONE = np.arange(48)[:, None]  # sums of 16 bits of one product each
 
 
 def test_scale_of_a_channel() -> None:
@@ -281,7 +281,7 @@ def test_scale_of_a_channel() -> None:
 @pytest.mark.parametrize("value", [0.0, 1e-45, 1e-40])
 def test_channels_of_nothing(value: float) -> None:
     """Zeros and denormals are zeros, with a scale that is a number."""
-    weight, sums = np.full((1, 4), value), short_sums("quads", 1, 1, 4)
+    weight, sums = np.full((1, 4), value), i16_sums("quads", 1, 1, 4)
     scale = channel_scales(weight, np.zeros(1), 1.0, sums)
     assert scale == [1]
     assert not round_to_bytes(weight, scale, sums).any()
@@ -303,7 +303,7 @@ def test_a_large_bias_widens_the_scale() -> None:
 @pytest.mark.parametrize("fit", FITS)
 def test_equal_weights_lose_little(fit: str) -> None:
     """The scale is as much larger as a sum has members."""
-    weight, sums = np.ones((1, 16)), short_sums(fit, 1, 1, 16)
+    weight, sums = np.ones((1, 16)), i16_sums(fit, 1, 1, 16)
     scale = channel_scales(weight, np.zeros(1), 1.0, sums)
     data = round_to_bytes(weight, scale, sums)
     assert np.ptp(data) == 0
@@ -316,7 +316,7 @@ def test_equal_weights_lose_little(fit: str) -> None:
 def test_rounded_weights_keep_the_rule(channels: int, fit: str) -> None:
     """Whatever the weights are, and the scale is the best for weights that are trimmed."""
     weight = np.random.default_rng(channels).normal(size=(6, 9 * channels))
-    sums = short_sums(fit, 3, 3, channels)
+    sums = i16_sums(fit, 3, 3, channels)
     scale = channel_scales(weight, np.zeros(6), 1.0, sums)
     data = round_to_bytes(weight, scale, sums)
     assert fits(data, sums)
@@ -341,7 +341,7 @@ def test_compensation_beats_rounding(fit: str) -> None:
     weight = rng.normal(size=(2, 5, 48))
     mixed = rng.normal(size=(2, 48, 48))
     moments = mixed @ np.swapaxes(mixed, 1, 2) / 48
-    rows, sums = weight.reshape(10, 48), short_sums(fit, 2, 2, 12)
+    rows, sums = weight.reshape(10, 48), i16_sums(fit, 2, 2, 12)
     scale = channel_scales(rows, np.zeros(10), 1.0, sums)
     plain = round_to_bytes(rows, scale, sums).reshape(weight.shape)
     scale = scale.reshape(2, 5)
@@ -360,7 +360,7 @@ def test_compensation_leaves_few_better_neighbours() -> None:
     weight = rng.laplace(size=(1, 20, 48))
     mixed = rng.normal(size=(48, 24))
     moments = (mixed @ mixed.T)[None]
-    sums = short_sums("quads", 1, 1, 48)
+    sums = i16_sums("quads", 1, 1, 48)
     scale = channel_scales(weight[0], np.zeros(20), 1.0, sums)
     found = compensate(weight, scale[None], moments, sums)[0]
 

@@ -22,10 +22,10 @@ from edgert.quantize.assign import Assignment, kind
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.grid import grid_steps
+from edgert.quantize.i16_sums import LARGEST, fits
 from edgert.quantize.lower import Lowering, short_multiplier
 from edgert.quantize.quality import Target, compare, run_graph
 from edgert.quantize.recipe import Recipe
-from edgert.quantize.short_sums import LARGEST, fits
 from edgert.quantize.stated import Stated
 from edgert.quantize.weights import WeightKind, Weights, quantize_weights, sums_of
 

@@ -16,8 +16,8 @@ from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.base import activation, parameters
 from edgert.quantize.calibrate import Sample
+from edgert.quantize.i16_sums import LARGEST
 from edgert.quantize.probe import Probe
-from edgert.quantize.short_sums import LARGEST
 from edgert.quantize.weights import as_stored, float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 

@@ -1,6 +1,7 @@
 """Layer-wise reconstruction: chooses the weights of each matrix product while both graphs run.
 
-The quantised form runs beside the graph in float, node after node: so a product sees the inputs that it will see on the device, with all errors made before it.
+The quantised form runs beside the graph in float, node after node: so a product sees the inputs
+that it will see on the device, with all errors made before it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import MAX_SCALE
-from edgert.quantize.short_sums import LARGEST, members, short_sums, sums_at, trim
+from edgert.quantize.i16_sums import LARGEST, i16_sums, members, sums_at, trim
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
 LARGEST_INT16 = 4095
@@ -23,7 +23,7 @@ _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 @dataclass(frozen=True)
 class WeightKind:
-    """What weights must be: int16, or bytes whose short sums ``fit``: one of ``FITS``."""
+    """What weights must be: int16, or bytes whose sums of 16 bits ``fit``: one of ``FITS``."""
 
     fit: str = "any"
     is_int16: bool = False
@@ -59,7 +59,7 @@ def channel_scales(
     """The scale of each output for bytes: the one of least squared error, clipping and trimming
     included.
 
-    ``weight`` is [outputs, depth], ``sums`` are its ``short_sums``. A bias beyond ``max_bias``
+    ``weight`` is [outputs, depth], ``sums`` are its ``i16_sums``. A bias beyond ``max_bias``
     steps makes the scale larger, an output of zeros gets 1.
     """
     plain = _scales_of_largest(weight, LARGEST)
@@ -86,7 +86,7 @@ def _scales_of_largest(weight: np.ndarray, level: int) -> np.ndarray:
 
 
 def round_to_bytes(weight: np.ndarray, scale: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its short sums."""
+    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its 16-bit sums."""
     data = _nearest(weight / scale[:, None])
     data[:, sums[sums >= 0]] = np.moveaxis(trim(members(data, sums)), 0, 2)[:, sums >= 0]
     return data
@@ -111,13 +111,13 @@ def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind)
 
 
 def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
-    """The ``short_sums`` of a matrix product; depthwise convolutions have none.
+    """The ``i16_sums`` of a matrix product; depthwise convolutions have none.
 
     Where taps lie side by side in a row, kernels read them as one.
     """
     _, *kernel, channels = graph.values[node.inputs[1]].shape
     if node.op == "gemm":
-        return short_sums(fit, 1, 1, channels)
+        return i16_sums(fit, 1, 1, channels)
     merged = node.attrs["dilations"][1] == 1
     if node.op == "conv_transpose":
         parts = _depths_of_phases(node, channels)
@@ -127,7 +127,7 @@ def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
     if channels == 1 and node.attrs["groups"] > 1:
         fit = "any"
     rows, taps = kernel if merged else (kernel[0] * kernel[1], 1)
-    return short_sums(fit, rows, taps, channels)
+    return i16_sums(fit, rows, taps, channels)
 
 
 def _depths_of_phases(node: Node, channels: int) -> list[np.ndarray]:
