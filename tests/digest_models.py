@@ -174,22 +174,22 @@ def convolutions(batch: int, limit: int) -> Net:
     """Kernels, strides, dilations and groups that no kernel's tile divides, with every ending."""
     net = Net(batch, limit)
     x = net.x(13, 17, 5)
-    wide = net.conv(x, 37, (3, 3))
+    stem = net.conv(x, 37, (3, 3))
     branches = [
-        net.conv(wide, 33, (1, 1), act={"fn": UnaryFn.sigmoid}),
-        net.conv(wide, 18, (3, 3), stride=2, act={"fn": UnaryFn.silu}),
-        net.conv(wide, 21, (3, 2), dilation=2, act={"fn": UnaryFn.tanh}),
-        net.conv(wide, 74, (5, 5), groups=37, act={"fn": UnaryFn.gelu}),
-        net.conv(net.conv(wide, 36, (1, 3)), 24, (3, 3), groups=3, act={"fn": UnaryFn.relu}),
-        net.depthwise(wide, 3, act=HARD_SWISH),
-        net.depthwise(wide, 5, stride=2),
-        net.depthwise(wide, 3, dilation=3, act=HARD_SIGMOID),
-        net.depthwise(wide, 7, residual=wide),
-        net.conv(wide, 37, (3, 3), residual=wide, act={"fn": UnaryFn.leaky_relu, "alpha": 0.125}),
-        net.conv(wide, 9, (1, 1), floats=True, act={"fn": UnaryFn.softplus}),
-        net.depthwise(wide, 3, floats=True, residual=wide),
+        net.conv(stem, 33, (1, 1), act={"fn": UnaryFn.sigmoid}),
+        net.conv(stem, 18, (3, 3), stride=2, act={"fn": UnaryFn.silu}),
+        net.conv(stem, 21, (3, 2), dilation=2, act={"fn": UnaryFn.tanh}),
+        net.conv(stem, 74, (5, 5), groups=37, act={"fn": UnaryFn.gelu}),
+        net.conv(net.conv(stem, 36, (1, 3)), 24, (3, 3), groups=3, act={"fn": UnaryFn.relu}),
+        net.depthwise(stem, 3, act=HARD_SWISH),
+        net.depthwise(stem, 5, stride=2),
+        net.depthwise(stem, 3, dilation=3, act=HARD_SIGMOID),
+        net.depthwise(stem, 7, residual=stem),
+        net.conv(stem, 37, (3, 3), residual=stem, act={"fn": UnaryFn.leaky_relu, "alpha": 0.125}),
+        net.conv(stem, 9, (1, 1), floats=True, act={"fn": UnaryFn.softplus}),
+        net.depthwise(stem, 3, floats=True, residual=stem),
     ]
-    rows = net.op("reshape", wide, rank=3, dims=[batch, 221, 37])
+    rows = net.op("reshape", stem, rank=3, dims=[batch, 221, 37])
     tokens = net.gemm(rows, 52, act={"fn": UnaryFn.gelu_tanh})
     branches += [
         net.gemm(tokens, 37, residual=rows, act={"fn": UnaryFn.elu, "alpha": 0.5}),
@@ -266,9 +266,9 @@ def upsamplings(batch: int, limit: int) -> Net:
     joined = net.both(BinaryFn.add, blocks, smooth)
     twice = resize(joined, 28, 36, coordinate="half_pixel")
     uneven = resize(odd, 9, 61, coordinate="align_corners")
-    wide = net.op("quantize", net.op("dequantize", x, dtype=DType.float32, scale=_STEP, zero=_ZERO),
+    stem = net.op("quantize", net.op("dequantize", x, dtype=DType.float32, scale=_STEP, zero=_ZERO),
                   dtype=DType.int16, scale=2.0**-10, zero=0)  # fmt: skip
-    words = resize(wide, 11, 9, coordinate="asymmetric")
+    words = resize(stem, 11, 9, coordinate="asymmetric")
     net.outputs = [
         net.conv(twice, 11),
         uneven,
@@ -320,8 +320,8 @@ def dynamic(batch: int, limit: int) -> Net:
                        pads=[kernel // 2] * 4, **more)  # fmt: skip
 
     x = net.x(11, 13, 9, dtype=np.float32)
-    wide = conv(x, 34, 3, activation={"fn": UnaryFn.relu})
-    y = conv(wide, 34, 1, residual=wide, activation=HARD_SWISH)
+    stem = conv(x, 34, 3, activation={"fn": UnaryFn.relu})
+    y = conv(stem, 34, 1, residual=stem, activation=HARD_SWISH)
     parts = conv(y, 34, 3, groups=2)
     rows = net.op("reshape", y, rank=3, dims=[batch, 143, 34])
     tokens = product("dynamic_gemm", rows, (75, 34), activation=HARD_SWISH)
@@ -333,7 +333,7 @@ def words(batch: int, limit: int) -> Net:
     """Activations of int16, weights of 8 bits or of more: sums within 32 bits and beyond them."""
     net = Net(batch, limit)
     largest, dtype = (limit, np.int8) if limit == 32 else (limit * limit, np.int16)
-    wide_output = {"dtype": DType.int16, "scale": 1024.0, "zero": 0, "low": -30000, "high": 32767}
+    int16_output = {"dtype": DType.int16, "scale": 1024.0, "zero": 0, "low": -30000, "high": 32767}
 
     def product(op: str, x: str, weight: Sequence[int], residual: str = "", **more: Any) -> str:
         w = net.draw(weight, -largest, largest).astype(dtype)
@@ -341,7 +341,7 @@ def words(batch: int, limit: int) -> Net:
         bias = net.draw(weight[:1], -size, size).astype(np.int32)
         multiplier = net.draw(weight[:1], 40, 72) * 2.0 ** -(size.bit_length() + 5)
         constants = (net.add_constant("c", c) for c in (w, bias, multiplier.astype(np.float32)))
-        attrs = {"residual_zero": 0, "residual_scale": 2.0**-10, "output": wide_output, **more}
+        attrs = {"residual_zero": 0, "residual_scale": 2.0**-10, "output": int16_output, **more}
         return net.op(op, x, *constants, *filter(None, [residual]), **attrs)
 
     def conv(x: str, outputs: int, kernel: int, stride: int = 1, **more: Any) -> str:
@@ -352,19 +352,19 @@ def words(batch: int, limit: int) -> Net:
 
     x = net.x(13, 15, 5, dtype=np.float32)
     x = net.op("quantize", x, dtype=DType.int16, scale=2.0**-10, zero=0)
-    wide = conv(x, 37, 3, output={**wide_output, "activation": HARD_SWISH})
-    deep = conv(conv(wide, 37, 3, groups=37), 37, 3, residual=wide)
+    stem = conv(x, 37, 3, output={**int16_output, "activation": HARD_SWISH})
+    deep = conv(conv(stem, 37, 3, groups=37), 37, 3, residual=stem)
     halved = conv(deep, 37, 5, 2, groups=37)
     pool = {**window(3, 3, 2, 1), "count_include_pad": 0}
-    mean = net.op("qaverage_pool", deep, pool=pool, x_zero=0, x_scale=2.0**-10, output=wide_output)
+    mean = net.op("qaverage_pool", deep, pool=pool, x_zero=0, x_scale=2.0**-10, output=int16_output)
     scales = {
         "a_zero": 0,
         "a_scale": 2.0**-10,
         "b_zero": 0,
         "b_scale": 2.0**-10,
-        "output": wide_output,
+        "output": int16_output,
     }
-    total = net.op("qbinary", wide, deep, fn=BinaryFn.add, **scales)
+    total = net.op("qbinary", stem, deep, fn=BinaryFn.add, **scales)
     gated = net.op("qbinary", total, deep, fn=BinaryFn.mul, **scales)
     rows = net.op("reshape", gated, rank=3, dims=[batch, 195, 37])
     end = {"dtype": DType.float32, "scale": 0.75}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
+from int16_cases import int16_cases, int16_output_cases
 from qconv_cases import (
     QuantizedCase,
     qconv_cases,
@@ -25,7 +26,6 @@ from quantized_cases import (
     random_bytes,
 )
 from resizes import resize_attrs
-from wide_cases import wide_cases, wide_output_cases
 
 from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
 from edgert.schema import (
@@ -328,13 +328,13 @@ def _cast(rng: np.random.Generator) -> Iterator[Case]:
 
 def _qaverage_pool(rng: np.random.Generator) -> Iterator[Case]:
     pools = [(case.attrs, case.inputs[0].shape) for case in _pool(rng, average=True)]
-    return starmap(Case, wide_cases(rng, qaverage_pool_cases(rng, pools)))
+    return starmap(Case, int16_cases(rng, qaverage_pool_cases(rng, pools)))
 
 
 def _products(
     rng: np.random.Generator, cases: Callable[[np.random.Generator], Iterator[QuantizedCase]]
 ) -> Iterator[QuantizedCase]:
-    return chain(wide_cases(rng, cases(rng)), wide_output_cases(cases(rng)))
+    return chain(int16_cases(rng, cases(rng)), int16_output_cases(cases(rng)))
 
 
 CASES = {
@@ -368,7 +368,7 @@ CASES = {
     "qconv": lambda rng: starmap(Case, _products(rng, qconv_cases)),
     "qgemm": lambda rng: starmap(Case, _products(rng, qgemm_cases)),
     "qconv_transpose": lambda rng: starmap(Case, qconv_transpose_cases(rng)),
-    "qbinary": lambda rng: starmap(Case, wide_cases(rng, qbinary_cases(rng))),
+    "qbinary": lambda rng: starmap(Case, int16_cases(rng, qbinary_cases(rng))),
     "qaverage_pool": _qaverage_pool,
     "qsoftmax": lambda rng: starmap(Case, qsoftmax_cases(rng)),
     "qlayer_norm": lambda rng: starmap(Case, qlayer_norm_cases(rng)),

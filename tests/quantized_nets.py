@@ -14,8 +14,8 @@ from edgert.quantize.quality import sqnr
 from edgert.schema import UnaryFn
 
 PLAIN = Recipe(Options("minmax", ()))
-WIDE = Recipe(Options(activations="int16", weights="int16"))
-WIDE_NARROW_WEIGHTS = Recipe(Options(activations="int16", weights="int8"))
+INT16 = Recipe(Options(activations="int16", weights="int16"))
+INT16_INT8_WEIGHTS = Recipe(Options(activations="int16", weights="int8"))
 
 
 def activation(fn: UnaryFn, alpha: float = 0, beta: float = 0) -> dict:

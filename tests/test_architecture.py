@@ -13,6 +13,7 @@ import pytest
 from operator_cases import CASES
 
 from edgert import _core, interp, schema
+from edgert.ops import TRAITS
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
@@ -29,7 +30,7 @@ PYTHON_LAYERS = [
     ("device", ["schema"]),
     ("device", ["cpu", "model"]),
     ("tool", ["budget", "files"]),
-    ("host", ["ir"]),
+    ("host", ["ir", "ops"]),
     ("host", ["interp"]),
     ("host", ["importer", "passes"]),
     ("host", ["pack"]),
@@ -89,7 +90,7 @@ def test_cpp_includes_point_left(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ISA_FILES, ids=relative)
 def test_isa_files_include_only_intrinsics_and_family(path: Path) -> None:
-    """What a file compiled with wide instructions sees, through its family's headers too."""
+    """What a file compiled for a level sees, through its family's headers too."""
     seen, todo = set(), [path]
     while todo:
         for quote, name in includes(todo.pop()):
@@ -234,7 +235,19 @@ def test_every_operator_is_complete(op: str) -> None:
     assert source.is_file(), "the runtime lacks it"
     assert f"const OpDef {op}_op" in source.read_text()
     assert op in interp.OPERATORS, "the interpreter lacks it"
+    assert op in TRAITS, "python/edgert/ops.py lacks it"
     assert op in CASES, "tests/operator_cases.py lacks it"
+
+
+@pytest.mark.parametrize("path", [p for p in PYTHON_FILES if p.name != "__init__.py"], ids=relative)
+def test_kinds_of_operators_are_traits(path: Path) -> None:
+    """Three operators in a row are a kind, which ops.py has the traits for."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        items = getattr(node, "args", ()) if isinstance(node, ast.Call) else ()
+        items = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else items
+        texts = [item.value for item in items if isinstance(item, ast.Constant)]
+        found = [text for text in texts if text in TRAITS]
+        assert len(found) < 3, f"ask for the trait of {found}"
 
 
 @pytest.mark.parametrize("name", _core.records())

@@ -284,7 +284,7 @@ def sharing(count: int, op: str, inputs: str, **weights: np.ndarray) -> onnx.Mod
 
 
 def test_shared_weights_are_one_constant() -> None:
-    """However many nodes read them, in whatever layout they are kept."""
+    """However many nodes read them, in whatever order of axes they are kept."""
     weight = np.random.default_rng(0).standard_normal((1024, 1024), F32)
     with room(ROOM):
         graph = import_model(sharing(300, "MatMul", "x w", w=weight))

@@ -92,17 +92,17 @@ REFUSED_INPUTS = [
 ]
 WORDS = {"dtype": DType.int16, "scale": 1.0, "zero": 0, "low": -9, "high": 9}
 GEMM = {"residual_zero": 0, "residual_scale": 0.0, "output": WORDS}
-WIDE_BINARY = {**BINARY, "a_zero": 0, "b_zero": 0, "output": WORDS}
-REFUSED_WIDE = [
+INT16_BINARY = {**BINARY, "a_zero": 0, "b_zero": 0, "output": WORDS}
+REFUSED_INT16 = [
     ("quantize", [(F, IMAGE)], {"dtype": DType.int16, "scale": 0.1, "zero": 1}),
     ("dequantize", [(np.int16, IMAGE)], {"dtype": DType.float32, "scale": 0.1, "zero": -1}),
-    ("qbinary", [(np.int16, IMAGE), (U8, IMAGE)], WIDE_BINARY),
-    ("qbinary", [(U8, IMAGE), (np.int16, IMAGE)], WIDE_BINARY),
-    ("qbinary", [(U8, IMAGE), (U8, IMAGE)], WIDE_BINARY),
-    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "b_zero": 1}),
-    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "shifted": 1}),
+    ("qbinary", [(np.int16, IMAGE), (U8, IMAGE)], INT16_BINARY),
+    ("qbinary", [(U8, IMAGE), (np.int16, IMAGE)], INT16_BINARY),
+    ("qbinary", [(U8, IMAGE), (U8, IMAGE)], INT16_BINARY),
+    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**INT16_BINARY, "b_zero": 1}),
+    ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**INT16_BINARY, "shifted": 1}),
     *(
-        ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**WIDE_BINARY, "output": output})
+        ("qbinary", [(np.int16, IMAGE), (np.int16, IMAGE)], {**INT16_BINARY, "output": output})
         for output in (
             {**WORDS, "zero": 1},
             {**WORDS, "low": -32769},
@@ -204,7 +204,7 @@ def test_refused_inputs(op: str, inputs: list, attrs: dict) -> None:
     refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
 
 
-@pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_WIDE)
+@pytest.mark.parametrize(("op", "inputs", "attrs"), REFUSED_INT16)
 def test_refused_words(op: str, inputs: list, attrs: dict) -> None:
     refuse(op, [np.zeros(shape, dtype) for dtype, shape in inputs], attrs)
 

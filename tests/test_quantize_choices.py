@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pass_nets import CONV, Net
-from quantized_nets import WIDE, activation, ops, samples_of
+from quantized_nets import INT16, activation, ops, samples_of
 
 from edgert import interp, ir
 from edgert.errors import InputError
@@ -114,7 +114,7 @@ def test_gate_keeps_layers_until_the_target_holds() -> None:
     target = Target(sqnr=free.quality.sqnr + 3)
     graph, done = quantize(deep_net(), samples, target=target)
     assert done.quality.sqnr >= target.sqnr
-    assert 0 < len(done.wide_layers) < done.layers
+    assert 0 < len(done.int16_layers) < done.layers
     assert done.float_layers == ()
     again, repeated = quantize(deep_net(), samples, done.recipe)
     assert repeated.quality == done.quality
@@ -124,13 +124,13 @@ def test_gate_keeps_layers_until_the_target_holds() -> None:
 def test_gate_beyond_int16() -> None:
     """Where int16 is not enough, the costliest layers are float."""
     samples = samples_of(deep_net(), 8)
-    _, wide = quantize(deep_net(), samples, WIDE)
-    for recipe in (Recipe(), WIDE):
-        target = Target(sqnr=wide.quality.sqnr + 1)
+    _, int16 = quantize(deep_net(), samples, INT16)
+    for recipe in (Recipe(), INT16):
+        target = Target(sqnr=int16.quality.sqnr + 1)
         _, done = quantize(deep_net(), samples, recipe, target)
         assert done.quality.sqnr >= target.sqnr
         assert done.float_layers
-        assert len(done.wide_layers) == done.layers - len(done.float_layers)
+        assert len(done.int16_layers) == done.layers - len(done.float_layers)
         assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
         _, repeated = quantize(deep_net(), samples, done.recipe)
         assert repeated.quality == done.quality
@@ -157,7 +157,7 @@ def test_recipe_states_a_range() -> None:
     "recipe",
     [
         Recipe(float_layers=("nobody",)),
-        Recipe(wide_layers=("nobody",)),
+        Recipe(int16_layers=("nobody",)),
         Recipe(tensors={"nobody": (-1, 1)}),
     ],
 )

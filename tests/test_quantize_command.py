@@ -88,11 +88,11 @@ def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     plain = report(capsys, *words)["quantization"]["sqnr"]
     done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
     assert done["quantization"]["sqnr"] >= plain + 2
-    assert done["quantization"]["wide_layers"]
+    assert done["quantization"]["int16_layers"]
     again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
     assert (
-        report(capsys, *again)["quantization"]["wide_layers"]
-        == (done["quantization"]["wide_layers"])
+        report(capsys, *again)["quantization"]["int16_layers"]
+        == (done["quantization"]["int16_layers"])
     )
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
 
@@ -104,13 +104,13 @@ def test_int16(
     """All layers, and what compare and info say of them."""
     words = ["--quantize", "int16", "--weights", weights, "--calibrate", "data.npy"]
     done = report(capsys, "convert", "digits.onnx", *words)["quantization"]
-    assert len(done["wide_layers"]) == done["layers"]
+    assert len(done["int16_layers"]) == done["layers"]
     assert done["sqnr"] > least
     words = ["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]
     layers = report(capsys, *words)["layers"]
-    wide = [layer for layer in layers if layer["dtype"] == "int16"]
-    assert wide
-    assert all(0 < layer["used"] <= 1 and layer["saturated"] < 0.01 for layer in wide)
+    int16 = [layer for layer in layers if layer["dtype"] == "int16"]
+    assert int16
+    assert all(0 < layer["used"] <= 1 and layer["saturated"] < 0.01 for layer in int16)
     assert main(["info", "digits.edgert", "--plan"]) == 0
     assert "gemm_i16" in capsys.readouterr().out
 
@@ -261,12 +261,12 @@ def test_what_the_gate_accepts_is_not_built_again(
     """The weights are fitted once if the first graph is good enough."""
     fitted = []
 
-    def fit(*arguments: object) -> dict:
+    def reconstruct(*arguments: object) -> dict:
         fitted.append(arguments)
-        return fit_weights(*arguments)
+        return reconstruct_weights(*arguments)
 
-    fit_weights = quantize.fit_weights
-    monkeypatch.setattr(quantize, "fit_weights", fit)
+    reconstruct_weights = quantize.reconstruct_weights
+    monkeypatch.setattr(quantize, "reconstruct_weights", reconstruct)
     words = {"quantize": "int8", "calibrate": "data.npy"}
     edgert.convert("digits.onnx", "plain.edgert", **words)
     assert len(fitted) == 1

@@ -18,7 +18,7 @@ from edgert.converter import convert
 from edgert.errors import InputError
 from edgert.importer import import_model
 from edgert.passes import optimize
-from edgert.quantize.short_sums import fits, short_sums
+from edgert.quantize.i16_sums import fits, i16_sums
 from edgert.unpack import unpack
 
 F = np.float32
@@ -108,7 +108,7 @@ def test_weights(folder: Path, weight_fit: str) -> None:
             error = data * scale.reshape(-1, *[1] * (data.ndim - 1)) - exact
             assert np.abs(data).max() <= 127
             assert np.square(error).mean() < 1e-3 * np.square(exact).mean()
-            sums = short_sums("pairs", 1, data[0].size // data.shape[-1], data.shape[-1])
+            sums = i16_sums("pairs", 1, data[0].size // data.shape[-1], data.shape[-1])
             rule.append(fits(data.reshape(len(data), -1), sums))
     assert len(rule) == 3
     assert all(rule) == (weight_fit != "any")

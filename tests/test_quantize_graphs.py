@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pass_nets import CONV, POOL, TO_IMAGE, Net
 from quantized_nets import (
+    INT16,
+    INT16_INT8_WEIGHTS,
     PLAIN,
-    WIDE,
-    WIDE_NARROW_WEIGHTS,
     activation,
     node_of,
     ops,
@@ -132,7 +132,7 @@ def test_operators_on_bytes(case: str, recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(
-    ("recipe", "least"), [(WIDE, 60), (WIDE_NARROW_WEIGHTS, 32)], ids=["int16", "int8 weights"]
+    ("recipe", "least"), [(INT16, 60), (INT16_INT8_WEIGHTS, 32)], ids=["int16", "int8 weights"]
 )
 def test_operators_on_int16(case: str, recipe: Recipe, least: float) -> None:
     """No byte anywhere; what would need a table is computed in float."""
@@ -144,7 +144,7 @@ def test_operators_on_int16(case: str, recipe: Recipe, least: float) -> None:
     weights = {graph.values[n.inputs[1]].dtype.name for n in graph.nodes if n.op == "qgemm"}
     assert weights == {recipe.options.weights}
     assert not {"conv", "gemm", "lookup"} & set(ops(graph))
-    assert len(done.wide_layers) == done.layers
+    assert len(done.int16_layers) == done.layers
     assert found > least
 
 
@@ -212,15 +212,15 @@ def test_transposed_convolutions_beside_int16() -> None:
         return net, [first, y, chain(net, y)]
 
     net, (first, y, last) = build()
-    graph, done, found = quantized(net, last, recipe=WIDE)
+    graph, done, found = quantized(net, last, recipe=INT16)
     assert ops(graph)["conv_transpose"] == 1
     assert dict(done.float_layers) == {y: "it cannot read int16"}
-    assert done.wide_layers == (first, last)
+    assert done.int16_layers == (first, last)
     assert found > 60
-    for wide in ([first], [last], [first, last]):
-        graph, done, found = quantized(build()[0], last, recipe=Recipe(wide_layers=tuple(wide)))
+    for int16 in ([first], [last], [first, last]):
+        graph, done, found = quantized(build()[0], last, recipe=Recipe(int16_layers=tuple(int16)))
         assert ops(graph)["qconv_transpose"] == 1
-        assert done.wide_layers == tuple(wide)
+        assert done.int16_layers == tuple(int16)
         assert found > 28
 
 
@@ -233,8 +233,8 @@ def test_residual_and_squeeze_excite() -> None:
     }  # fmt: skip
     assert sum(len(n.inputs) == 5 for n in graph.nodes if n.op == "qconv") == 1
     assert found > 28
-    wide, _, found = quantized(residual_net(), *net.outputs, recipe=WIDE)
-    assert ops(wide) == ops(graph)
+    on_int16, _, found = quantized(residual_net(), *net.outputs, recipe=INT16)
+    assert ops(on_int16) == ops(graph)
     assert found > 60
 
 
@@ -246,10 +246,10 @@ def test_some_layers_on_int16(weights: str) -> None:
     layers = [node.output for node in residual_net().nodes if node.op in ("conv", "gemm")]
     best = 0.0
     for layer in layers:
-        for wide in ([layer], [other for other in layers if other != layer]):
-            recipe = Recipe(Options(weights=weights), wide_layers=tuple(wide))
+        for int16 in ([layer], [other for other in layers if other != layer]):
+            recipe = Recipe(Options(weights=weights), int16_layers=tuple(int16))
             graph, done, found = quantized(residual_net(), *net.outputs, recipe=recipe)
-            assert set(done.wide_layers) == set(wide)
+            assert set(done.int16_layers) == set(int16)
             assert {"uint8", "int16"} <= {v.dtype.name for v in graph.values.values()}
             assert found > 28
             best = max(best, done.quality.sqnr)
@@ -428,15 +428,15 @@ def test_a_rescaled_tensor_that_is_read_elsewhere() -> None:
     assert found > 28
 
 
-@pytest.mark.parametrize(("wide", "least"), [((0, 1), 60), ((0,), 28), ((1,), 28)])
-def test_a_rescaled_tensor_on_int16(wide: tuple[int, ...], least: float) -> None:
+@pytest.mark.parametrize(("int16", "least"), [((0, 1), 60), ((0,), 28), ((1,), 28)])
+def test_a_rescaled_tensor_on_int16(int16: tuple[int, ...], least: float) -> None:
     """Bytes share nothing with int16: where what follows is on it, the scale costs a node."""
     net, y = rescaled([0.4] * 8, [-0.3] * 8)
     layers = [node.output for node in net.nodes if node.op == "conv"]
-    recipe = Recipe(PLAIN.options, wide_layers=tuple(layers[i] for i in wide))
+    recipe = Recipe(PLAIN.options, int16_layers=tuple(layers[i] for i in int16))
     graph, done, found = quantized(net, y, recipe=recipe)
-    assert len(done.wide_layers) == len(wide)
-    assert ops(graph)["qconv"] == (3 if 1 in wide else 2)
+    assert len(done.int16_layers) == len(int16)
+    assert ops(graph)["qconv"] == (3 if 1 in int16 else 2)
     assert found > least
 
 

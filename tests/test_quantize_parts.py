@@ -11,15 +11,15 @@ from edgert.ir import Graph
 from edgert.quantize.affine import Affine
 from edgert.quantize.compensate import compensate
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.histogram import HALF, Histogram
+from edgert.quantize.i16_sums import FITS, fits, i16_sums
 from edgert.quantize.options import Options
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.reconstruct import MAX_POSITIONS, explained, patches, shrunk
 from edgert.quantize.rotate import best_mix
-from edgert.quantize.short_sums import FITS, fits, short_sums
 from edgert.quantize.weights import (
-    LARGEST_WIDE,
+    LARGEST_INT16,
     WeightKind,
     as_stored,
     channel_scales,
@@ -267,7 +267,7 @@ def test_an_outlier_does_not_spoil_the_range() -> None:
 
 # --- weights
 
-ALONE = np.arange(48)[:, None]  # short sums of one product each
+ALONE = np.arange(48)[:, None]  # sums of 16 bits of one product each
 
 
 def test_scale_of_a_channel() -> None:
@@ -281,7 +281,7 @@ def test_scale_of_a_channel() -> None:
 @pytest.mark.parametrize("value", [0.0, 1e-45, 1e-40])
 def test_channels_of_nothing(value: float) -> None:
     """Zeros and denormals are zeros, with a scale that is a number."""
-    weight, sums = np.full((1, 4), value), short_sums("quads", 1, 1, 4)
+    weight, sums = np.full((1, 4), value), i16_sums("quads", 1, 1, 4)
     scale = channel_scales(weight, np.zeros(1), 1.0, sums)
     assert scale == [1]
     assert not round_to_bytes(weight, scale, sums).any()
@@ -303,7 +303,7 @@ def test_a_large_bias_widens_the_scale() -> None:
 @pytest.mark.parametrize("fit", FITS)
 def test_equal_weights_lose_little(fit: str) -> None:
     """The scale is as much larger as a sum has members."""
-    weight, sums = np.ones((1, 16)), short_sums(fit, 1, 1, 16)
+    weight, sums = np.ones((1, 16)), i16_sums(fit, 1, 1, 16)
     scale = channel_scales(weight, np.zeros(1), 1.0, sums)
     data = round_to_bytes(weight, scale, sums)
     assert np.ptp(data) == 0
@@ -316,7 +316,7 @@ def test_equal_weights_lose_little(fit: str) -> None:
 def test_rounded_weights_keep_the_rule(channels: int, fit: str) -> None:
     """Whatever the weights are, and the scale is the best for weights that are trimmed."""
     weight = np.random.default_rng(channels).normal(size=(6, 9 * channels))
-    sums = short_sums(fit, 3, 3, channels)
+    sums = i16_sums(fit, 3, 3, channels)
     scale = channel_scales(weight, np.zeros(6), 1.0, sums)
     data = round_to_bytes(weight, scale, sums)
     assert fits(data, sums)
@@ -341,7 +341,7 @@ def test_compensation_beats_rounding(fit: str) -> None:
     weight = rng.normal(size=(2, 5, 48))
     mixed = rng.normal(size=(2, 48, 48))
     moments = mixed @ np.swapaxes(mixed, 1, 2) / 48
-    rows, sums = weight.reshape(10, 48), short_sums(fit, 2, 2, 12)
+    rows, sums = weight.reshape(10, 48), i16_sums(fit, 2, 2, 12)
     scale = channel_scales(rows, np.zeros(10), 1.0, sums)
     plain = round_to_bytes(rows, scale, sums).reshape(weight.shape)
     scale = scale.reshape(2, 5)
@@ -360,7 +360,7 @@ def test_compensation_leaves_few_better_neighbours() -> None:
     weight = rng.laplace(size=(1, 20, 48))
     mixed = rng.normal(size=(48, 24))
     moments = (mixed @ mixed.T)[None]
-    sums = short_sums("quads", 1, 1, 48)
+    sums = i16_sums("quads", 1, 1, 48)
     scale = channel_scales(weight[0], np.zeros(20), 1.0, sums)
     found = compensate(weight, scale[None], moments, sums)[0]
 
@@ -442,27 +442,27 @@ def test_only_errors_that_are_explained_change_weights() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_wide_weights(seed: int) -> None:
-    """Half a step off at most, of steps that the largest weight is LARGEST_WIDE of."""
+def test_int16_weights(seed: int) -> None:
+    """Half a step off at most, of steps that the largest weight is LARGEST_INT16 of."""
     exact = np.random.default_rng(seed).normal(size=(4, 15)).astype(np.float32)
     graph = Graph()
     x = graph.add_input("x", np.dtype(np.float32), (1, 15))
     graph.add("gemm", [x, graph.add_constant("w", exact)])
-    kind = WeightKind(is_wide=True, wide_input=True)
+    kind = WeightKind(is_int16=True, reads_int16=True)
     weights = quantize_weights(graph, graph.nodes[0], 1e-4, kind)
     assert weights.data.dtype == np.int16
-    assert (np.abs(weights.data).max(1) == LARGEST_WIDE).all()
+    assert (np.abs(weights.data).max(1) == LARGEST_INT16).all()
     assert (np.abs(weights.values - exact) <= weights.scale[:, None] / 2 + 1e-12).all()
 
 
-def test_wide_form() -> None:
+def test_int16_form() -> None:
     """One bit of room, around zero, whatever the bytes cover."""
-    form = Affine.of_range(-1.0, 3.0, 8.0).wide
-    assert (form.zero, form.is_wide, form.dtype) == (0, True, np.int16)
+    form = Affine.of_range(-1.0, 3.0, 8.0).int16
+    assert (form.zero, form.is_int16, form.dtype) == (0, True, np.int16)
     assert form.quantize(np.array([8, -8, 0, 99, -99, np.nan], np.float32)).tolist() == [
         16384, -16384, 0, 32767, -32768, -32768,
     ]  # fmt: skip
-    assert Affine.of_range(0.0, 0.0).wide.quantize(np.zeros(2)).tolist() == [0, 0]
+    assert Affine.of_range(0.0, 0.0).int16.quantize(np.zeros(2)).tolist() == [0, 0]
 
 
 # --- options and recipes

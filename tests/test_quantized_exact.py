@@ -26,7 +26,7 @@ from quantized_models import (
 )
 
 from edgert.quantize.grid import grid_steps, stated_steps
-from edgert.quantize.nine_bits import fits_bytes
+from edgert.quantize.nine_bits import are_int8
 
 # Round numbers, whose ratios make many ties, and others.
 SCALES = [0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 2.0**-7, 0.0173, 0.00311]
@@ -153,7 +153,7 @@ def test_few_weights_of_nine_bits_repeat_few_channels() -> None:
     graph, _ = lowered(m.proto(y))
     (product,) = (node for node in graph.nodes if node.op == "qgemm")
     assert graph.values[product.inputs[1]].shape == (16, 65)
-    assert fits_bytes(graph.values[product.inputs[1]].data)
+    assert are_int8(graph.values[product.inputs[1]].data)
 
 
 def pairs(dtype: type) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from random_graphs import random_graph, random_inputs
 
 from edgert import interp, ir, passes
 from edgert.ir import Graph
-from edgert.passes.layout import transposed_bytes
+from edgert.passes.axis_order import transposed_bytes
 
 SEEDS_PER_PASS = 20
 SEEDS_FOR_ALL = 60

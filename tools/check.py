@@ -156,7 +156,7 @@ def check_32_bit() -> None:
 
 
 def check_isa_leak() -> None:
-    """No symbol leaks out of the files compiled with wide instructions."""
+    """No symbol leaks out of the files of a level."""
     release_build()
     run(sys.executable, "tools/check_isa_leak.py", BUILD / "release")
 

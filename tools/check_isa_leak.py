@@ -1,9 +1,9 @@
-"""Checks that no inline function leaks out of the files compiled with wide instructions.
+"""Checks that no inline function leaks out of the files of a level.
 
     python tools/check_isa_leak.py BUILD_FOLDER
 
-The linker keeps one copy of an inline function that several files share: if that is the one with
-wide instructions, a CPU that lacks them dies. So in every object that is compiled for a level with
+The linker keeps one copy of an inline function that several files share: if that is the one of a
+level, a CPU without it dies. So in every object that is compiled for a level with
 instructions of its own the only global symbols are what the file is for: a family's kernels of the
 level, the table of its kernels, the test of its vector types. No symbol is weak, nothing runs
 before main(), and nothing of the C++ library is called.
@@ -26,7 +26,7 @@ LIBRARY = r"edgert_(kernels|simd_test)_{level}(_round_twice)?\.dir"  # CMake's f
 
 
 def levels() -> list[str]:
-    """The instruction set levels with wide instructions, as csrc/core/isa.def lists them."""
+    """The levels with instructions of their own, as csrc/core/isa.def lists them."""
     text = (ROOT / "csrc/core/isa.def").read_text()
     rows = re.findall(r"^(?:VECTOR_)?LEVEL\((\w+),", text, re.MULTILINE)
     return sorted(set(rows) - {"portable"})

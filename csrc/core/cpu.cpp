@@ -44,7 +44,7 @@ struct Told {
   bool ymm = false, zmm = false, tiles = false;  // the operating system saves these registers
 
   Told() {
-    if (!bit(leaf1.c, 27)) return;  // no OSXSAVE: no wide registers
+    if (!bit(leaf1.c, 27)) return;  // no OSXSAVE: so no registers of AVX
     unsigned xcr0, xcr0_high;
     __asm__("xgetbv" : "=a"(xcr0), "=d"(xcr0_high) : "c"(0));
     ymm = (xcr0 & 0x6) == 0x6;

@@ -37,7 +37,7 @@ function(edgert_add_level_library name level)
   add_library(${name} OBJECT ${ARGN})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/csrc)
   target_compile_definitions(${name} PRIVATE EDGERT_LEVEL=${level})
-  # No LTO: it would inline wide instructions into code that runs everywhere.
+  # No LTO: it would inline instructions of the level into code that runs everywhere.
   target_compile_options(${name} PRIVATE ${EDGERT_LEVEL_FLAGS_${level}} -fno-lto)
 endfunction()
 

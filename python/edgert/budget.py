@@ -17,7 +17,7 @@ from edgert.errors import LimitError, ResourceError
 # than 2.3 times the limit, pages of the written file included. To quantise takes more.
 BASE_BYTES = 3 << 29
 # For each byte of the model's files. Weights of 4 bits become floats, passes hold what they rewrite
-# and what becomes of it, and a matrix is known in the model's layout and in the runtime's.
+# and what becomes of it, and a matrix is known as the model has it and as the runtime does.
 PER_FILE_BYTE = 32
 MAX_VALUE_BYTES = (1 << 31) - 1  # of an input or a result; no small device holds more
 FEWER_SAMPLES = "give data of fewer or smaller samples"

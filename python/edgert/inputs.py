@@ -146,7 +146,7 @@ def _read_spec(
     if path.suffix == ".npz":
         arrays = load_arrays(path)
         if set(arrays) & set(by_name):
-            return {k: _fit(arrays[k], by_name[k]) for k in arrays if k in by_name}
+            return {k: _as_input(arrays[k], by_name[k]) for k in arrays if k in by_name}
     if len(infos) != 1:
         raise InputError(
             f"{path}: say which input it is for, as in --input {next(iter(by_name))}={path}; "
@@ -161,10 +161,10 @@ def _read_one(path: Path, info: TensorInfo, image: ImageOptions) -> np.ndarray:
         return read_image(path, info, image)
     arrays = load_arrays(path)
     if info.name in arrays:
-        return _fit(arrays[info.name], info)
+        return _as_input(arrays[info.name], info)
     if len(arrays) != 1:
         raise InputError(f"{path} has no array '{info.name}'; it has {list(arrays)}", "INPUT")
-    return _fit(next(iter(arrays.values())), info)
+    return _as_input(next(iter(arrays.values())), info)
 
 
 def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
@@ -188,7 +188,7 @@ def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _fit(array: np.ndarray, info: TensorInfo) -> np.ndarray:
+def _as_input(array: np.ndarray, info: TensorInfo) -> np.ndarray:
     """``array`` in the dtype of the input if that loses no kind, with a batch dimension of 1."""
     if array.dtype != info.dtype and np.can_cast(array.dtype, info.dtype, "same_kind"):
         array = array.astype(info.dtype)
@@ -205,7 +205,7 @@ def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarra
         raise UnsupportedError(
             f'{path}: reading images needs Pillow; pip install "edgert[image]"', "IMAGE"
         ) from None
-    height, width, channels, channels_last = _image_layout(info)
+    height, width, channels, channels_last = _image_axes(info)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     try:
         with Image.open(path) as opened:
@@ -231,7 +231,7 @@ def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarra
     return np.ascontiguousarray(pixels, dtype=info.dtype).reshape(info.shape)
 
 
-def _image_layout(info: TensorInfo) -> tuple[int, int, int, bool]:
+def _image_axes(info: TensorInfo) -> tuple[int, int, int, bool]:
     """(height, width, channels, channels last) of one image of the input."""
     dims = tuple(info.shape)
     if len(dims) == 4 and dims[0] == 1:

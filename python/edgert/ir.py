@@ -232,7 +232,7 @@ def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
             _set_field(record[name], key, item, op)
     elif np.size(value) > record[name].size:
         raise FormatError(f"{op}: {name} has more than {record[name].size} entries", "ATTR")
-    elif record[name].dtype.kind == "i" and not _fits_32_bits(value):
+    elif record[name].dtype.kind == "i" and not _has_32_bits(value):
         raise LimitError(f"{op}: {name} {value} does not fit 32 bits", "ATTR")
     elif np.ndim(value) == 0:
         record[name] = value
@@ -240,7 +240,7 @@ def _set_field(record: np.ndarray, name: str, value: Any, op: str) -> None:
         record[name][: len(value)] = value
 
 
-def _fits_32_bits(value: Any) -> bool:
+def _has_32_bits(value: Any) -> bool:
     return all(-(2**31) <= int(v) < 2**31 for v in np.atleast_1d(value))
 
 

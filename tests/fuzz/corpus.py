@@ -35,7 +35,7 @@ MOST_BYTES = 48 << 10  # of a file: small ones are run more often
 CASES_OF_OPERATOR = 60
 RANDOM_GRAPHS = 40
 MODELS_OF_OPERATOR = 4
-WIDE = Options(activations="int16", weights="int16")
+INT16 = Options(activations="int16", weights="int16")
 
 
 def operator_files() -> Iterator[bytes]:
@@ -52,7 +52,7 @@ def operator_files() -> Iterator[bytes]:
 def graph_files() -> Iterator[bytes]:
     """Files of several nodes."""
     yield from (mutate.SAMPLE, mutate.SHORTS, mutate.ROWS)
-    ways = [partial(quantize, recipe=Recipe(options)) for options in (Options(), WIDE)]
+    ways = [partial(quantize, recipe=Recipe(options)) for options in (Options(), INT16)]
     for seed in range(RANDOM_GRAPHS):
         rng = np.random.default_rng(seed)
         graph = random_graphs.random_graph(rng, int(rng.integers(2, 12)))

@@ -24,7 +24,7 @@ std::vector<DwconvI16Kernel> rows() {
 }
 
 enum Flag {
-  kWide = test::kFirstOwnFlag,  // sums of more than 32 bits
+  kLargeSums = test::kFirstOwnFlag,  // sums of more than 32 bits
 };
 
 class Problem : public test::DwconvCase<int16_t, int16_t, DwconvI16> {
@@ -36,19 +36,20 @@ class Problem : public test::DwconvCase<int16_t, int16_t, DwconvI16> {
       x = static_cast<int16_t>(has(kExtreme) ? -32768 : random_.integer(-32768, 32767));
     for (int16_t& x : residual_) x = static_cast<int16_t>(random_.integer(-32768, 32767));
     const int taps = static_cast<int>(f.height * f.width);
-    const int largest = has(kWide) ? 32767 : 65535 / taps > 32767 ? 32767 : 65535 / taps;
+    const int largest = has(kLargeSums) ? 32767 : 65535 / taps > 32767 ? 32767 : 65535 / taps;
     for (size_t i = 0; i < w_.size(); ++i)
       w_[i] = static_cast<int16_t>(!has(kExtreme)        ? random_.integer(-largest, largest)
                                    : i % pixel_ % 3 == 0 ? largest
                                                          : -largest);
     // What 32768 * 65535 leaves of 32 bits.
-    for (int32_t& x : bias_) x = has(kWide) ? INT32_MIN : random_.integer(0, 1) ? 32767 : -32767;
+    for (int32_t& x : bias_)
+      x = has(kLargeSums) ? INT32_MIN : random_.integer(0, 1) ? 32767 : -32767;
     for (float& x : multiplier_) x = random_.uniform(0.0f, 2e-5f);
   }
 
   void run() {
     for (const DwconvI16Kernel& kernel : rows())
-      if (!kernel.narrow || !has(kWide)) check(kernel, record(), 0);
+      if (!kernel.narrow || !has(kLargeSums)) check(kernel, record(), 0);
   }
 };
 

@@ -70,11 +70,11 @@ TEST(product_tiles_f32_random_geometry) {
 
 TEST(product_tiles_f32_blocked) {
   Random random(8);
-  ProductShape wide;  // rows that conflict in the cache, depth in several blocks
-  wide.width = wide.out_width = 75;
-  wide.channels = 1024;
-  wide.outputs = 100;
-  check(wide, random, true);
+  ProductShape conflicting;  // rows that conflict in the cache, depth in several blocks
+  conflicting.width = conflicting.out_width = 75;
+  conflicting.channels = 1024;
+  conflicting.outputs = 100;
+  check(conflicting, random, true);
   ProductShape deep;
   deep.height = deep.width = deep.out_height = deep.out_width = 9;
   deep.channels = 512;

@@ -1,5 +1,5 @@
-// What the files simd_*.cpp share: plain declarations, since some of them are compiled with wide
-// instructions.
+// What the files simd_*.cpp share: plain declarations, since some of them are compiled with a
+// level's instructions.
 #pragma once
 
 #include <cstddef>

@@ -58,8 +58,8 @@ void combine_rows(const BinaryInt& g) {
   const Requantizer requantizer(g.output);
   const Combination<fn, shifted> combination(g);
   const I32 a_zero = I32::broadcast(g.a.zero), b_zero = I32::broadcast(g.b.zero);
-  const F32 wide_a_zero = constant(kWidened + static_cast<float>(g.a.zero));
-  const F32 wide_b_zero = constant(kWidened + static_cast<float>(g.b.zero));
+  const F32 widened_a_zero = constant(kWidened + static_cast<float>(g.a.zero));
+  const F32 widened_b_zero = constant(kWidened + static_cast<float>(g.b.zero));
   const Bytes4::Range range(g.output.zero, g.output.low, g.output.high);
   const bool in_blocks = g.output.dtype == static_cast<int32_t>(DType::u8) &&
                          requantizer.linear() && combination.is_small();
@@ -71,8 +71,8 @@ void combine_rows(const BinaryInt& g) {
     for (; in_blocks && j + kBlock <= g.columns; j += kBlock) {
       F32 x[4], z[4];
       I32 q[4];
-      operands<a_repeats>(a, j, wide_a_zero, x);
-      operands<b_repeats>(b, j, wide_b_zero, z);
+      operands<a_repeats>(a, j, widened_a_zero, x);
+      operands<b_repeats>(b, j, widened_b_zero, z);
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) q[i] = to_i32(combination.template combine<true>(x[i], z[i]));
       store_bytes(static_cast<uint8_t*>(g.y) + first + j, Bytes4::shuffled(q, range));

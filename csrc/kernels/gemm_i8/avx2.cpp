@@ -30,7 +30,7 @@ struct QuadDot : PlainDot<dot_pairs> {
 };
 
 // Any weights: in 16 bits, the even elements of the depth apart from the odd ones.
-struct WideDot {
+struct AnyDot {
   struct Words {
     __m256i even, odd;
   };
@@ -60,6 +60,6 @@ void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<QuadDot, 6, 2>(g); }
 
 void gemm_i8_avx2_pairs_6x16(const GemmI8& g) { gemm<PlainDot<dot_pairs>, 6, 2>(g); }
 
-void gemm_i8_avx2_wide_4x16(const GemmI8& g) { gemm<WideDot, 4, 2>(g); }
+void gemm_i8_avx2_any_4x16(const GemmI8& g) { gemm<AnyDot, 4, 2>(g); }
 
 }  // namespace edgert

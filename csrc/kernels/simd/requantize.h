@@ -210,7 +210,7 @@ __attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, 
   const Requantizer requantizer(out.output);
   // Stores of bytes could change what is not copied.
   const uint8_t* const residual = out.residual;
-  const bool wide = out.residual_is_i16;
+  const bool i16 = out.residual_is_i16;
   const I32 residual_zero = I32::broadcast(out.residual_zero);
   const F32 residual_scale = constant(out.residual_scale);
   for (int v = 0; v < columns; v += F32::kLanes) {
@@ -220,8 +220,8 @@ __attribute__((noinline, noclone)) void finish_as(const AccumulatorOutput& out, 
       const size_t to = at + r * y_stride + v;
       F32 t = load_sums(sums + r * stride + v) * multiplier;
       if (residual) {
-        const I32 other = wide ? load_i16_first(reinterpret_cast<const int16_t*>(residual) + to, n)
-                               : load_u8_first(residual + to, n);
+        const I32 other = i16 ? load_i16_first(reinterpret_cast<const int16_t*>(residual) + to, n)
+                              : load_u8_first(residual + to, n);
         t = t + to_f32(other - residual_zero) * residual_scale;
       }
       requantizer.store(t, y, to, n);

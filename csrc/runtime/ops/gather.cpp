@@ -29,7 +29,7 @@ constexpr size_t kInlineBytes = 128 * 1024;
 
 struct Gather {
   uint32_t data, indices, output;
-  bool wide;         // i64 indices
+  bool is_i64;       // the indices are
   size_t outer;      // product of the axes before the gathered one
   size_t size;       // of the gathered axis
   size_t run;        // bytes of the axes behind it
@@ -38,8 +38,8 @@ struct Gather {
 
   long long bound() const { return static_cast<long long>(size); }
   int64_t index(const std::byte* indices, size_t i) const {
-    return wide ? reinterpret_cast<const int64_t*>(indices)[i]
-                : reinterpret_cast<const int32_t*>(indices)[i];
+    return is_i64 ? reinterpret_cast<const int64_t*>(indices)[i]
+                  : reinterpret_cast<const int32_t*>(indices)[i];
   }
 
   // The offsets in bytes that the indices stand for. They are taken once, so that what is checked
@@ -82,7 +82,7 @@ Step bind(const BindContext& context) {
   gather.data = context.input_index(0);
   gather.indices = context.input_index(1);
   gather.output = context.output_index();
-  gather.wide = indices.dtype == DType::i64;
+  gather.is_i64 = indices.dtype == DType::i64;
   gather.outer = data.shape.elements(0, axis);
   gather.size = static_cast<size_t>(data.shape[axis]);
   gather.run = data.shape.elements(axis + 1, data.shape.rank) * dtype_bytes(data.dtype);

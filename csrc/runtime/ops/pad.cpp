@@ -15,8 +15,8 @@ bool encode_value(float value, DType dtype, std::byte* element) {
     return true;
   }
   if (dtype == DType::f64) {
-    const double wide = value;
-    std::memcpy(element, &wide, sizeof wide);
+    const double number = value;
+    std::memcpy(element, &number, sizeof number);
     return true;
   }
   if (dtype == DType::f16) {

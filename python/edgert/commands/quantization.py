@@ -127,7 +127,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
         "skipped": list(done.skipped),
         "layers": done.layers,
         "float_layers": dict(done.float_layers),
-        "wide_layers": list(done.wide_layers),
+        "int16_layers": list(done.int16_layers),
         "sqnr": json_number(done.quality.sqnr),
         "agreement": done.quality.agreement,
         "judged": done.judged,
@@ -139,7 +139,7 @@ def quantization_data(done: Quantization, recipe: Path) -> dict[str, Any]:
 def quantization_text(done: Quantization, recipe: Path) -> str:
     """What a quantisation did, for people."""
     lines = []
-    on_bytes = done.layers - len(done.float_layers) - len(done.wide_layers)
+    on_bytes = done.layers - len(done.float_layers) - len(done.int16_layers)
     kind = "random inputs" if done.data_free else "samples"
     if done.data_free and not done.dynamic:
         lines.append(
@@ -155,7 +155,7 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         lines += [f"  {reason}" for reason in done.skipped]
     rows = [
         ("layers on bytes", f"{on_bytes} of {done.layers}"),
-        ("layers on int16", f"{len(done.wide_layers)} of {done.layers}"),
+        ("layers on int16", f"{len(done.int16_layers)} of {done.layers}"),
         *([] if done.dynamic else [("calibration", f"{done.samples} {kind}")]),
         ("judged on", f"the first {done.judged} {kind}"),
         ("SQNR", decibels(done.quality.sqnr)),
@@ -163,8 +163,8 @@ def quantization_text(done: Quantization, recipe: Path) -> str:
         ("recipe", str(recipe)),
     ]
     lines.append(table(rows))
-    if done.wide_layers and on_bytes:
-        lines.append("\n" + table([(name,) for name in done.wide_layers], ("layer on int16",)))
+    if done.int16_layers and on_bytes:
+        lines.append("\n" + table([(name,) for name in done.int16_layers], ("layer on int16",)))
     if done.float_layers:
         lines.append("\n" + table(done.float_layers, ("layer in float", "because")))
     return "\n".join(lines)

@@ -41,12 +41,13 @@ from edgert.importer.registry import OPERATORS, Operator
 from edgert.importer.tensors import TensorReader, element_type
 from edgert.importer.text import printable, quoted
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
+from edgert.ops import Trait, having
 from edgert.schema import MAX_NAME_BYTES, MAX_RANK, DType
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 _RANDOM |= {"Bernoulli", "Multinomial"}
 # Operators of the graph that take any type; others take floats as float32 only.
-_MOVERS = {"cast", "concat", "expand", "gather", "reshape", "slice", "tile", "transpose"}
+_ANY_FLOATS = {"cast", *having(Trait.MOVES)}  # what computes reads float32
 
 
 def lower_model(model: onnx.ModelProto, inputs: Sequence[Input], tensors: TensorReader) -> ir.Graph:
@@ -152,7 +153,7 @@ class Lowering:
     def _computable(self, op: str, inputs: list[Tensor | None]) -> list[Tensor | None]:
         """The inputs of an operator of the graph; where it computes, floats are float32."""
         types = {_graph_dtype(t) for t in inputs if t is not None and t.dtype.kind == "f"}
-        if types <= {np.dtype(np.float32)} or (op in _MOVERS and len(types) == 1):
+        if types <= {np.dtype(np.float32)} or (op in _ANY_FLOATS and len(types) == 1):
             return inputs
         return [
             self._as_float32(tensor)

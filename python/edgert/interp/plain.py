@@ -34,7 +34,7 @@ def _f64(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, np.float64)
 
 
-def _wide(x: np.ndarray) -> np.ndarray:
+def _exact(x: np.ndarray) -> np.ndarray:
     """Floats as float64, integers as they are."""
     return _f64(x) if x.dtype == np.float32 else x
 
@@ -250,16 +250,16 @@ def _reduce(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x = inputs[0]
     axes = tuple(i for i in range(x.ndim) if attrs["axes"] >> i & 1)
     reduce = _REDUCE[ReduceFn(attrs["fn"])]
-    return _narrow(reduce(_wide(x), axis=axes, keepdims=bool(attrs["keep_dims"])), x.dtype)
+    return _narrow(reduce(_exact(x), axis=axes, keepdims=bool(attrs["keep_dims"])), x.dtype)
 
 
 def _unary(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    return _narrow(_activate(_wide(inputs[0]), attrs["function"]), inputs[0].dtype)
+    return _narrow(_activate(_exact(inputs[0]), attrs["function"]), inputs[0].dtype)
 
 
 def _binary(attrs: np.void, inputs: Inputs) -> np.ndarray:
     a, b = inputs
-    y = _BINARY[BinaryFn(attrs["fn"])](_wide(a), _wide(b))
+    y = _BINARY[BinaryFn(attrs["fn"])](_exact(a), _exact(b))
     return _narrow(_activate(y, attrs["activation"]), a.dtype)
 
 
@@ -369,7 +369,7 @@ def _resize(attrs: np.void, inputs: Inputs) -> np.ndarray:
     """Linear of integers: in float32, rows first, one rounding per operation."""
     dtype = inputs[0].dtype
     blends = dtype != np.float32 and attrs["mode"] == ResizeMode.linear
-    y = _f32(inputs[0]) if blends else _wide(inputs[0])
+    y = _f32(inputs[0]) if blends else _exact(inputs[0])
     for axis in (1, 2):
         size = y.shape[axis]
         taps = _resize_taps(attrs, axis - 1, size)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from edgert.ir import Graph
 from edgert.passes.affine import fold_affine
+from edgert.passes.axis_order import assign_axis_order
 from edgert.passes.base import Pass, PassReport, run_pipeline
 from edgert.passes.constants import fold_constants
 from edgert.passes.epilogue import fuse_activation, fuse_residual
 from edgert.passes.functions import recognise_functions
 from edgert.passes.layer_norm import recognise_layer_norm
-from edgert.passes.layout import assign_layouts
 from edgert.passes.matmul import matmul_to_gemm
 from edgert.passes.movers import sink_movers
 from edgert.passes.pads import fuse_pads
@@ -35,9 +35,9 @@ PASSES: tuple[Pass, ...] = (
     divide_products,
     # Transposes before fusion: what is to be fused must be neighbours.
     merge_transposes_across_reshapes,
-    assign_layouts,
+    assign_axis_order,
     fuse_pads,
-    # Sunk at once before the fusion that wants it, or the layout would be chosen again.
+    # Sunk at once before the fusion that wants it, or the order of axes would be chosen again.
     sink_movers,
     # In the order of y = activation(x * scale + shift + residual).
     fold_affine,

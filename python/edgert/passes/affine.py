@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.passes.base import PassReport, Sweep, activation, sweep
 from edgert.schema import BinaryFn, UnaryFn
 
@@ -97,7 +98,7 @@ def _scaled_rows(weight: np.ndarray, scale: np.ndarray, node: Node, channels: in
 
 def _into_weights(sweep: Sweep, node: Node) -> str | None:
     affine = _affine(sweep, node)
-    linear = affine and _foldable(sweep, node, affine.x, "conv", "conv_transpose", "gemm")
+    linear = affine and _foldable(sweep, node, affine.x, *PRODUCTS)
     if not linear:
         return None
     x, weight, bias, residual = (*linear.inputs, "", "")[:4]
@@ -135,7 +136,8 @@ def _into_batch_norm(sweep: Sweep, node: Node) -> str | None:
 
 
 def _from_behind(sweep: Sweep, node: Node) -> str | None:
-    if node.op not in ("conv", "gemm"):
+    # Of a transposed convolution, not all outputs have the same taps.
+    if node.op not in PRODUCTS or node.op == "conv_transpose":
         return None
     earlier = _foldable(sweep, node, node.inputs[0], "batch_norm", "binary")
     affine = _affine(sweep, earlier) if earlier else None

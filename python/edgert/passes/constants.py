@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from edgert import interp
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.base import PassReport, Sweep, sweep
 
-_WINDOWS = (
-    "conv", "conv_transpose", "max_pool", "average_pool", "lrn", "qconv", "qconv_transpose",
-    "qaverage_pool", "dynamic_conv",
-)  # fmt: skip
+_WINDOWS = having(Trait.WINDOW)
 
 
 def fold_constants(graph: Graph) -> PassReport:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.base import PassReport, Sweep, activation, sweep
 from edgert.schema import BinaryFn, UnaryFn
+
+_RESIDUAL = having(Trait.RESIDUAL, but=Trait.QUANTIZED)
+_ACTIVATION = having(Trait.ACTIVATION, but=Trait.QUANTIZED)
 
 
 def fuse_residual(graph: Graph) -> PassReport:
@@ -34,7 +38,7 @@ def _residual(sweep: Sweep, node: Node) -> str | None:
         return None
     candidates = []
     for name, residual in (node.inputs, node.inputs[::-1]):
-        linear = sweep.producer(name, "conv", "gemm")
+        linear = sweep.producer(name, *_RESIDUAL)
         if linear is None or sweep.shape(residual) != sweep.shape(name):
             continue
         if sweep.is_shared(name):
@@ -53,8 +57,7 @@ def _residual(sweep: Sweep, node: Node) -> str | None:
 def _activation(sweep: Sweep, node: Node) -> str | None:
     if node.op != "unary" or sweep.dtype(node.output) != np.float32:
         return None
-    ops = "conv", "conv_transpose", "gemm", "batch_norm", "binary"
-    earlier = sweep.producer(node.inputs[0], *ops)
+    earlier = sweep.producer(node.inputs[0], *_ACTIVATION)
     if earlier is None or activation(earlier) is not UnaryFn.identity:
         return None
     if sweep.is_shared(earlier.output):

@@ -7,12 +7,14 @@ import math
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import inverse
 from edgert.passes.base import PassReport, Sweep, activation, sweep
 from edgert.schema import UnaryFn
 
 _MOST_ELEMENTS = 1 << 24
-_FUSING = "conv", "conv_transpose", "gemm", "batch_norm", "binary"
+_REARRANGES = having(Trait.REARRANGES)
+_FUSING = having(Trait.ACTIVATION, but=Trait.QUANTIZED)
 
 
 def sink_movers(graph: Graph) -> PassReport:
@@ -36,7 +38,7 @@ def _movers(sweep: Sweep, name: str) -> tuple[str, list[Node]]:
     """
     movers, reshapes, source = [], [], name
     while True:
-        mover = sweep.producer(source, "reshape", "transpose")
+        mover = sweep.producer(source, *_REARRANGES)
         if mover is None:
             break
         movers.append(mover)
@@ -89,10 +91,10 @@ def _past_constant(sweep: Sweep, node: Node) -> str | None:
         if sweep.shape(name) != sweep.shape(node.output):
             continue
         x, movers = _movers(sweep, name)
-        fitting = _moved_back(sweep, constant, movers) if movers else None
-        if fitting is None:
+        before = _moved_back(sweep, constant, movers) if movers else None
+        if before is None:
             continue
-        moved = sweep.add_constant(node.inputs[1 - i], fitting)
+        moved = sweep.add_constant(node.inputs[1 - i], before)
         return _sink(sweep, node, [x, moved] if i == 0 else [moved, x], movers)
     return None
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.base import PassReport, Sweep, sweep
 from edgert.schema import PadMode
+
+_POOLS = having(Trait.POOL, but=Trait.QUANTIZED)
 
 
 def fuse_pads(graph: Graph) -> PassReport:
@@ -23,7 +26,7 @@ def fuse_pads(graph: Graph) -> PassReport:
 
 
 def _fuse(sweep: Sweep, node: Node) -> str | None:
-    if node.op not in ("conv", "average_pool", "max_pool"):
+    if node.op != "conv" and node.op not in _POOLS:
         return None
     pad = sweep.producer(node.inputs[0], "pad")
     if pad is None:

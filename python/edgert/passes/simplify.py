@@ -7,9 +7,12 @@ import math
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, activation, parameters, sweep
 from edgert.schema import BinaryFn, UnaryFn
+
+_REPEATS = having(Trait.REPEATS)
 
 
 def simplify_data_movement(graph: Graph) -> PassReport:
@@ -68,7 +71,7 @@ def _as_reshape(sweep: Sweep, node: Node) -> str | None:
     if node.op == "transpose":
         if moves(source, node.attrs["perm"][: len(source)]):
             return None
-    elif node.op in ("expand", "tile", "reduce"):
+    elif node.op == "reduce" or node.op in _REPEATS:
         if math.prod(source) != math.prod(shape) or math.prod(shape) == 0:
             return None
     else:
@@ -94,8 +97,8 @@ def _merge_casts(sweep: Sweep, node: Node) -> str | None:
     first = sweep.producer(node.inputs[0], "cast") if node.op == "cast" else None
     if first is None:
         return None
-    narrow, wide = sweep.dtype(first.inputs[0]), sweep.dtype(first.output)
-    if not (narrow.kind == wide.kind == "f" and narrow.itemsize < wide.itemsize):
+    before, between = sweep.dtype(first.inputs[0]), sweep.dtype(first.output)
+    if not (before.kind == between.kind == "f" and before.itemsize < between.itemsize):
         return None
     return sweep.add("cast", first.inputs, node.attrs, node)
 

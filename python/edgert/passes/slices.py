@@ -7,8 +7,11 @@ import math
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import reshape_attrs, split_groups
 from edgert.passes.base import PassReport, Sweep, sweep
+
+_REARRANGES = having(Trait.REARRANGES)
 
 Ranges = list[tuple[int, int, int]]  # start, step and size per axis
 
@@ -44,7 +47,7 @@ def _divide(sweep: Sweep, node: Node) -> str | None:
     rank = len(sweep.shape(node.output))
     ranges = list(zip(*(node.attrs[key][:rank] for key in ("starts", "steps", "sizes"))))
     between: list[tuple[Node, Ranges]] = []  # moving nodes, upwards, and the part of their outputs
-    mover = sweep.producer(node.inputs[0], "transpose", "reshape")
+    mover = sweep.producer(node.inputs[0], *_REARRANGES)
     product = sweep.producer(node.inputs[0])
     while mover is not None:
         between.append((mover, ranges))
@@ -52,7 +55,7 @@ def _divide(sweep: Sweep, node: Node) -> str | None:
         product = sweep.producer(mover.inputs[0])
         if ranges is None or sweep.is_shared(mover.inputs[0]):
             return None
-        mover = sweep.producer(mover.inputs[0], "transpose", "reshape")
+        mover = sweep.producer(mover.inputs[0], *_REARRANGES)
     y = _part(sweep, product, ranges, node) if product else None
     if y is None:
         return None

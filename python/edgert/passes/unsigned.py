@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.base import PassReport
 from edgert.schema import DType, PadMode
 
 _OFFSET = 128  # from i8 to u8
-_MOVERS = ("transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat", "pad",
-           "resize")  # fmt: skip
+_KEEPS_SCALE = having(Trait.KEEPS_SCALE)
 
 
 def make_unsigned(graph: Graph) -> PassReport:
@@ -58,6 +58,6 @@ def _is_signed(graph: Graph, name: str) -> bool:
 
 def _turns(node: Node, name: str) -> bool:
     """Whether the node makes or reads ``name`` in a way that can be turned."""
-    if node.op in _MOVERS:
+    if node.op in _KEEPS_SCALE:
         return True
     return node.op == ("quantize" if name == node.output else "dequantize")

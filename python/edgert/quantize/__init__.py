@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import run_pipeline
 from edgert.quantize.affine import MAX_SCALE, Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     assign,
     byte_operands,
@@ -23,7 +23,6 @@ from edgert.quantize.assign import (
 )
 from edgert.quantize.calibrate import Sample, observe
 from edgert.quantize.equalize import equalize
-from edgert.quantize.fit import Rounding, fit_weights
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.histogram import Histogram
 from edgert.quantize.layers import SCALES, scale_text
@@ -32,8 +31,9 @@ from edgert.quantize.options import ACTIVATIONS, STEPS, Options
 from edgert.quantize.quality import Quality, Target, compare, run_graph
 from edgert.quantize.ranges import METHODS
 from edgert.quantize.recipe import Recipe, read_recipe
+from edgert.quantize.reconstruct import Rounding, reconstruct_weights
 from edgert.quantize.rotate import rotate
-from edgert.quantize.weights import Weights, fits_file
+from edgert.quantize.weights import Weights, multipliers_in_bounds
 
 STAGES = ("calibrate", "quantize", "judge")
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
@@ -44,7 +44,7 @@ class Quantization:
     """What a quantisation did.
 
     ``layers`` counts the matrix products, ``float_layers`` says which of them compute in float, and
-    why, ``wide_layers`` which are on int16; ``quality`` was measured on the first ``HELD_SAMPLES``
+    why, ``int16_layers`` which are on int16; ``quality`` was measured on the first ``HELD_SAMPLES``
     samples. ``recipe`` would lead to the same decisions again. ``skipped`` names the calibration
     files that could not be read. ``dynamic``: ranges are found when the model runs, the samples
     only judge. ``reached``: whether the target, if there was one, is met.
@@ -58,7 +58,7 @@ class Quantization:
     skipped: tuple[str, ...] = ()
     data_free: bool = False
     dynamic: bool = False
-    wide_layers: tuple[str, ...] = ()
+    int16_layers: tuple[str, ...] = ()
     reached: bool = True
 
     @property
@@ -99,62 +99,62 @@ def quantize(
         mixed = rotate(graph, held, recipe.tensors)
         equalized = equalize(graph, held, recipe.tensors)
     options = recipe.options
-    wide = {*recipe.wide_layers}
+    int16 = {*recipe.int16_layers}
     if options.activations == "int16":
-        wide = {node.output for node in graph.nodes if node.op in MATRIX}
-    assignment = assign(graph, recipe.float_layers, wide)
+        int16 = {node.output for node in graph.nodes if node.op in PRODUCTS}
+    assignment = assign(graph, recipe.float_layers, int16)
     histograms = observe(graph, assignment, itertools.chain(held, seen))
     begin(STAGES[1])
     reasons = dict.fromkeys(recipe.float_layers, "the recipe says so")
     affine = _scales(graph, assignment, histograms, recipe)
     reasons.update(_out_of_range(graph, assignment, histograms))
-    assignment = assign(graph, reasons, wide)
+    assignment = assign(graph, reasons, int16)
     rounding = Rounding(graph, affine, options)
     reasons.update(_too_large(graph, assignment, affine, rounding.of(assignment)))
 
-    def build(floats: Collection[str], more_wide: Collection[str]) -> Graph:
-        chosen = assign(graph, {*reasons, *floats}, {*wide, *more_wide})
+    def build(floats: Collection[str], more_int16: Collection[str]) -> Graph:
+        chosen = assign(graph, {*reasons, *floats}, {*int16, *more_int16})
         plain = rounding.of(chosen)
-        weights = fit_weights(graph, chosen, affine, plain, held, options)
+        weights = reconstruct_weights(graph, chosen, affine, plain, held, options)
         return _lower(graph, chosen, affine, weights)
 
     def sketch(floats: Collection[str]) -> Graph:
-        chosen = assign(graph, {*reasons, *floats}, wide)
+        chosen = assign(graph, {*reasons, *floats}, int16)
         return _lower(graph, chosen, affine, rounding.of(chosen))
 
     begin(STAGES[2])
     if target:
-        chosen = assign(graph, reasons, wide)
-        products = [n for n in graph.nodes if n.op in MATRIX and n.output in chosen.integer]
+        chosen = assign(graph, reasons, int16)
+        products = [n for n in graph.nodes if n.op in PRODUCTS and n.output in chosen.integer]
         layers = [node.output for node in products]
         on_bytes = [
             node.output
             for node in products
-            if node.op != "conv_transpose" and node.output not in chosen.wide_layers
+            if node.op != "conv_transpose" and node.output not in chosen.int16_layers
         ]
         kept = keep_accurate(layers, on_bytes, build, sketch, held, expected, target)
         reasons.update(dict.fromkeys(kept.floats, "the accuracy needs it"))
-        wide.update(kept.wide)
+        int16.update(kept.int16)
         quantized = kept.graph
     else:
         quantized = build([], [])
     run_pipeline(quantized, [align_channels])
-    chosen = assign(graph, reasons, wide)
-    forms = {name: a.wide if name in chosen.wide else a for name, a in affine.items()}
+    chosen = assign(graph, reasons, int16)
+    forms = {name: a.int16 if name in chosen.int16_values else a for name, a in affine.items()}
     quantized.metadata[SCALES] = scale_text(quantized, forms, equalized, mixed)
     quality = compare(expected, run_graph(quantized, held))
-    products = {node.output: node for node in graph.nodes if node.op in MATRIX}
+    products = {node.output: node for node in graph.nodes if node.op in PRODUCTS}
     layers = list(products)
     floats = {
         name: reasons.get(name) or why_float(graph, node) or "it cannot read int16"
         for name, node in products.items()
         if name not in chosen.integer
     }
-    on_int16 = tuple(name for name in layers if name in chosen.wide_layers)
+    on_int16 = tuple(name for name in layers if name in chosen.int16_layers)
     decided = Recipe(options, tuple(reasons), recipe.tensors, on_int16)
     return quantized, Quantization(
         stream.count, len(layers), tuple(floats.items()), quality, decided,
-        wide_layers=on_int16, reached=target.is_met(quality),
+        int16_layers=on_int16, reached=target.is_met(quality),
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _lower(
 def check_names(graph: Graph, recipe: Recipe) -> None:
     """Raises InputError if the recipe names what the graph does not have."""
     made = {node.output for node in graph.nodes}
-    unknown = [n for n in (*recipe.float_layers, *recipe.wide_layers) if n not in made]
+    unknown = [n for n in (*recipe.float_layers, *recipe.int16_layers) if n not in made]
     unknown += [name for name in recipe.tensors if name not in graph.values]
     if unknown:
         raise InputError(f"the recipe names {unknown}, which the model does not have", "RECIPE")
@@ -250,15 +250,15 @@ def _too_large(
     """The matrix products whose multipliers are out of the file's bounds."""
     lowering = Lowering(graph, assignment, affine, weights)
 
-    def fits(node: Node) -> bool:
+    def in_bounds(node: Node) -> bool:
         read = [lowering.operand(node, i).scale for i in (0, 3) if any(node.inputs[i : i + 1])]
         y = lowering.form(node.output).scale if node.output in affine else 1.0
-        return fits_file(read, y, weights[node.output])
+        return multipliers_in_bounds(read, y, weights[node.output])
 
     return {
         node.output: "its scales are too large"
         for node in graph.nodes
-        if node.output in weights and not fits(node)
+        if node.output in weights and not in_bounds(node)
     }
 
 

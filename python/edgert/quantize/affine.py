@@ -15,14 +15,14 @@ HEADROOM = 2  # of int16, over the largest value that was seen
 class Affine:
     """Integer q of a tensor stands for ``scale * (q - zero)``; the scale is a float32.
 
-    The integers are u8 or, if ``is_wide``, int16 around zero. ``largest`` is the magnitude of what
+    The integers are u8 or, if ``is_int16``, int16 around zero. ``largest`` is the magnitude of what
     may occur, whether u8 covers it or not. ``shift`` is the part of the zero point that is added
     before a number is rounded, not after.
     """
 
     scale: float
     zero: int
-    is_wide: bool = False
+    is_int16: bool = False
     largest: float = field(default=0.0, compare=False)
     shift: int = 0
 
@@ -40,7 +40,7 @@ class Affine:
         return Affine(scale, int(np.clip(np.rint(-low / scale), 0, 255)), False, largest)
 
     @property
-    def wide(self) -> Affine:
+    def int16(self) -> Affine:
         """The same tensor in int16: one bit is left for values larger than any that were seen."""
         scale = _bounded(HEADROOM * self.largest / 32767) if self.largest else 1.0
         return Affine(scale, 0, True, self.largest)
@@ -48,7 +48,7 @@ class Affine:
     @property
     def dtype(self) -> np.dtype:
         """The type of the integers."""
-        return np.dtype(np.int16 if self.is_wide else np.uint8)
+        return np.dtype(np.int16 if self.is_int16 else np.uint8)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class Affine:
         """What the same bytes stand for in x if they stand for ``factor * x + shift``, whose zero
         moves by less than a level; None if no zero point and scale say so, or if these are int16.
         """
-        if self.is_wide or not (factor > 0 and MIN_SCALE <= self.scale / factor <= MAX_SCALE):
+        if self.is_int16 or not (factor > 0 and MIN_SCALE <= self.scale / factor <= MAX_SCALE):
             return None
         zero = self.zero + float(np.rint(shift / self.scale))
         scale = float(np.float32(self.scale / factor))

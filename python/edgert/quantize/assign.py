@@ -1,4 +1,4 @@
-"""Which nodes of a graph become integer ones, how wide, and what shares a scale."""
+"""Which nodes of a graph become integer ones, of how many bits, and what shares a scale."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from math import gcd, prod
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.base import activation
 from edgert.schema import BinaryFn, PadMode, ReduceFn, ResizeMode, UnaryFn
 
@@ -17,9 +18,8 @@ MAX_DEPTH = 49_000
 MAX_WINDOW = 65_535  # elements of int16 whose sum has 32 bits
 MAX_STRIDES = 1024  # the product of those of a transposed convolution
 MAX_ROW = 32_768  # bytes whose squares have a sum of 32 bits
-MATRIX = "conv", "conv_transpose", "gemm"
-_MOVERS = "transpose", "reshape", "slice", "expand", "tile", "gather", "max_pool", "concat"
-_ROWS = "softmax", "layer_norm"
+_KEEPS_SCALE = having(Trait.KEEPS_SCALE)
+_NORMALIZES = having(Trait.NORMALIZES, but=Trait.QUANTIZED)
 _SUMS = BinaryFn.add, BinaryFn.sub, BinaryFn.mul
 
 
@@ -39,7 +39,7 @@ def kind(graph: Graph, node: Node) -> str:
 
 def _kind(graph: Graph, node: Node) -> str:
     op, shapes = node.op, [graph.values[name].shape if name else () for name in node.inputs]
-    if op in MATRIX:
+    if op in PRODUCTS:
         return "" if why_float(graph, node) else "matrix"
     if op == "unary" or op == "average_pool":
         return "elementwise"
@@ -54,8 +54,8 @@ def _kind(graph: Graph, node: Node) -> str:
         is_row = node.attrs["axis"] == len(shapes[0]) - 1
         return "elementwise" if is_row and not node.attrs["log"] else ""
     if op == "layer_norm":
-        fits = shapes[0][-1] <= MAX_ROW and node.attrs["epsilon"] <= 1
-        return "elementwise" if fits and _finite(graph, *node.inputs[1:]) else ""
+        exact = shapes[0][-1] <= MAX_ROW and node.attrs["epsilon"] <= 1
+        return "elementwise" if exact and _finite(graph, *node.inputs[1:]) else ""
     if op == "reduce":
         is_mean = node.attrs["fn"] == ReduceFn.mean and node.attrs["axes"] == 0b0110
         return "elementwise" if is_mean and len(shapes[0]) == 4 else ""
@@ -66,7 +66,7 @@ def _kind(graph: Graph, node: Node) -> str:
         return "mover" if node.attrs["mode"] != ResizeMode.cubic else ""
     if op == "gather":
         return "mover" if graph.constant(node.inputs[0]) is None else ""
-    return "mover" if op in _MOVERS else ""
+    return "mover" if op in _KEEPS_SCALE else ""
 
 
 def interpolates(node: Node) -> bool:
@@ -134,25 +134,25 @@ def is_linear(node: Node) -> bool:
 class Assignment:
     """What becomes of the nodes, by the names of their outputs, and of the values.
 
-    ``wide_layers`` are the matrix products that read int16, ``wide`` the values that are kept as
-    int16 because they, or what follows from it, read them. ``group`` maps every value that is kept
-    as integers to the value whose scale it has; ``sources`` are the values of a group that are not
-    moved from another one: together they take its range.
+    ``int16_layers`` are the matrix products that read int16, ``int16_values`` those that are kept
+    as int16 because they, or what follows from it, read them. ``group`` maps every value that is
+    kept as integers to the value whose scale it has; ``sources`` are the values of a group that are
+    not moved from another one: together they take its range.
     """
 
     integer: set[str]
     float_results: set[str]  # of integer nodes that write float32 themselves
-    wide_layers: set[str] = field(default_factory=set)
-    wide: set[str] = field(default_factory=set)
+    int16_layers: set[str] = field(default_factory=set)
+    int16_values: set[str] = field(default_factory=set)
     group: dict[str, str] = field(default_factory=dict)
     sources: dict[str, list[str]] = field(default_factory=dict)
 
 
 def assign(
-    graph: Graph, keep_float: Collection[str] = (), wide_layers: Collection[str] = ()
+    graph: Graph, keep_float: Collection[str] = (), int16_layers: Collection[str] = ()
 ) -> Assignment:
     """Chooses the nodes that are computed on integers; never those whose outputs are in
-    ``keep_float``. Of the matrix products, ``wide_layers`` are on int16, the others on bytes.
+    ``keep_float``. Of the matrix products, ``int16_layers`` are on int16, the others on bytes.
 
     1. All matrix products are, if their weights are constant.
     2. Other nodes are if a matrix product on bytes follows: what leads to outputs of the graph, or
@@ -169,39 +169,39 @@ def assign(
     floats.update(
         node.output
         for node in graph.nodes
-        if node.op == "conv_transpose" and node.output in wide_layers
+        if node.op == "conv_transpose" and node.output in int16_layers
     )
     while True:
         result = _assign_with_rows(graph, floats)
-        result.wide_layers = result.integer.intersection(wide_layers)
-        result.wide = _wide_values(graph, result)
+        result.int16_layers = result.integer.intersection(int16_layers)
+        result.int16_values = _int16_values(graph, result)
         narrow = {
             node.output
             for node in graph.nodes
             if node.output in result.integer
             and _only_on_bytes(graph, node)
-            and not result.wide.isdisjoint((node.output, *byte_operands(graph, node)))
+            and not result.int16_values.isdisjoint((node.output, *byte_operands(graph, node)))
         }
         if not narrow:
             return result
         floats |= narrow
 
 
-def _wide_values(graph: Graph, result: Assignment) -> set[str]:
-    wide: set[str] = set()
+def _int16_values(graph: Graph, result: Assignment) -> set[str]:
+    int16: set[str] = set()
     for node in reversed(graph.nodes):
         if node.output not in result.integer:
             continue
         data, *residual = byte_operands(graph, node)
-        if node.op not in MATRIX:
-            if node.output in wide:
-                wide.update((data, *residual))
+        if node.op not in PRODUCTS:
+            if node.output in int16:
+                int16.update((data, *residual))
             continue
-        if node.output in result.wide_layers:
-            wide.add(data)
-        if node.output in wide:
-            wide.update(residual)
-    return wide
+        if node.output in result.int16_layers:
+            int16.add(data)
+        if node.output in int16:
+            int16.update(residual)
+    return int16
 
 
 def _only_on_bytes(graph: Graph, node: Node) -> bool:
@@ -211,14 +211,16 @@ def _only_on_bytes(graph: Graph, node: Node) -> bool:
     if node.op == "reduce":
         _, height, width, _ = graph.values[node.inputs[0]].shape
         return height * width > MAX_WINDOW
-    return node.op in ("unary", "softmax", "layer_norm") or (
-        node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW
+    return (
+        node.op == "unary"
+        or node.op in _NORMALIZES
+        or (node.op == "average_pool" and int(np.prod(node.attrs["kernel"])) > MAX_WINDOW)
     )
 
 
 def _assign_with_rows(graph: Graph, keep_float: Collection[str]) -> Assignment:
     """Adds the rows whose input is kept as bytes without them, until there are no more."""
-    left = {node.output: node.inputs[0] for node in graph.nodes if node.op in _ROWS}
+    left = {node.output: node.inputs[0] for node in graph.nodes if node.op in _NORMALIZES}
     while True:
         result = _assign(graph, {*keep_float, *left})
         held = [output for output, x in left.items() if x in result.group]
@@ -297,7 +299,7 @@ def _share_scales(graph, kinds, producers, readers, result: Assignment) -> None:
 
 def byte_operands(graph: Graph, node: Node) -> list[str]:
     """The inputs of an integer node that are read as bytes with a scale."""
-    if node.op in MATRIX:
+    if node.op in PRODUCTS:
         return [node.inputs[0], *filter(None, node.inputs[3:])]
     if node.op == "binary":
         scalar = scalar_operand(graph, node)

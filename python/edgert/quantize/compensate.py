@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgert.quantize.short_sums import LARGEST, MAX_SUM, excess, partners
+from edgert.quantize.i16_sums import LARGEST, MAX_SUM, excess, partners
 
 _DAMPING = 0.01  # of the mean second moment
 _BLOCK = 64
@@ -23,7 +23,7 @@ def compensate(
 ) -> np.ndarray:
     """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs].
 
-    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``short_sums``.
+    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``.
     """
     exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
     moments = damped(moments, _DAMPING)

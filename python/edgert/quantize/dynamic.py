@@ -15,16 +15,17 @@ import numpy as np
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.quantize import HELD_SAMPLES, STAGES, Quantization, check_names
 from edgert.quantize.affine import MAX_SCALE
-from edgert.quantize.assign import MATRIX, Assignment, kind
+from edgert.quantize.assign import Assignment, kind
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.gate import keep_accurate
 from edgert.quantize.grid import grid_steps
+from edgert.quantize.i16_sums import LARGEST, fits
 from edgert.quantize.lower import Lowering, short_multiplier
 from edgert.quantize.quality import Target, compare, run_graph
 from edgert.quantize.recipe import Recipe
-from edgert.quantize.short_sums import LARGEST, fits
 from edgert.quantize.stated import Stated
 from edgert.quantize.weights import WeightKind, Weights, quantize_weights, sums_of
 
@@ -64,7 +65,7 @@ def quantize_dynamic(
     require_held(2 * len(held) * nbytes, f"the outputs of {len(held)} samples", FEWER_SAMPLES)
     expected = run_graph(graph, held)
     begin(STAGES[1])
-    layers = {node.output: node for node in graph.nodes if node.op in MATRIX}
+    layers = {node.output: node for node in graph.nodes if node.op in PRODUCTS}
     reasons = {name: why for name, node in layers.items() if (why := _why_float(graph, node))}
     decided = dict.fromkeys(recipe.float_layers, "the recipe says so")
     fit = "any" if recipe.options.weight_fit == "any" else FIT
@@ -75,7 +76,7 @@ def quantize_dynamic(
             found.scale = short_multiplier(found.scale.astype(np.float32))
             weights[name] = found
 
-    def build(floats: Collection[str], _wide: Collection[str] = ()) -> Graph:
+    def build(floats: Collection[str], _int16: Collection[str] = ()) -> Graph:
         return _lower(graph, {name: w for name, w in weights.items() if name not in floats})
 
     begin(STAGES[2])
@@ -103,7 +104,7 @@ def lower_dynamic(graph: Graph, report: Stated) -> Graph:
     """
     weights = {}
     for node in graph.nodes:
-        if node.op not in MATRIX or node.name not in graph.dynamic:
+        if node.op not in PRODUCTS or node.name not in graph.dynamic:
             continue
         if why := _why_float(graph, node):
             report.floats[node.output] = why

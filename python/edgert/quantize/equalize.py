@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.base import activation, parameters
-from edgert.quantize.assign import MATRIX
 from edgert.quantize.calibrate import Sample
+from edgert.quantize.i16_sums import LARGEST
 from edgert.quantize.probe import Probe
-from edgert.quantize.short_sums import LARGEST
 from edgert.quantize.weights import as_stored, float_weights
 from edgert.schema import BinaryFn, ReduceFn, UnaryFn
 
@@ -28,6 +28,7 @@ _EXPONENTS = 0.0, 0.25, 0.5
 _SMALLEST = 1 / 16  # factor of a channel, the largest being 1
 _MARGIN = 1.25  # between the largest value seen and a bound that must not be reached
 _WEIGHT_ERROR = 0.5  # what error compensation leaves of the error of rounding weights
+_POOLS = having(Trait.POOL, but=Trait.QUANTIZED)
 _HOMOGENEOUS = UnaryFn.identity, UnaryFn.relu, UnaryFn.leaky_relu
 
 
@@ -109,7 +110,7 @@ def find_groups(graph: Graph, kept: Iterable[str]) -> list[Group]:
             group = groups.setdefault(find(name), Group())
             if name not in group.values:
                 group.values.append(name)
-            if node.op in MATRIX:
+            if node.op in PRODUCTS:
                 (group.makers if name == node.output else group.readers).append(node)
             group.can_shift &= _can_shift(node, name)
     return [group for group in groups.values() if group.makers and group.readers]
@@ -120,15 +121,15 @@ def _roles(graph: Graph, node: Node) -> tuple[list[str], list[str]]:
     values, x, y = graph.values, node.inputs[0], node.output
     same_channels = values[x].shape[-1:] == values[y].shape[-1:]
     fn, (alpha, _) = activation(node), parameters(node)
-    homogeneous = fn in _HOMOGENEOUS or (fn is UnaryFn.clip and alpha == 0 and node.op in MATRIX)
-    if node.op in MATRIX and graph.constant(node.inputs[1]) is not None:
+    homogeneous = fn in _HOMOGENEOUS or (fn is UnaryFn.clip and alpha == 0 and node.op in PRODUCTS)
+    if node.op in PRODUCTS and graph.constant(node.inputs[1]) is not None:
         constants = [name for name in node.inputs[1:3] if name]
         if any(graph.constant(name) is None for name in constants):
             return [], []
         if not homogeneous:
             return [], [x, *constants]
         return [y, *filter(None, node.inputs[3:])], [x, *constants]
-    if node.op in ("max_pool", "average_pool"):
+    if node.op in _POOLS:
         return [x, y], []
     if node.op == "reduce":
         last = 1 << (len(values[x].shape) - 1)
@@ -148,7 +149,7 @@ def _roles(graph: Graph, node: Node) -> tuple[list[str], list[str]]:
 
 def _can_shift(node: Node, name: str) -> bool:
     """Whether a constant may be added to the value ``name``, which the node makes or reads."""
-    if node.op not in MATRIX:
+    if node.op not in PRODUCTS:
         return False
     if name == node.output:
         return activation(node) is UnaryFn.identity

@@ -17,12 +17,12 @@ Sketch = Callable[[Collection[str]], Graph]  # these layers in float, weights ro
 
 
 class Kept(NamedTuple):
-    """What the gate decided: the layers on ``wide`` integers and in ``floats``, worst first.
+    """What the gate decided: the layers on ``int16`` and in ``floats``, worst first.
 
     ``graph`` is the one built so.
     """
 
-    wide: list[str]
+    int16: list[str]
     floats: list[str]
     graph: Graph
 
@@ -44,12 +44,12 @@ def keep_accurate(
     """
     accepted: Kept | None = None
 
-    def is_met(wide: list[str], floats: list[str]) -> bool:
+    def is_met(int16: list[str], floats: list[str]) -> bool:
         nonlocal accepted
-        graph = build(floats, wide)
+        graph = build(floats, int16)
         met = target.is_met(compare(expected, run_graph(graph, samples)))
         if met:
-            accepted = Kept(wide, floats, graph)
+            accepted = Kept(int16, floats, graph)
         return met
 
     if is_met([], []):
@@ -60,13 +60,13 @@ def keep_accurate(
         alone = sketch([other for other in layers if other != layer])
         noise[layer] = compare(expected[: len(few)], run_graph(alone, few)).sqnr
     worst = sorted(layers, key=noise.__getitem__)
-    widened = [layer for layer in worst if layer in on_bytes]
-    if widened and is_met(widened, []):
-        _find_least(len(widened), lambda n: is_met(widened[:n], []))
+    candidates = [layer for layer in worst if layer in on_bytes]
+    if candidates and is_met(candidates, []):
+        _find_least(len(candidates), lambda n: is_met(candidates[:n], []))
     else:
         _find_least(
             len(worst),
-            lambda n: is_met([layer for layer in widened if layer not in worst[:n]], worst[:n]),
+            lambda n: is_met([layer for layer in candidates if layer not in worst[:n]], worst[:n]),
         )
     # The last one that was enough is the least. If none was, all layers are in float.
     return accepted or Kept([], worst, build(worst, []))

@@ -10,10 +10,10 @@ import numpy as np
 from edgert import _core, interp
 from edgert.budget import Budget
 from edgert.ir import Graph, Node, Value
+from edgert.ops import PRODUCTS
 from edgert.passes.base import activation, parameters
 from edgert.quantize.affine import Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     is_linear,
     kind,
@@ -96,18 +96,18 @@ class Lowering:
     def form(self, name: str) -> Affine:
         """The form in which a value is kept."""
         affine = self.affine[name]
-        return affine.wide if name in self.assignment.wide else affine
+        return affine.int16 if name in self.assignment.int16_values else affine
 
     def operand(self, node: Node, i: int) -> Affine:
         """The form in which an integer node reads its input ``i``."""
         name = node.inputs[i]
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             if i > 0:
                 return self.form(name)
-            wide = node.output in self.assignment.wide_layers
+            is_int16 = node.output in self.assignment.int16_layers
         else:
-            wide = node.output in self.assignment.wide
-        return self.affine[name].wide if wide else self.affine[name]
+            is_int16 = node.output in self.assignment.int16_values
+        return self.affine[name].int16 if is_int16 else self.affine[name]
 
     def integer_value(self, name: str, form: Affine | None = None) -> str:
         """The new name of a value as integers; in another form than its own if given."""
@@ -120,7 +120,7 @@ class Lowering:
             self.integers[name] = self.quantized(name, own)
         if form is None or form == own:
             return self.integers[name]
-        if form.is_wide or own.is_wide:
+        if form.is_int16 or own.is_int16:
             if (name, form) not in self.converted:
                 self.converted[name, form] = self.quantized(name, form)
             return self.converted[name, form]
@@ -149,7 +149,7 @@ class Lowering:
         return self.fresh(f"{name}.q") if name in self.old.outputs else name
 
     def integer(self, node: Node) -> None:
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             self.matrix(node)
         elif kind(self.old, node) == "mover":
             self.mover(node)
@@ -254,7 +254,7 @@ class Lowering:
     def binary(self, node: Node) -> None:
         scalar = scalar_operand(self.old, node)
         y = self.form(node.output)
-        if scalar is not None and not y.is_wide:
+        if scalar is not None and not y.is_int16:
             self.table(node, 1 - scalar)
             return
         fn = node.attrs["fn"]
@@ -277,7 +277,7 @@ class Lowering:
     def constant_form(self, name: str) -> Affine:
         """Of a constant that no group of values has: int16."""
         data = self.old.constant(name)
-        return Affine.of_range(float(data.min()), float(data.max())).wide
+        return Affine.of_range(float(data.min()), float(data.max())).int16
 
     def batch_norm(self, node: Node) -> None:
         """A depthwise convolution of one tap, whose weights are 1, -1 and 0; nothing at all where

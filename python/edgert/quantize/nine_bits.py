@@ -17,7 +17,7 @@ from edgert.schema import ResizeMode
 _LIMITS = np.iinfo(np.int8)
 
 
-def fits_bytes(data: np.ndarray) -> bool:
+def are_int8(data: np.ndarray) -> bool:
     """Whether weights are i8 as they are."""
     return bool(((data >= _LIMITS.min) & (data <= _LIMITS.max)).all())
 
@@ -30,9 +30,9 @@ def split(
     ``x`` is the input of the product ``node`` as bytes, a value of ``graph``, to which what repeats
     it is added, under ``fresh`` names; ``data`` are the weights [outputs, ..., channels].
     """
-    parts, wide = _parts(data), fresh(f"{node.output}.input")
+    parts, output = _parts(data), fresh(f"{node.output}.input")
     if node.attrs.get("groups", 1) > 1:
-        return _repeat_rows(graph, wide, node, x, parts)
+        return _repeat_rows(graph, output, node, x, parts)
     axis = len(graph.values[x].shape) - 1
     inputs, weights = [x], [parts[0]]
     for part in parts[1:]:
@@ -47,8 +47,8 @@ def split(
             graph.add("gather", [x, indices], {"axis": axis}, name=node.name,
                       output=fresh(f"{hint}.q"))
         )  # fmt: skip
-    wide = graph.add("concat", inputs, {"axis": axis}, name=node.name, output=wide)
-    return wide, np.concatenate(weights, axis=-1), {}
+    output = graph.add("concat", inputs, {"axis": axis}, name=node.name, output=output)
+    return output, np.concatenate(weights, axis=-1), {}
 
 
 def _parts(data: np.ndarray) -> list[np.ndarray]:
@@ -61,7 +61,7 @@ def _parts(data: np.ndarray) -> list[np.ndarray]:
 
 
 def _repeat_rows(
-    graph: Graph, wide: str, node: Node, x: str, parts: list[np.ndarray]
+    graph: Graph, output: str, node: Node, x: str, parts: list[np.ndarray]
 ) -> tuple[str, np.ndarray, dict[str, list[int]]]:
     """Every row of the image as often as there are parts, which are rows of the kernel."""
     times = len(parts)
@@ -70,7 +70,7 @@ def _repeat_rows(
         "mode": ResizeMode.nearest, "size": [times * height, width], "first": [0, 0],
         "step": [1, 1], "unit": [times, 1], "cubic_coefficient": 0.0, "exclude_outside": 0,
     }  # fmt: skip
-    rows = graph.add("resize", [x], attrs, name=node.name, output=wide)
+    rows = graph.add("resize", [x], attrs, name=node.name, output=output)
     strides, dilations, pads = (list(node.attrs[k]) for k in ("strides", "dilations", "pads"))
     outputs, taps, *rest = parts[0].shape
     weight = np.zeros((outputs, ((taps - 1) * dilations[0] + 1) * times, *rest), np.int8)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from edgert.errors import InputError
+from edgert.quantize.i16_sums import FITS
 from edgert.quantize.ranges import METHODS
-from edgert.quantize.short_sums import FITS
 
 STEPS = "equalize", "compensate", "correct"
 ACTIVATIONS = "int8", "int16"
@@ -26,10 +26,10 @@ class Options:
     ``ranges``: how the range of an activation is chosen, one of ``ranges.METHODS``.
     ``steps``: any of ``equalize`` (let all channels of a tensor use its levels, ``rotate.py`` and
     ``equalize.py``), ``compensate`` (let weights make up for the rounding of others, and for errors
-    of the layers before, ``compensate.py`` and ``fit.py``) and ``correct`` (take its mean error off
-    each output, and what is noise off the last ones, ``fit.py``).
+    of the layers before, ``compensate.py`` and ``reconstruct.py``) and ``correct`` (take its mean
+    error off each output, and what is noise off the last ones, ``reconstruct.py``).
     ``weight_fit``: how many products of the weights AVX2 can add up in 16 bits, one of
-    ``short_sums.FITS``: the more, the faster it multiplies, and the less exact they are.
+    ``i16_sums.FITS``: the more, the faster it multiplies, and the less exact they are.
     ``activations``: the type of activations, one of ``ACTIVATIONS``; layers that are not accurate
     enough on int8 may get int16. ``weights``: the type of the weights of layers on int16.
     """

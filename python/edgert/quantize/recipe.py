@@ -17,7 +17,7 @@ FORMAT = "edgert-recipe-1"
 class Recipe:
     """What leads to the same decisions on the same data.
 
-    ``float_layers`` are those that stay in float, ``wide_layers`` those that are on int16 whatever
+    ``float_layers`` are those that stay in float, ``int16_layers`` those that are on int16 whatever
     the others are, by the names of their outputs; ``tensors`` has ranges that take the place of the
     calibrated ones.
     """
@@ -25,7 +25,7 @@ class Recipe:
     options: Options = field(default_factory=Options)
     float_layers: tuple[str, ...] = ()
     tensors: dict[str, tuple[float, float]] = field(default_factory=dict)
-    wide_layers: tuple[str, ...] = ()
+    int16_layers: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The recipe as JSON."""
@@ -36,7 +36,7 @@ class Recipe:
             "weight_fit": self.options.weight_fit,
             "activations": self.options.activations,
             "weights": self.options.weights,
-            "int16": list(self.wide_layers),
+            "int16": list(self.int16_layers),
             "float": list(self.float_layers),
             "tensors": {name: list(ends) for name, ends in self.tensors.items()},
         }

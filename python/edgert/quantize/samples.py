@@ -138,7 +138,9 @@ class Samples:
             raise InputError(
                 f"{where} has {list(item)}, but not the input {missing}", "CALIBRATION"
             )
-        return {info.name: _fit(where, np.asarray(item[info.name]), info) for info in self.infos}
+        return {
+            info.name: _as_input(where, np.asarray(item[info.name]), info) for info in self.infos
+        }
 
 
 def source_files(source: Source | None) -> list[Path]:
@@ -168,7 +170,7 @@ def _count(arrays: Mapping[str, Any]) -> int:
     return next(iter(counts.values()), 0)
 
 
-def _fit(where: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+def _as_input(where: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
     """``array`` as the input wants it; a sample of a model for batches is repeated."""
     if not np.can_cast(array.dtype, info.dtype, "same_kind"):
         raise InputError(

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS, Trait, having
 from edgert.passes.align_channels import align_channels
 from edgert.passes.base import Sweep, run_pipeline, sweep
 from edgert.passes.lookups import fold_lookups
 from edgert.passes.simplify import simplify_data_movement
 from edgert.quantize.affine import MAX_SCALE, MIN_SCALE, Affine
 from edgert.quantize.assign import (
-    MATRIX,
     Assignment,
     byte_operands,
     interpolates,
@@ -33,12 +33,12 @@ from edgert.quantize.assign import (
 from edgert.quantize.grid import grid_steps, stated_steps
 from edgert.quantize.layers import SCALES, scale_text
 from edgert.quantize.lower import Lowering
-from edgert.quantize.nine_bits import fits_bytes, split
-from edgert.quantize.weights import MAX_BIAS, Weights, fits_file, float_weights
+from edgert.quantize.nine_bits import are_int8, split
+from edgert.quantize.weights import MAX_BIAS, Weights, float_weights, multipliers_in_bounds
 from edgert.schema import BinaryFn
 
 _SIGNED = 128  # what an i8 tensor is off from a u8 one
-_CONVERSIONS = "quantize", "dequantize"
+_CONVERSIONS = having(Trait.CONVERTS)
 MAX_SUM = 2.0**31 - 1
 
 
@@ -190,7 +190,7 @@ class _Plan:
     def _compute(self, node: Node) -> str:
         """Gives the result of a node its scale; returns why it cannot compute on bytes."""
         graph, affine = self.graph, ChainMap({}, self.affine)
-        if node.op in MATRIX and not self._kinds[node.output]:
+        if node.op in PRODUCTS and not self._kinds[node.output]:
             return why_float(graph, node)
         if not self._kinds[node.output]:
             return f"there is no {node.op} of this kind on bytes"
@@ -200,7 +200,7 @@ class _Plan:
                 if found is not None:
                     affine[name] = found
             if name not in affine:
-                if node.op in MATRIX and name != node.inputs[0]:
+                if node.op in PRODUCTS and name != node.inputs[0]:
                     self.residuals.add(node.output)
                 return f"{name!r} is not quantised"
         y = self._wanted.get(node.output)
@@ -208,9 +208,9 @@ class _Plan:
             return "ONNX Runtime adds floats in it"
         if y is not None:
             affine[node.output] = y
-        elif node.op not in MATRIX:
+        elif node.op not in PRODUCTS:
             return "its result is not quantised"
-        if node.op in MATRIX:
+        if node.op in PRODUCTS:
             weights, rounded = _recover(graph, node, affine[node.inputs[0]].scale)
             if weights is None:
                 return "its weights are not quantised per output, or not to 8 bits"
@@ -219,7 +219,7 @@ class _Plan:
                 self.report.rounded[node.output] = rounded
         read = [affine[name].scale for name in node.inputs if name in affine]
         y_scale = y.scale if y is not None else 1.0
-        if not fits_file(read, y_scale, self.weights.get(node.output)):
+        if not multipliers_in_bounds(read, y_scale, self.weights.get(node.output)):
             return "its scales are too large"
         if y is None:
             self.assignment.float_results.add(node.output)
@@ -312,7 +312,7 @@ class _StatedLowering(Lowering):
         self, node: Node, x: Affine, w: Weights
     ) -> tuple[str, np.ndarray, Mapping[str, Any]]:
         operand = self.integer_value(node.inputs[0], x)
-        if not fits_bytes(w.data):
+        if not are_int8(w.data):
             return split(self.new, self.fresh, node, operand, w.data)
         return operand, w.data.astype(np.int8), {}
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from edgert.ir import Graph, Node
 from edgert.quantize.affine import MAX_SCALE
-from edgert.quantize.short_sums import LARGEST, members, short_sums, sums_at, trim
+from edgert.quantize.i16_sums import LARGEST, i16_sums, members, sums_at, trim
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
-LARGEST_WIDE = 4095
+LARGEST_INT16 = 4095
 MAX_BIAS = 2.0**29  # in steps of the sum
-MAX_WIDE_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
+MAX_INT16_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
 # Candidates for a scale, over the one of the largest weight; of equally good ones the first. At the
 # number of members in a sum, all weights have room there.
 _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
@@ -23,16 +23,16 @@ _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 @dataclass(frozen=True)
 class WeightKind:
-    """What weights must be: int16, or bytes whose short sums ``fit``: one of ``FITS``."""
+    """What weights must be: int16, or bytes whose sums of 16 bits ``fit``: one of ``FITS``."""
 
     fit: str = "any"
-    is_wide: bool = False
-    wide_input: bool = False  # the weights multiply int16
+    is_int16: bool = False
+    reads_int16: bool = False  # the weights multiply int16
 
     @property
     def max_bias(self) -> float:
         """The largest magnitude of a bias, in steps of the sum."""
-        return MAX_WIDE_BIAS if self.wide_input else MAX_BIAS
+        return MAX_INT16_BIAS if self.reads_int16 else MAX_BIAS
 
 
 @dataclass
@@ -59,7 +59,7 @@ def channel_scales(
     """The scale of each output for bytes: the one of least squared error, clipping and trimming
     included.
 
-    ``weight`` is [outputs, depth], ``sums`` are its ``short_sums``. A bias beyond ``max_bias``
+    ``weight`` is [outputs, depth], ``sums`` are its ``i16_sums``. A bias beyond ``max_bias``
     steps makes the scale larger, an output of zeros gets 1.
     """
     plain = _scales_of_largest(weight, LARGEST)
@@ -72,10 +72,10 @@ def channel_scales(
     return np.maximum(best * plain, np.abs(bias) / (x_scale * max_bias))
 
 
-def wide_scales(weight: np.ndarray, bias: np.ndarray, x_scale: float) -> np.ndarray:
+def int16_scales(weight: np.ndarray, bias: np.ndarray, x_scale: float) -> np.ndarray:
     """The scale of each output for int16: of so many levels none need be given up."""
-    plain = _scales_of_largest(weight, LARGEST_WIDE)
-    return np.maximum(plain, np.abs(bias) / (x_scale * MAX_WIDE_BIAS))
+    plain = _scales_of_largest(weight, LARGEST_INT16)
+    return np.maximum(plain, np.abs(bias) / (x_scale * MAX_INT16_BIAS))
 
 
 def _scales_of_largest(weight: np.ndarray, level: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def _scales_of_largest(weight: np.ndarray, level: int) -> np.ndarray:
 
 
 def round_to_bytes(weight: np.ndarray, scale: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its short sums."""
+    """The nearest bytes for ``weight`` [outputs, depth] that keep the rule for its 16-bit sums."""
     data = _nearest(weight / scale[:, None])
     data[:, sums[sums >= 0]] = np.moveaxis(trim(members(data, sums)), 0, 2)[:, sums >= 0]
     return data
@@ -100,8 +100,8 @@ def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind)
     """The weights of a matrix product, each rounded to its nearest integer."""
     weight, bias = float_weights(graph, node)
     rows = weight.reshape(len(weight), -1)
-    if kind.is_wide:
-        scale = wide_scales(rows, bias, x_scale)
+    if kind.is_int16:
+        scale = int16_scales(rows, bias, x_scale)
         data = np.rint(rows / scale[:, None]).astype(np.int16)
     else:
         sums = sums_of(graph, node, kind.fit)
@@ -111,13 +111,13 @@ def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind)
 
 
 def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
-    """The ``short_sums`` of a matrix product; depthwise convolutions have none.
+    """The ``i16_sums`` of a matrix product; depthwise convolutions have none.
 
     Where taps lie side by side in a row, kernels read them as one.
     """
     _, *kernel, channels = graph.values[node.inputs[1]].shape
     if node.op == "gemm":
-        return short_sums(fit, 1, 1, channels)
+        return i16_sums(fit, 1, 1, channels)
     merged = node.attrs["dilations"][1] == 1
     if node.op == "conv_transpose":
         parts = _depths_of_phases(node, channels)
@@ -127,7 +127,7 @@ def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:
     if channels == 1 and node.attrs["groups"] > 1:
         fit = "any"
     rows, taps = kernel if merged else (kernel[0] * kernel[1], 1)
-    return short_sums(fit, rows, taps, channels)
+    return i16_sums(fit, rows, taps, channels)
 
 
 def _depths_of_phases(node: Node, channels: int) -> list[np.ndarray]:
@@ -165,7 +165,7 @@ def as_stored(node: Node, weight: np.ndarray) -> np.ndarray:
     return np.moveaxis(split, 1, 3).reshape(-1, weight.shape[-1])
 
 
-def fits_file(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
+def multipliers_in_bounds(read: Sequence[float], y_scale: float, weights: Weights | None) -> bool:
     """Whether the multipliers of a node on integers are within the bounds of the file.
 
     ``read`` are the scales of what it reads, that of the input of a matrix product first.

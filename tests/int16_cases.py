@@ -13,31 +13,33 @@ from edgert.schema import DType
 _ZEROS = "x_zero", "a_zero", "b_zero", "residual_zero"
 
 
-def wide_cases(rng: np.random.Generator, cases: Iterable[QuantizedCase]) -> Iterator[QuantizedCase]:
+def int16_cases(
+    rng: np.random.Generator, cases: Iterable[QuantizedCase]
+) -> Iterator[QuantizedCase]:
     """Both the cases themselves and their forms on int16."""
     for i, case in enumerate(cases):
         yield case
-        yield _wide(rng, *case, i)
+        yield _int16(rng, *case, i)
 
 
-def wide_output_cases(cases: Iterable[QuantizedCase]) -> Iterator[QuantizedCase]:
+def int16_output_cases(cases: Iterable[QuantizedCase]) -> Iterator[QuantizedCase]:
     """Of products of bytes, the cases with a residual, which write and read int16."""
     for attrs, inputs, constants in cases:
         if len(inputs) > 4:
             residual = inputs[4].astype(np.int16) * 100 - 9000
-            output = _wide_output(attrs["output"], 7)
+            output = _int16_output(attrs["output"], 7)
             yield ({**attrs, "residual_zero": 0, "output": output}, [*inputs[:4], residual],
                    constants)  # fmt: skip
 
 
-def _wide(
+def _int16(
     rng: np.random.Generator, attrs: dict[str, Any], inputs: list, constants: list[int], i: int
 ) -> QuantizedCase:
     attrs = {**attrs, **{name: 0 for name in _ZEROS if name in attrs}}
     attrs.pop("shifted", None)
     attrs.pop("shift", None)
     if i % 5:
-        attrs["output"] = _wide_output(attrs["output"], i)
+        attrs["output"] = _int16_output(attrs["output"], i)
     arrays = []
     for place, array in enumerate(inputs):
         if array.dtype == np.uint8:
@@ -60,7 +62,7 @@ def _words(
     return np.clip(rng.integers(low * 2, high * 2, shape), low, min(high, 32767)).astype(np.int16)
 
 
-def _wide_output(output: dict[str, Any], i: int) -> dict[str, Any]:
+def _int16_output(output: dict[str, Any], i: int) -> dict[str, Any]:
     if output["dtype"] != DType.uint8:
         return output
     low, high = ((-32768, 32767), (-20000, 111), (0, 32767))[i % 3]

@@ -1,4 +1,4 @@
-"""Chooses where values are kept transposed, so that transposes move the fewest bytes."""
+"""Chooses the order in which values keep their axes, so that transposes move the fewest bytes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgert.ir import Graph, Node
+from edgert.ops import Trait, having
 from edgert.passes.axes import inverse, moves, reshape_attrs
 from edgert.passes.base import PassReport, Sweep, sweep
 from edgert.passes.mincut import INFINITE, FlowNetwork
+from edgert.schema import OPS
 
-_ELEMENTWISE = "unary", "binary", "cast", "quantize", "dequantize"
-_PER_AXIS = "concat", "slice", "pad", "tile", "expand", "softmax", "reduce"
-_LAST_AXIS = "batch_norm", "layer_norm", "gemm"  # they need their last axis where it is
+_ALL_AXES = having(Trait.ELEMENTWISE, but=Trait.QUANTIZED) | having(Trait.ANY_AXIS)
+_LAST_AXIS = having(Trait.LAST_AXIS, but=Trait.QUANTIZED)  # they need their last axis where it is
 
 
-def assign_layouts(graph: Graph) -> PassReport:
+def assign_axis_order(graph: Graph) -> PassReport:
     """Moves transposes through the nodes that can work in either order of the axes.
 
     For a permutation p that occurs in the graph, every value is kept either as it is or with p
     undone. A conversion costs its bytes, once per value, whoever reads it. Elementwise nodes,
-    concat, slice, pad, tile, expand, softmax and reduce work on both forms; batch_norm, layer_norm
+    concat, slice, pad, tile, expand, softmax and reduce work in both orders; batch_norm, layer_norm
     and gemm do if p keeps the last axis. The cheapest choice is a minimum cut, hence:
 
     1. The bytes that transposes move never become more.
@@ -30,12 +31,12 @@ def assign_layouts(graph: Graph) -> PassReport:
        no cheaper than before, unless p puts the channels of an image first: then what follows an
        image operator sees its output as it is, and can be fused.
     3. Constants are converted at no cost, and values of which p moves no axis longer than one.
-    4. A gemm that reads a flattened image takes either form: its weight's columns are permuted.
+    4. A gemm that reads a flattened image takes either order: its weight's columns are permuted.
     5. Not other reshapes, nor windows: they stay as they are.
     """
-    total = PassReport("assign_layouts")
+    total = PassReport("assign_axis_order")
     for perm in _permutations(graph):
-        problem = _LayoutProblem(graph, perm)
+        problem = _OrderProblem(graph, perm)
         kept_undone = problem.solve()
         if problem.is_better(kept_undone):
             report = sweep(total.name, graph, _Rewriter(perm, kept_undone).rule)
@@ -56,11 +57,11 @@ def _permutations(graph: Graph) -> list[tuple[int, ...]]:
     return sorted(pairs, key=lambda perm: (-len(perm), perm))
 
 
-def is_layout_free(op: str, perm: Sequence[int]) -> bool:
-    """Whether the node works on both forms, with its attributes rewritten."""
+def is_order_free(op: str, perm: Sequence[int]) -> bool:
+    """Whether the node works in both orders of axes, with its attributes rewritten."""
     if op in _LAST_AXIS:
         return perm[-1] == len(perm) - 1
-    return op in _ELEMENTWISE or op in _PER_AXIS
+    return op in _ALL_AXES
 
 
 def _operands(op: str) -> slice:
@@ -84,7 +85,7 @@ def flattened_gemm(graph: Graph, node: Node, readers: dict[str, list[Node]]) -> 
     return users[0]
 
 
-class _LayoutProblem:
+class _OrderProblem:
     """The flow network; the sink's side is kept with p undone, the source's side as it is."""
 
     def __init__(self, graph: Graph, perm: tuple[int, ...]) -> None:
@@ -104,7 +105,7 @@ class _LayoutProblem:
             self._add_conversions(name, vertices)
 
     def solve(self) -> set[str]:
-        """The outputs of the nodes that read, or for p itself write, the undone form."""
+        """The outputs of the nodes that read, or for p itself write, the undone order."""
         source_side = self.network.source_side()
         return {name for name, vertex in self.choices.items() if vertex not in source_side}
 
@@ -143,7 +144,7 @@ class _LayoutProblem:
         elif kind == "undo":  # reads as it is: the transpose is needed
             self._reads(source, vertex)
             self._pay_unless_undone(vertex, self._cost(source, self.inverse))
-        elif kind == "transpose":  # reads the undone form: another transpose is needed
+        elif kind == "transpose":  # reads the undone order: another transpose is needed
             self._reads(source, vertex)
             perm = _node_perm(self.graph, node)
             undone = tuple(self.perm[axis] for axis in perm)
@@ -198,7 +199,8 @@ class _LayoutProblem:
             and flattened_gemm(self.graph, node, self.readers)
         ):
             return "flatten"
-        if len(shape) == rank and is_layout_free(node.op, self.perm):
+        is_free = len(node.outputs) == 1 and is_order_free(node.op, self.perm)
+        if len(shape) == rank and is_free:
             return "free"
         return "fixed"
 
@@ -206,7 +208,7 @@ class _LayoutProblem:
         return order_left(node, self.perm)
 
     def _add_conversions(self, name: str, readers: list[int]) -> None:
-        """Pays once if some reader wants another form than the value is kept in."""
+        """Pays once if some reader wants another order than the value is kept in."""
         kept = self.written.get(name, FlowNetwork.SOURCE)
         readers = [vertex for vertex in readers if vertex != kept]
         if len(self.graph.values[name].shape) != len(self.perm) or not readers:
@@ -221,14 +223,14 @@ class _LayoutProblem:
 
 
 def order_left(node: Node, perm: Sequence[int]) -> list[int]:
-    """How the axes that a reduction leaves must be transposed if it reads the undone form."""
+    """How the axes that a reduction leaves must be transposed if it reads the undone order."""
     left = [axis for axis in range(len(perm)) if not node.attrs["axes"] >> axis & 1]
     undone = [axis for axis in inverse(perm) if axis in left]
     return [undone.index(axis) for axis in left]
 
 
 class _Rewriter:
-    """Rewrites the graph for the chosen forms. ``undone`` holds the undone form of values."""
+    """Rewrites the graph for the chosen orders. ``undone`` has the values in the undone order."""
 
     def __init__(self, perm: tuple[int, ...], kept_undone: set[str]) -> None:
         self.perm, self.inverse, self.kept_undone = perm, inverse(perm), kept_undone
@@ -236,7 +238,7 @@ class _Rewriter:
         self.columns: dict[str, tuple[int, ...]] = {}  # flattened value: shape of its source
 
     def rule(self, sweep: Sweep, node: Node) -> str | None:
-        """Rewrites a node that reads or writes the undone form."""
+        """Rewrites a node that reads or writes the undone order."""
         if node.op == "gemm" and node.inputs[0] in self.columns:
             return self._permute_columns(sweep, node)
         if node.output not in self.kept_undone:
@@ -276,7 +278,7 @@ class _Rewriter:
         return sweep.add("transpose", [x], {"perm": composed}, node)
 
     def _undo(self, sweep: Sweep, name: str, node: Node) -> str:
-        """The undone form of a value, with leading axes of one if it has fewer."""
+        """A value in the undone order, with leading axes of one if it has fewer."""
         if name in self.undone:
             return self.undone[name]
         shape = sweep.shape(name)
@@ -285,19 +287,19 @@ class _Rewriter:
         if data is not None:
             if data.size == 1 and node.op == "binary":
                 return name
-            form = sweep.add_constant(name, data.reshape(full).transpose(self.inverse))
+            y = sweep.add_constant(name, data.reshape(full).transpose(self.inverse))
         else:
-            form = name
+            y = name
             if full != shape:
-                form = sweep.add("reshape", [form], reshape_attrs(full), node)
-            form = sweep.add("transpose", [form], {"perm": self.inverse}, node)
-        self.undone[name] = form
-        return form
+                y = sweep.add("reshape", [y], reshape_attrs(full), node)
+            y = sweep.add("transpose", [y], {"perm": self.inverse}, node)
+        self.undone[name] = y
+        return y
 
     def _attrs(self, node: Node, rank: int) -> dict:
-        """The attributes for the undone form: axis a is axis perm[a] of it."""
+        """The attributes for the undone order: axis a is axis perm[a] of it."""
         attrs = dict(node.attrs)
-        if node.op in ("concat", "softmax"):
+        if "axis" in OPS[node.op].attrs.names:
             attrs["axis"] = self.perm[attrs["axis"]]
         elif node.op == "reduce":
             attrs["axes"] = sum(1 << self.perm[a] for a in range(rank) if attrs["axes"] >> a & 1)

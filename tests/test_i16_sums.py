@@ -12,9 +12,8 @@ import edgert
 from edgert import interp
 from edgert.pack import pack
 from edgert.quantize import Options, Recipe, quantize
-from edgert.quantize.short_sums import FITS, MAX_SUM, fits, short_sums, trim
+from edgert.quantize.i16_sums import FITS, MAX_SUM, fits, i16_sums, trim
 
-KERNELS = {"any": "wide", "pairs": "pairs", "quads": "quads"}
 WEIGHTS = "normal", "laplace", "equal", "outlier", "signs", "blocks", "zeros"
 
 
@@ -23,31 +22,31 @@ WEIGHTS = "normal", "laplace", "equal", "outlier", "signs", "blocks", "zeros"
 
 def test_sums_by_hand() -> None:
     """Products 4 apart meet in one of the 16-bit lanes, if the panels have both blocks of 4."""
-    assert short_sums("any", 1, 2, 1).tolist() == [[0], [1]]
-    assert short_sums("pairs", 1, 2, 3).tolist() == [[0, 1], [2, -1], [3, 4], [5, -1]]
-    assert short_sums("quads", 1, 1, 8).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
+    assert i16_sums("any", 1, 2, 1).tolist() == [[0], [1]]
+    assert i16_sums("pairs", 1, 2, 3).tolist() == [[0, 1], [2, -1], [3, 4], [5, -1]]
+    assert i16_sums("quads", 1, 1, 8).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
     ends = [[8, 9, -1, -1], [10, -1, -1, -1]]
-    assert short_sums("quads", 1, 1, 11).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], *ends]
+    assert i16_sums("quads", 1, 1, 11).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], *ends]
 
 
 def test_sums_of_several_taps() -> None:
     """The taps of a row are one segment, each filled up to blocks of 4; rows are segments."""
     first = [[0, 1, 3, 4], [2, -1, 5, -1], [6, 7, -1, -1], [8, -1, -1, -1]]
     second = [[p + 9 if p >= 0 else p for p in row] for row in first]
-    assert short_sums("quads", 2, 3, 3).tolist() == first + second
+    assert i16_sums("quads", 2, 3, 3).tolist() == first + second
 
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7, 8, 12, 13, 16])
 @pytest.mark.parametrize(("rows", "taps"), [(1, 1), (1, 3), (2, 1), (3, 4)])
 def test_every_weight_is_in_one_sum(fit: str, rows: int, taps: int, channels: int) -> None:
-    sums = short_sums(fit, rows, taps, channels)
+    sums = i16_sums(fit, rows, taps, channels)
     assert sorted(sums[sums >= 0].tolist()) == list(range(rows * taps * channels))
 
 
 def test_fits() -> None:
     """Signs count apart, and bytes do not overflow while they are added."""
-    sums = short_sums("quads", 1, 1, 8)
+    sums = i16_sums("quads", 1, 1, 8)
     assert fits(np.array([[64, 32, -128, 127, 16, 16, 0, 1]], np.int8), sums)
     assert not fits(np.array([[64, 32, -128, 127, 16, 17, 0, 1]], np.int8), sums)
     assert not fits(np.array([[0, 0, -128, 0, 0, 0, -1, 0]], np.int8), sums)
@@ -120,7 +119,7 @@ SHAPES = {
     "image": (3, (3, 3), (2, 2), (1, 1), 1, 1),
     "one channel": (1, (3, 3), (2, 2), (1, 1), 1, 1),
     "no pads": (12, (3, 3), (2, 2), (1, 1), 0, 1),
-    "wide": (12, (1, 4), (1, 1), (1, 1), 0, 1),
+    "row": (12, (1, 4), (1, 1), (1, 1), 0, 1),
     "dilated": (12, (3, 3), (1, 1), (2, 2), 2, 1),
     "groups": (32, (3, 2), (2, 1), (1, 1), 1, 2),
     "padded groups": (20, (3, 2), (2, 1), (1, 1), 1, 2),
@@ -168,7 +167,7 @@ def test_convolutions_take_the_kernel(
         path.write_bytes(pack(graph))
         with edgert.load(path) as model:
             (used,) = (s.kernel for s in model.plan() if s.op.startswith("qconv"))
-            order = list(KERNELS.values())
+            order = list(FITS)
             rank = max(i for i, name in enumerate(order) if name in used)
             assert rank >= FITS.index(fit), (kind, used)
             for sample in samples:
@@ -195,6 +194,6 @@ def test_dense_layers_take_the_kernel(
     path.write_bytes(pack(graph))
     with edgert.load(path) as model:
         (used,) = (s.kernel for s in model.plan() if s.op == "qgemm")
-        assert KERNELS[fit] in used or depth == 1
+        assert fit in used or depth == 1
         (found,), (wanted,) = model.run(samples[0]).values(), interp.run(graph, samples[0]).values()
         np.testing.assert_array_equal(found, wanted)

@@ -15,7 +15,7 @@ LARGEST = 127
 MAX_SUM = _core.MAX_FIT
 
 
-def short_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
+def i16_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
     """Which weights of an output meet in a sum: [sums, members], places in its depth or -1.
 
     ``fit`` is one of ``FITS``. The depth consists of ``rows`` of ``taps`` that kernels read as one,
@@ -26,7 +26,7 @@ def short_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
 
 def sums_at(fit: str, depth: np.ndarray) -> np.ndarray:
     """The same for the places ``depth`` [rows, taps, channels]."""
-    sums = short_sums(fit, *depth.shape)
+    sums = i16_sums(fit, *depth.shape)
     return np.where(sums < 0, -1, depth.reshape(-1)[sums])
 
 

@@ -1,6 +1,7 @@
-"""Chooses the weights of each matrix product while the graph runs beside its quantised form.
+"""Layer-wise reconstruction: chooses the weights of each matrix product while both graphs run.
 
-So a product sees the inputs that it will see on the device, with all errors made before it.
+The quantised form runs beside the graph in float, node after node: so a product sees the inputs
+that it will see on the device, with all errors made before it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy as np
 
 from edgert.budget import require_value
 from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
 from edgert.quantize.affine import Affine
-from edgert.quantize.assign import MATRIX, Assignment
+from edgert.quantize.assign import Assignment
 from edgert.quantize.calibrate import Sample
 from edgert.quantize.compensate import compensate, damped
 from edgert.quantize.lower import Lowering
@@ -48,22 +50,22 @@ class Rounding:
     def of(self, assignment: Assignment) -> dict[str, Weights]:
         """Those of an assignment, by the outputs of the products."""
         return {
-            node.output: self._rounded(node, node.output in assignment.wide_layers)
+            node.output: self._rounded(node, node.output in assignment.int16_layers)
             for node in self._graph.nodes
-            if node.op in MATRIX and node.output in assignment.integer
+            if node.op in PRODUCTS and node.output in assignment.integer
         }
 
-    def _rounded(self, node: Node, wide: bool) -> Weights:
-        key = node.output, wide
+    def _rounded(self, node: Node, is_int16: bool) -> Weights:
+        key = node.output, is_int16
         if key not in self._done:
             x = self._affine[node.inputs[0]]
-            x_scale = x.wide.scale if wide else x.scale
-            kind = kind_of(wide, self._options)
+            x_scale = x.int16.scale if is_int16 else x.scale
+            kind = kind_of(is_int16, self._options)
             self._done[key] = quantize_weights(self._graph, node, x_scale, kind)
         return self._done[key]
 
 
-def fit_weights(
+def reconstruct_weights(
     graph: Graph,
     assignment: Assignment,
     affine: Mapping[str, Affine],
@@ -78,10 +80,10 @@ def fit_weights(
     lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
-        if node.op in MATRIX and node.output in assignment.integer:
-            kind = kind_of(node.output in assignment.wide_layers, options)
-            fit = _Fit(graph, node, twin, node.output in assignment.float_results)
-            weights[node.output] = fit.run(plain[node.output], kind, options)
+        if node.op in PRODUCTS and node.output in assignment.integer:
+            kind = kind_of(node.output in assignment.int16_layers, options)
+            layer = _Layer(graph, node, twin, node.output in assignment.float_results)
+            weights[node.output] = layer.run(plain[node.output], kind, options)
         twin.run_exact(node)
         lowering.step(node)
         twin.run_found()
@@ -89,7 +91,7 @@ def fit_weights(
     return weights
 
 
-class _Fit:
+class _Layer:
     """A matrix product as [groups, outputs of a group, depth], and what it sees and should give.
 
     ``rows`` are its inputs as they will be, [groups, positions, depth], of each sample; ``exact``
@@ -123,7 +125,7 @@ class _Fit:
         """The weights that the options ask for, of the scales that the ``plain`` ones have."""
         scale = plain.scale.reshape(self.bias.shape)
         data = plain.data.reshape(self.weight.shape)
-        if "compensate" in options.steps and not kind.is_wide and self.has_moments:
+        if "compensate" in options.steps and not kind.is_int16 and self.has_moments:
             sums = sums_of(self.graph, self.node, kind.fit)
             parts = [self.moments(half) for half in (slice(0, None, 2), slice(1, None, 2))]
             count = sum(rows.shape[1] for rows in self.rows)
@@ -217,10 +219,10 @@ def shrunk(means: np.ndarray) -> np.ndarray:
     return mean * max(1 - chance.sum() / np.square(mean).sum(), 0)
 
 
-def kind_of(wide: bool, options: Options) -> WeightKind:
-    """What the weights of a matrix product must be; ``wide``: it reads int16."""
-    if wide:
-        return WeightKind(is_wide=options.weights == "int16", wide_input=True)
+def kind_of(reads_int16: bool, options: Options) -> WeightKind:
+    """What the weights of a matrix product must be; its input is int16 if ``reads_int16``."""
+    if reads_int16:
+        return WeightKind(is_int16=options.weights == "int16", reads_int16=True)
     return WeightKind(options.weight_fit)
 
 

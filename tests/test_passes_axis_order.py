@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pass_nets import FROM_IMAGE, TO_IMAGE, Net, ops_after, spelled_layer_norm
 
-from edgert.passes.layout import transposed_bytes
+from edgert.passes.axis_order import transposed_bytes
 from edgert.passes.mincut import FlowNetwork
 from edgert.schema import BinaryFn, UnaryFn
 
