@@ -1,5 +1,5 @@
-// What can be said of weights: which of them meet, how far they fit into sums of 16 bits, what they add
-// up to. Kernels rely on it; the converter chooses weights by it.
+// What can be said of weights: which of them meet, how far they fit into sums of 16 bits, what they
+// add up to. Kernels rely on it; the converter chooses weights by it.
 #pragma once
 
 #include <cstddef>
