@@ -287,3 +287,29 @@ def test_sessions_have_no_more_threads_than_there_are_cpus(threads: int) -> None
     assert session.threads == min(threads, _core.usable_cpus())
     found = session.run(list(sample_inputs().values()), None, None)
     assert [array.tobytes() for array in found] == results(edgert.load(SAMPLE, 1))
+
+
+# Operations ------------------------------------------------------------------------------------
+
+
+def test_operations_are_counted() -> None:
+    """Of products the terms of their sums, of all else what is read and written."""
+    graph = ir.Graph()
+    x = graph.add_input("x", np.float32, (3, 5))
+    y = graph.add("gemm", [x, graph.add_constant("w", np.ones((7, 5), np.float32))], {})
+    z = graph.add("binary", [y, y], {"fn": 0})
+    graph.outputs = [graph.add("reshape", [z], {"rank": 1, "dims": [21]})]
+    file = pack.pack(graph)
+    model = edgert.load(file)
+    assert model.operations == 3 * 5 * 7 + 3 * 21 + 2 * 21
+    assert edgert.load(file, max_operations=model.operations).operations == model.operations
+    with pytest.raises(edgert.LimitError) as caught:
+        edgert.load(file, max_operations=model.operations - 1)
+    assert caught.value.rule == "OPERATIONS"
+
+
+@pytest.mark.parametrize("wrong", [-1, "10", None, True, float("nan")])
+def test_operations_are_limited_by_a_number(wrong: object) -> None:
+    with pytest.raises(edgert.InputError) as caught:
+        edgert.load(SAMPLE, max_operations=wrong)
+    assert "max_operations" in str(caught.value)

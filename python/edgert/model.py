@@ -89,7 +89,10 @@ class Model:
             memory_limit = _core.usable_memory()
         fine = _is_whole(memory_limit) and memory_limit >= 0
         require(fine, "memory_limit", memory_limit, "a number of bytes")
-        fine = isinstance(max_operations, numbers.Real) and max_operations >= 0
+        is_number = isinstance(max_operations, numbers.Real) and not isinstance(
+            max_operations, bool
+        )
+        fine = is_number and max_operations >= 0
         require(fine, "max_operations", max_operations, "a number of operations")
         if isinstance(source, (str, os.PathLike)):
             source = self.path = os.fsdecode(source)
