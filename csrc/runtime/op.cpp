@@ -63,6 +63,7 @@ Arity op_arity(Op op) {
 
 double count_operations(Op op, const NodeTypes& node, const OutputTypes& outputs) {
   const OpDef& def = op_def(op);
+  if (def.alias) return 0;
   if (def.operations != nullptr) return def.operations(node, outputs);
   double count = 0;
   for (int i = 0; i < node.inputs(); ++i)

@@ -132,7 +132,7 @@ struct OpDef {
   // the same function, so that bind() finds no other form.
   Form (*weight_form)(const NodeTypes&) = nullptr;
   // About how many elements a run multiplies, compares or moves; null: as many as the inputs and
-  // the outputs have together.
+  // the outputs have together, of an alias none.
   double (*operations)(const NodeTypes&, const OutputTypes&) = nullptr;
 };
 
