@@ -236,21 +236,22 @@ def print_coverage() -> None:
     corpora = (FOLDER / "load" / "corpus", FOLDER / "load" / "seeds")
     run(program, "-runs=0", *OPTIONS, *corpora, env={"LLVM_PROFILE_FILE": str(raw)})
     run("llvm-profdata", "merge", "-sparse", raw, "-o", merged)
-    summary = run(
-        *("llvm-cov", "export", "-summary-only", f"-instr-profile={merged}", program),
-        ROOT / "csrc" / "runtime",
-        capture=True,
-    )
-    (data,) = json.loads(summary)["data"]
+    export = ("llvm-cov", "export", "-summary-only", f"-instr-profile={merged}", program)
+    (data,) = json.loads(run(*export, capture=True))["data"]
+    total: Counter[str] = Counter()
     print("\n--- lines of csrc/runtime reached")
     for file in data["files"]:
-        print_lines(file["filename"].split("/csrc/")[-1], file["summary"]["lines"])
-    print_lines("all", data["totals"]["lines"])
+        name, lines = file["filename"].split("/csrc/")[-1], file["summary"]["lines"]
+        if name.startswith("runtime/") and lines["count"] > 0:
+            print_lines(name, lines)
+            total.update(covered=lines["covered"], count=lines["count"])
+    print_lines("all", total)
 
 
-def print_lines(name: str, lines: Mapping[str, float]) -> None:
+def print_lines(name: str, lines: Mapping[str, int]) -> None:
     """Prints how many lines of a file were reached."""
-    print(f"{lines['covered']:6.0f} of {lines['count']:6.0f}  {lines['percent']:5.1f} %  {name}")
+    covered, count = lines["covered"], lines["count"]
+    print(f"{covered:6} of {count:6}  {100 * covered / count:5.1f} %  {name}")
 
 
 def require_tools(targets: Sequence[str], coverage: bool) -> None:

@@ -68,9 +68,10 @@ Runs::Runs(const Model& model, const uint8_t* data, size_t size)
   }
 }
 
-Result Runs::run(const Session& session, const std::string& way) {
+Result Runs::run(const Session& session, const std::string& way, bool timed) {
+  std::vector<double> step_ms(session.steps().size());
   return result(way, [&](void* const* outputs) {
-    session.run(pointers<const void>(inputs_).data(), outputs);
+    session.run(pointers<const void>(inputs_).data(), outputs, timed ? step_ms.data() : nullptr);
   });
 }
 

@@ -26,7 +26,7 @@ class Runs {
   // Makes inputs, which are read-only, out of the bytes of the model's file.
   Runs(const Model& model, const uint8_t* data, size_t size);
 
-  Result run(const Session& session, const std::string& way);
+  Result run(const Session& session, const std::string& way, bool timed = false);
   // Runs the steps of a session, each tensor and the scratch memory in a block of its own.
   Result run_apart(const Session& session, const std::string& way);
 

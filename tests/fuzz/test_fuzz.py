@@ -40,7 +40,7 @@ def test_counters_are_those_of_the_target() -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_changed_models_convert_or_are_refused(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     seeds = list(corpus.onnx_models())
