@@ -153,6 +153,9 @@ struct WordTiles : IntegerTiles<GemmI16, K2N16, int16_t, int16_t> {
                            const int32_t* bias, IsaSet) {
     WeightFacts facts = facts_in(Form::k2n16, product, kWeight, weights);
     const Panels<K2N16> panels(product.shape.weights());
+    // A file may claim more steps than there are.
+    facts.chunk =
+        static_cast<uint32_t>(std::min<size_t>(facts.chunk, std::max<size_t>(1, panels.steps())));
     facts.narrow = bias != nullptr && facts.chunk >= panels.steps() &&
                    sums_have_32_bits(panels, reinterpret_cast<const int16_t*>(weights.data), bias);
     return facts;
