@@ -26,7 +26,7 @@ from onnx import ModelProto
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from onnx_mutations import mutate, splice
+from onnx_mutations import mutate, repair, splice
 
 from edgert.errors import EdgertError, LimitError
 
@@ -56,6 +56,8 @@ def change(data: bytes, most: int, seed: int) -> bytes:
         return atheris.Mutate(data, most)
     try:
         mutate(model, rng)
+        if rng.random() < 0.8:
+            repair(model)
         changed = model.SerializeToString()
     except (ValueError, TypeError):  # what protobuf itself refuses to hold
         return data
@@ -68,6 +70,7 @@ def cross(data: bytes, other: bytes, most: int, seed: int) -> bytes:
     if model is None or second is None:
         return data
     splice(model, second, random.Random(seed))
+    repair(model)
     changed = model.SerializeToString()
     return changed if len(changed) <= most else data
 

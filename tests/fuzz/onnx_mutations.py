@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional
 
 import onnx
@@ -37,6 +37,30 @@ def splice(model: ModelProto, other: ModelProto, rng: random.Random) -> None:
     for field in ("node", "initializer", "input", "output", "sparse_initializer"):
         getattr(model.graph, field).extend(getattr(other.graph, field))
     model.functions.extend(other.functions)
+
+
+def repair(model: ModelProto) -> None:
+    """Gives each value one definition, and outputs that there are: what most changes break."""
+    graph = model.graph
+    for items in (graph.input, graph.initializer, graph.output):
+        kept = {item.name: item for item in reversed(items) if item.name}
+        _replace(items, reversed(kept.values()))
+    defined = {item.name for items in (graph.input, graph.initializer) for item in items}
+    for i, node in enumerate(graph.node):
+        for k, name in enumerate(node.output):
+            if name in defined:
+                node.output[k] = f"{name[:8]}.{i}.{k}"
+            defined.add(node.output[k])
+    _replace(graph.output, [item for item in graph.output if item.name in defined])
+    names = [name for node in graph.node for name in node.output if name]
+    if names and not len(graph.output):
+        graph.output.append(helper.make_empty_tensor_value_info(names[-1]))
+
+
+def _replace(items: Any, kept: Iterable[Any]) -> None:
+    kept = [type(item).FromString(item.SerializeToString()) for item in kept]
+    del items[:]
+    items.extend(kept)
 
 
 def _number(rng: random.Random, old: int) -> int:

@@ -10,7 +10,7 @@ import corpus
 import pytest
 from mutate import ModelFile
 from onnx import ModelProto
-from onnx_mutations import mutate, splice
+from onnx_mutations import mutate, repair, splice
 
 import edgert
 from edgert import schema
@@ -53,6 +53,8 @@ def test_changed_models_convert_or_are_refused(seed: int, tmp_path: Path) -> Non
             other.ParseFromString(rng.choice(seeds))
             splice(model, other, rng)
         mutate(model, rng)
+        if rng.random() < 0.8:
+            repair(model)
         try:
             convert(model, output)
         except EdgertError:
