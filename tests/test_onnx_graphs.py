@@ -86,6 +86,18 @@ ILL_TYPED = {
     "conv_pads": helper.make_node("Conv", ["image", "kernel3"], ["y"], pads=[1, 1]),
     "conv_kernel_shape": helper.make_node("Conv", ["image", "kernel3"], ["y"], kernel_shape=[9, 9]),
     "conv_too_small": helper.make_node("Conv", ["image", "kernel3"], ["y"], dilations=[9, 9]),
+    **{
+        f"conv_transpose_{name}": helper.make_node(
+            "ConvTranspose", ["image", "kernel_t"], ["y"], **{name: values}
+        )
+        for name, values in {
+            "strides": [2],
+            "dilations": [1],
+            "pads": [1, 1],
+            "output_padding": [0],
+            "output_shape": [10],
+        }.items()
+    },
     "pool_kernel": helper.make_node("MaxPool", ["image"], ["y"], kernel_shape=[0, 0]),
     "pool_rank": helper.make_node("MaxPool", ["image"], ["y"], kernel_shape=[2]),
     "pool_large": helper.make_node("AveragePool", ["image"], ["y"], kernel_shape=[99, 99]),
@@ -106,7 +118,7 @@ def test_shapes_and_attributes(name: str) -> None:
         "w": WEIGHT, "one": np.array([1], I64), "far": np.array([99], I64),
         "zero": np.array([0], I64), "unknown": np.array([-1, -1], I64),
         "one_f": np.array([1], F32), "kernel": np.ones((4, 5, 3, 3), F32),
-        "kernel3": np.ones((4, 3, 3, 3), F32),
+        "kernel3": np.ones((4, 3, 3, 3), F32), "kernel_t": np.ones((3, 4, 3, 3), F32),
     }  # fmt: skip
     weights = [numpy_helper.from_array(data, key) for key, data in constants.items()]
     inputs = [X, value_info("image", np.zeros((1, 3, 8, 8), F32))]

@@ -9,6 +9,7 @@ from edgert.importer.handlers.images import from_image, to_image
 from edgert.importer.handlers.windows import (
     WINDOW_ATTRS,
     auto_pad,
+    axis_values,
     flat,
     pads_2d,
     read_window,
@@ -49,8 +50,8 @@ def conv_transpose(call: Call) -> Tensor:
         raise ValueError(f"weights {weight.shape} in {groups} groups, channels: {x.shape[1]}")
     spatial = len(x.shape) - 2
     kernel = list(weight.shape[2:])
-    strides = list(call.attr("strides", [1] * spatial))
-    dilations = list(call.attr("dilations", [1] * spatial))
+    strides = axis_values(call, "strides", [1] * spatial)
+    dilations = axis_values(call, "dilations", [1] * spatial)
     pads, output_padding = _transpose_pads(call, x.shape[2:], kernel, strides, dilations)
     kh, kw = flat(kernel, 1)
     inputs, outputs = weight.shape[0] // groups, weight.shape[1]
@@ -83,18 +84,21 @@ def _transpose_pads(
 ) -> tuple[list[int], list[int]]:
     """What is cut from the full result, and what is added behind it."""
     mode, spatial = auto_pad(call), len(image)
-    output_padding = list(call.attr("output_padding", [0] * spatial))
+    output_padding = axis_values(call, "output_padding", [0] * spatial)
     # Without cutting, an axis has stride * (size - 1) + extent + output_padding elements.
     full = [
         s * (n - 1) + (k - 1) * d + 1 + o
         for s, n, k, d, o in zip(strides, image, kernel, dilations, output_padding)
     ]
     shape = list(call.attr("output_shape", []))[-spatial:]
+    if shape and len(shape) < spatial:
+        raise ValueError(f"output_shape is {shape}, expected {spatial} values")
     if mode.startswith("SAME") and not shape:
         shape = [n * s for n, s in zip(image, strides)]
     if not shape:
         default = [0] * (2 * spatial)
-        return list(call.attr("pads", default)) if mode == "NOTSET" else default, output_padding
+        pads = axis_values(call, "pads", default) if mode == "NOTSET" else default
+        return pads, output_padding
     missing = [max(wanted - size, 0) for wanted, size in zip(shape, full)]
     totals = [max(size - wanted, 0) for wanted, size in zip(shape, full)]
     output_padding = [o + m for o, m in zip(output_padding, missing)]

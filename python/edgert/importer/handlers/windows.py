@@ -25,8 +25,8 @@ class Window:
 def read_window(call: Call, kernel: Sequence[int], image: Sequence[int]) -> Window:
     """The window of a node with ``kernel`` over spatial axes of the sizes ``image``."""
     spatial = len(image)
-    strides = _list(call, "strides", [1] * spatial)
-    dilations = _list(call, "dilations", [1] * spatial)
+    strides = axis_values(call, "strides", [1] * spatial)
+    dilations = axis_values(call, "dilations", [1] * spatial)
     extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilations)]
     pads = resolve_pads(call, image, extents, strides)
     return Window(
@@ -40,7 +40,7 @@ def resolve_pads(
     """Pads before every spatial axis, then behind every one, auto_pad resolved."""
     mode, spatial = auto_pad(call), len(image)
     if mode == "NOTSET":
-        return _list(call, "pads", [0] * (2 * spatial))
+        return axis_values(call, "pads", [0] * (2 * spatial))
     if mode == "VALID":
         return [0] * (2 * spatial)
     totals = [
@@ -74,7 +74,8 @@ def pads_2d(call: Call, pads: Sequence[int], spatial: int) -> list[int]:
     return flat(pads[:spatial], 0) + flat(pads[spatial:], 0)
 
 
-def _list(call: Call, name: str, default: list[int]) -> list[int]:
+def axis_values(call: Call, name: str, default: list[int]) -> list[int]:
+    """An attribute with as many values as its default, which one without any means, too."""
     values = list(call.attr(name, default)) or default
     if len(values) != len(default):
         raise ValueError(f"{name} is {values}, expected {len(default)} values")
