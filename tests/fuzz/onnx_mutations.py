@@ -42,6 +42,7 @@ def splice(model: ModelProto, other: ModelProto, rng: random.Random) -> None:
 def repair(model: ModelProto) -> None:
     """Gives each value one definition, and outputs that there are: what most changes break."""
     graph = model.graph
+    _replace(model.functions, {(f.domain, f.name): f for f in model.functions}.values())
     for items in (graph.input, graph.initializer, graph.output):
         kept = {item.name: item for item in reversed(items) if item.name}
         _replace(items, reversed(kept.values()))
