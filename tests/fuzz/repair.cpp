@@ -189,10 +189,12 @@ class Repair {
       return;
     }
     const WeightShape shape = weight_shape(type->shape);
-    std::vector<std::byte> rows(type->bytes());
     std::byte* const stored = reinterpret_cast<std::byte*>(tensor->payload.data());
-    unpack(form, shape, type->dtype, stored, rows.data());
-    pack(form, shape, type->dtype, rows.data(), type->dtype, stored);
+    if (!is_filled_with_zeros(form, shape, type->dtype, stored)) {
+      std::vector<std::byte> rows(type->bytes());
+      unpack(form, shape, type->dtype, stored, rows.data());
+      pack(form, shape, type->dtype, rows.data(), type->dtype, stored);
+    }
     const auto facts = decode_facts(form, type->dtype, tensor->record.facts);
     if (!facts || !facts_hold(*facts, form, type->dtype, shape, stored))
       tensor->record.facts = encode_facts(form, facts_of(form, type->dtype, shape, stored));
