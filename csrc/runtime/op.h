@@ -125,6 +125,7 @@ struct OpDef {
   // Bit i: the first output may take the memory of input i if that has as many bytes and nobody
   // reads it later. The step must cope with an exact overlap of the two.
   uint32_t reusable_inputs = 0;
+  bool may_reuse(size_t i) const { return i < 32 && reusable_inputs >> i & 1; }
   // The only output is input 0 under another shape: the step does nothing.
   bool alias = false;
   // The form in which a file holds the weights, `weight_inputs` of ops.def, that are constants;

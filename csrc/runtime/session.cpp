@@ -68,14 +68,14 @@ void Session::plan_memory(MemoryBudget* memory) {
     } else {
       for (size_t k = 0; k < node.inputs.size(); ++k) {
         const uint32_t in = node.inputs[k];
-        if (in == kNone || !(def.reusable_inputs >> k & 1)) continue;
+        if (in == kNone || !def.may_reuse(k)) continue;
         if (!writable[owner[in]] || group_last[owner[in]] != i) continue;
         if (model.tensors[in].type.bytes() != model.tensors[out].type.bytes()) continue;
         // An input that is read in another order must not lie in the same memory.
         const bool shared =
             std::any_of(node.inputs.begin(), node.inputs.end(), [&](const uint32_t& other) {
               const size_t j = &other - node.inputs.data();
-              return other != kNone && owner[other] == owner[in] && !(def.reusable_inputs >> j & 1);
+              return other != kNone && owner[other] == owner[in] && !def.may_reuse(j);
             });
         if (shared) continue;
         owner[out] = owner[in];
