@@ -446,3 +446,17 @@ def test_a_recipe_keeps_its_range_before_a_scale() -> None:
     inner = net.nodes[0].output
     graph, _, _ = quantized(net, y, recipe=Recipe(PLAIN.options, tensors={inner: (-1.0, 9.0)}))
     assert ops(graph) == {"quantize": 1, "qconv": 3}
+
+
+def test_a_node_with_two_outputs() -> None:
+    """Both keep their names, whichever the graph has, and what leads to them is quantised."""
+    net = Net()
+    x = net.x(1, 6, 6, 8)
+    y = net.op("conv", x, net.random(16, 3, 3, 8), net.random(16), **CONV)
+    y = net.op("conv", y, net.random(16, 3, 3, 16), net.random(16), **CONV)
+    net.add("top_k", [y], {"k": 3, "smallest": 0}, output="values", others=["places"])
+    net.outputs = ["places", "values"]
+    quantized, done = quantize(net, samples_of(net), Recipe(Options("minmax")))
+    assert quantized.outputs == net.outputs
+    assert quantized.nodes[-1].outputs == ["values", "places"]
+    assert done.quality.sqnr > 20

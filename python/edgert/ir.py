@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -109,14 +110,17 @@ class Graph:
         *,
         name: str = "",
         output: str = "",
+        others: Sequence[str] = (),
     ) -> str:
         """Appends a node and returns the name of its output, the first, whose type is inferred.
 
-        ``outputs`` of the last of ``nodes`` has the others, whose names get a number.
+        ``others`` are names for the outputs after the first, which are those of the last of
+        ``nodes``; without them they have that of the first, with a number.
         """
         node = Node(op, list(inputs), [], dict(attrs or {}), name or output or op)
-        for dtype, shape in infer(self, node):
-            node.outputs.append(self.unique_name(output or node.name))
+        first = output or node.name
+        for hint, (dtype, shape) in zip_longest((first, *others), infer(self, node)):
+            node.outputs.append(self.unique_name(hint or first))
             self._declare(Value(node.outputs[-1], dtype, shape))
         self.nodes.append(node)
         return node.outputs[0]

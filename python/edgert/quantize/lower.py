@@ -59,7 +59,8 @@ class Lowering:
             self.integer(node)
             return
         inputs = [self.float(name) if name else "" for name in node.inputs]
-        self.new.add(node.op, inputs, node.attrs, name=node.name, output=node.output)
+        output, *others = node.outputs
+        self.new.add(node.op, inputs, node.attrs, name=node.name, output=output, others=others)
         self.floats.update(zip(node.outputs, self.new.nodes[-1].outputs, strict=True))
 
     def finish(self) -> Graph:
