@@ -48,8 +48,8 @@ LOADS = {"loaded": "accepted by load", "over_limit": "beyond the memory limit",
 class Campaign:
     """A target of libFuzzer for some minutes, in several processes that share a corpus."""
 
-    def __init__(self, name: str, package: Path, jobs: int) -> None:
-        self.name, self.package, self.jobs = name, package, jobs
+    def __init__(self, name: str, package: Path, jobs: int, seed: int) -> None:
+        self.name, self.package, self.jobs, self.seed = name, package, jobs, seed
         self.folder = FOLDER / name
         self.corpus, self.seeds = self.folder / "corpus", self.folder / "seeds"
         self.crashes, self.logs = self.folder / "crashes", self.folder / "logs"
@@ -96,6 +96,7 @@ class Campaign:
         """One process, which ends at the first input that fails."""
         options = (
             f"-max_total_time={seconds}",
+            f"-seed={self.seed and self.seed + job}",
             f"-artifact_prefix={self.crashes}/",
             f"-max_len={MOST_BYTES[self.name]}",
         )
@@ -277,6 +278,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1, help="for each target")
     parser.add_argument("--target", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of random numbers; 0: another each time"
+    )
     parser.add_argument("--coverage", action="store_true", help="lines of csrc/runtime reached")
     args = parser.parse_args()
     try:
@@ -288,7 +292,7 @@ def main() -> int:
             if name == "faults":
                 found += sweep_faults(package, args.jobs, args.minutes)
             else:
-                found += Campaign(name, package, args.jobs).run(args.minutes)
+                found += Campaign(name, package, args.jobs, args.seed).run(args.minutes)
         if args.coverage and "load" in args.target:
             print_coverage()
     except CheckError as error:

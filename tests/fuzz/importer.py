@@ -69,9 +69,12 @@ def cross(data: bytes, other: bytes, most: int, seed: int) -> bytes:
     model, second = parsed(data), parsed(other)
     if model is None or second is None:
         return data
-    splice(model, second, random.Random(seed))
-    repair(model)
-    changed = model.SerializeToString()
+    try:
+        splice(model, second, random.Random(seed))
+        repair(model)
+        changed = model.SerializeToString()
+    except (ValueError, TypeError):  # such as names that are no UTF-8
+        return data
     return changed if len(changed) <= most else data
 
 
