@@ -8,18 +8,9 @@
 
 namespace edgert {
 
-// Throws Error(kLimit) if a model that takes `bytes` of private memory, or more, exceeds the limit.
-// To be called before the memory is asked for.
-inline void require_memory(uint64_t bytes, uint64_t limit) {
-  if (bytes > limit)
-    throw Error(
-        ErrorCode::kLimit, "MEMORY",
-        format("the model needs %llu bytes of memory or more; the limit is %llu",
-               static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(limit)));
-}
-
 // The private memory of a session. All that grows with weights or shapes is counted before it is
 // asked for, in 64 bits on every machine: what passes fits into memory, so that size_t holds it.
+// Beyond the limit it throws Error(kLimit, "MEMORY").
 class MemoryBudget {
  public:
   explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
@@ -44,7 +35,12 @@ class MemoryBudget {
   }
   // What is there for a while, such as scratch.
   void require(uint64_t bytes) const {
-    require_memory(bytes > UINT64_MAX - taken_ ? UINT64_MAX : taken_ + bytes, limit_);
+    const uint64_t needed = bytes > UINT64_MAX - taken_ ? UINT64_MAX : taken_ + bytes;
+    if (needed > limit_)
+      throw Error(
+          ErrorCode::kLimit, "MEMORY",
+          format("the model needs %llu bytes of memory or more; the limit is %llu",
+                 static_cast<unsigned long long>(needed), static_cast<unsigned long long>(limit_)));
   }
 
   uint64_t tables() const { return tables_; }

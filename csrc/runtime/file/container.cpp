@@ -146,7 +146,7 @@ void Container::read_sections(const Source& source, bool verify, IsaSet isa,
                               uint64_t memory_limit) {
   const bool mapped = mapping.data() != nullptr;
   const uint64_t copied = mapped ? data_offset() : bytes();
-  require_memory(Buffer::huge_bytes(copied), memory_limit);
+  MemoryBudget(memory_limit).require(Buffer::huge_bytes(copied));
   copy = Buffer::huge(copied);
   // Header and table as they were checked, whatever the file holds by now.
   std::memcpy(copy.data(), &header_, sizeof header_);

@@ -8,8 +8,8 @@
 
 namespace edgert {
 
-// Metadata, names and tensors: F23 to F42. Payloads are used where they are but for encoded ones,
-// whose elements count against the limit.
+// Metadata, names and tensors: F23 to F42. Payloads are used where they are but for those that are
+// decoded, whose elements count against the limit.
 void read_tensors(const Container& file, uint64_t memory_limit, Model* model);
 
 // Inputs, outputs and nodes: F43 to F56, and what each operator checks.

@@ -42,12 +42,13 @@ class TensorReader {
  public:
   TensorReader(const Container& file, uint64_t memory_limit, Model* model)
       : file_(file),
-        memory_limit_(memory_limit),
+        memory_(memory_limit),
         model_(model),
         strings_(file.records<char>(k_strings)),
         dims_(file.records<int32_t>(k_dims)),
-        data_end_(file.data_offset()),
-        private_bytes_(file.copy.bytes()) {}
+        data_end_(file.data_offset()) {
+    memory_.take(file.copy.bytes());
+  }
 
   void read() {
     read_metadata();
@@ -207,9 +208,7 @@ class TensorReader {
     if (exponent < range.least || exponent > range.most)
       fail(F39, "%s, %s, has the exponent %d, expected %d to %d", label_of(i, *tensor).c_str(),
            describe(tensor->type).c_str(), exponent, range.least, range.most);
-    private_bytes_ += tensor->type.bytes();
-    require_memory(private_bytes_, memory_limit_);
-    Buffer elements(tensor->type.bytes());
+    Buffer elements = memory_.allocate_weights(tensor->type.bytes());
     unpack_shorts(tensor->type.dtype, exponent, tensor->type.shape.elements(),
                   tensor->data + sizeof exponent, elements.data());
     tensor->data = elements.data();
@@ -218,12 +217,11 @@ class TensorReader {
   }
 
   const Container& file_;
-  const uint64_t memory_limit_;
+  MemoryBudget memory_;
   Model* const model_;
   Entries<char> strings_;
   Entries<int32_t> dims_;
-  uint64_t data_end_;       // of the payloads so far, as an offset in the file
-  uint64_t private_bytes_;  // taken so far
+  uint64_t data_end_;  // of the payloads so far, as an offset in the file
 };
 
 }  // namespace

@@ -46,10 +46,9 @@ class WinogradBlocks {
   size_t v_tile() const { return v_tile_; }
   size_t v_point() const { return v_point_; }
   size_t m_point() const { return m_point_; }
-  size_t v_bytes() const { return kWinogradPoints * v_point_ * tile_.element_bytes; }
+  uint64_t v_bytes() const { return uint64_t{kWinogradPoints} * v_point_ * tile_.element_bytes; }
   uint64_t task_bytes() const {
-    return uint64_t{kWinogradPoints} * v_point_ * tile_.element_bytes +
-           uint64_t{kWinogradPoints} * m_point_ * kSumBytes;
+    return v_bytes() + uint64_t{kWinogradPoints} * m_point_ * kSumBytes;
   }
 
   // The record of a run's input; `v` is that of the task.
