@@ -152,7 +152,7 @@ Result run_layer(const Layer& layer, bool i8, const PeakLoop& loop, IsaSet set, 
   const auto plan = method.plan(product, prepared.facts, set, threads);
 
   const Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
-  ProductOperands operands = {x.data(), prepared.data, y.data(), {bias.data(), nullptr, relu}};
+  ProductOperands operands = {x.data(), prepared.view(), y.data(), {bias.data(), nullptr, relu}};
   operands.sums.bias = reinterpret_cast<const int32_t*>(bias.data());
   operands.sums.multiplier = multiplier.data();
   operands.sums.output = {static_cast<int32_t>(DType::u8), {}, 1, 0, 0, 255};

@@ -302,6 +302,7 @@ Work prepare(GemmF32& g, Arrays& arrays) { return prepare_gemm(g, arrays, g.a, g
 Work prepare(GemmI8& g, Arrays& arrays) {
   g.run = kM;
   g.out = accumulator(arrays, kN);
+  g.column_sums = arrays.ones<int32_t>(kN);
   return prepare_gemm(g, arrays, g.a, g.b);
 }
 Work prepare(GemmI16& g, Arrays& arrays) {

@@ -13,11 +13,24 @@ typedef int16_t Words __attribute__((vector_size(16)));
 
 Words greater(Words a, Words b) { return a > b ? a : b; }
 
-bool exceeds(Words sums, int16_t most) {
-  const Words over = sums > most;
+template <typename Vector>
+bool has_bits(Vector vector) {
   uint64_t lanes[2];
-  std::memcpy(lanes, &over, sizeof lanes);
+  std::memcpy(lanes, &vector, sizeof lanes);
   return (lanes[0] | lanes[1]) != 0;
+}
+
+Bytes load(const int8_t* weights) {
+  Bytes bytes;
+  std::memcpy(&bytes, weights, sizeof bytes);
+  return bytes;
+}
+
+// Whether none of so many weights, whole vectors, is -128.
+bool are_symmetric(const int8_t* weights, size_t count) {
+  Bytes least = {};
+  for (size_t i = 0; i < count; i += sizeof(Bytes)) least |= load(weights + i) == INT8_MIN;
+  return !has_bits(least);
 }
 
 // The positive ones of each two neighbours among 16 weights added up, and the amounts of the
@@ -26,9 +39,7 @@ struct SignSums {
   Words positive, negative;
 };
 
-SignSums sign_sums(const int8_t* weights) {
-  Bytes bytes;
-  std::memcpy(&bytes, weights, sizeof bytes);
+SignSums sign_sums(Bytes bytes) {
   const Bytes negative = bytes & (bytes < 0);
   // The amount of -128 is 128 only if nothing takes its sign from it.
   const UnsignedBytes amounts = -(UnsignedBytes)negative;
@@ -36,28 +47,34 @@ SignSums sign_sums(const int8_t* weights) {
   return {(high & 0xFF) + (high >> 8 & 0xFF), (low & 0xFF) + (low >> 8 & 0xFF)};
 }
 
-// Whether none of these sums exceeds kMaxFit if each `added` steps of a segment are added as well.
+// Whether no weight is -128, and none of these sums exceeds kMaxFit if each `added` steps of a
+// segment are added as well.
 // In vectors: the weights of a step are neighbours of neighbours, those of the next lie a step on.
 template <size_t added>
 bool sums_fit(const int8_t* weights, size_t steps, size_t segment_steps) {
   constexpr size_t kStep = K4N16::kStep;
   static_assert(sum_of(WeightFit::kQuads, 0) == sum_of(WeightFit::kQuads, K4N16::kDepth + 1));
+  Bytes least = {};
   for (size_t i = 0, left = segment_steps; i < steps;) {  // left of the segment
     const size_t count = std::min(added, left);
     Words greatest = {};
     for (size_t j = 0; j < kStep; j += sizeof(Bytes)) {
-      SignSums sums = sign_sums(weights + i * kStep + j);
+      const Bytes bytes = load(weights + i * kStep + j);
+      least |= bytes == INT8_MIN;
+      SignSums sums = sign_sums(bytes);
       if (count == 2) {
-        const SignSums more = sign_sums(weights + (i + 1) * kStep + j);
+        const Bytes others = load(weights + (i + 1) * kStep + j);
+        least |= others == INT8_MIN;
+        const SignSums more = sign_sums(others);
         sums = {sums.positive + more.positive, sums.negative + more.negative};
       }
       greatest = greater(greatest, greater(sums.positive, sums.negative));
     }
-    if (exceeds(greatest, kMaxFit)) return false;
+    if (has_bits(greatest > kMaxFit)) return false;
     i += count;
     left = left == count ? segment_steps : left - count;
   }
-  return true;
+  return !has_bits(least);
 }
 
 // Whether weights fit so if this many steps of a panel are one segment.
@@ -66,6 +83,8 @@ bool fits(WeightFit fit, const Panels<K4N16>& panels, const int8_t* weights, siz
   switch (fit) {
     case WeightFit::kAny:
       return true;
+    case WeightFit::kSymmetric:
+      return are_symmetric(weights, steps * K4N16::kStep);
     case WeightFit::kPairs:
       return sums_fit<1>(weights, steps, segment_steps);
     case WeightFit::kQuads:  // and the pairs in them
@@ -75,7 +94,7 @@ bool fits(WeightFit fit, const Panels<K4N16>& panels, const int8_t* weights, siz
 }
 
 WeightFit best_fit(const Panels<K4N16>& panels, const int8_t* weights, size_t segment_steps) {
-  for (WeightFit fit : {WeightFit::kQuads, WeightFit::kPairs})
+  for (WeightFit fit : {WeightFit::kQuads, WeightFit::kPairs, WeightFit::kSymmetric})
     if (fits(fit, panels, weights, segment_steps)) return fit;
   return WeightFit::kAny;
 }
@@ -161,8 +180,7 @@ std::optional<WeightFacts> decode_facts(Form form, DType dtype, uint32_t claimed
   if (are_bytes_in_panels(form, dtype)) {
     facts.within_taps = static_cast<WeightFit>(claimed & 3);
     facts.within_rows = static_cast<WeightFit>(claimed >> 2 & 3);
-    if (std::max(claimed & 3, claimed >> 2) > static_cast<uint32_t>(WeightFit::kQuads))
-      return std::nullopt;
+    if (claimed >> 4 != 0) return std::nullopt;
   } else if (are_words_in_panels(form, dtype)) {
     facts.chunk = std::max(claimed, uint32_t{1});
   } else if (claimed != 0) {

@@ -6,13 +6,15 @@
 
 namespace edgert {
 
-// AVX2 multiplies bytes to sums of two products in 16 bits, which saturate. No sum of products of
-// u8 does if, for each output, the positive weights in it add up to at most kMaxFit and the
+// Instructions that add up products of bytes in 16 bits saturate, or wrap around. NEON takes inputs
+// as what they are above 128: two products fit if no weight is -128. AVX2 takes them as they are:
+// sums fit if, for each output, the positive weights in one add up to at most kMaxFit and the
 // negative ones to at least -kMaxFit: 255 * 128 = 32640. The weights of a segment of the depth,
-// each tap filled up to whole steps of K4N16, fit in
-//   kPairs  if that holds for the neighbours p = 2q and 2q + 1
-//   kQuads  if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
-enum class WeightFit : uint8_t { kAny, kPairs, kQuads };
+// each tap filled up to whole steps of K4N16, fit
+//   kSymmetric  if none is -128
+//   kPairs      if also that holds for the neighbours p = 2q and 2q + 1
+//   kQuads      if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
+enum class WeightFit : uint8_t { kAny, kSymmetric, kPairs, kQuads };
 constexpr int kMaxFit = 128;
 
 // What weights allow.
@@ -27,7 +29,9 @@ struct WeightFacts {
 // 2^31.
 constexpr int64_t kMaxWeights = 65535;
 
-constexpr size_t sum_members(WeightFit fit) { return size_t{1} << static_cast<int>(fit); }
+constexpr size_t sum_members(WeightFit fit) {
+  return fit == WeightFit::kQuads ? 4 : fit == WeightFit::kPairs ? 2 : 1;
+}
 // The number of the sum in which place p of a segment is, and its number there.
 constexpr size_t sum_of(WeightFit fit, size_t p) {
   return fit == WeightFit::kQuads ? p / 8 * 2 + p % 4 / 2 : p / sum_members(fit);

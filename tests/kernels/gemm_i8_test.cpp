@@ -62,7 +62,8 @@ struct Problem {
         float_bias(n, guard),
         float_residual(span(m, n, c_stride), guard) {
     Random random(seed);
-    for (uint8_t& x : a) x = static_cast<uint8_t>(has(kExtreme) ? 255 : random.integer(0, 255));
+    for (size_t i = 0; i < a.size(); ++i)  // the extremes last for several steps of the depth
+      a[i] = static_cast<uint8_t>(has(kExtreme) ? (i / 64 % 2 ? 0 : 255) : random.integer(0, 255));
     for (uint8_t& x : residual) x = static_cast<uint8_t>(random.integer(0, 255));
     for (int32_t& x : bias) x = random.integer(-100000, 100000);
     for (float& x : multiplier) x = random.uniform(1e-4f, 2e-3f);
@@ -73,14 +74,15 @@ struct Problem {
         for (size_t p = 0; p < k; p += 2) {
           int first = random.integer(-128, 127), second = random.integer(-128, 127);
           if (has(kExtreme)) first = second = j % 2 ? 127 : -128;
-          if (fit != WeightFit::kAny) {  // the largest that still fit
+          const int least = fit == WeightFit::kAny ? -128 : -127;
+          if (fit >= WeightFit::kPairs) {  // the largest that still fit
             const int most = fit == WeightFit::kPairs ? 128 : 64;
             first = first * most / 256;
             second = first < 0 ? -most - first : most - first;
             if (!has(kExtreme)) second = random.integer(std::min(0, second), std::max(0, second));
           }
-          weight(s, p, j) = static_cast<int8_t>(first);
-          if (p + 1 < k) weight(s, p + 1, j) = static_cast<int8_t>(second);
+          weight(s, p, j) = static_cast<int8_t>(std::max(least, first));
+          if (p + 1 < k) weight(s, p + 1, j) = static_cast<int8_t>(std::max(least, second));
         }
     for (DynamicScale& x : scales) x = {random.uniform(1e-3f, 2.0f), random.integer(0, 255)};
     for (float& x : float_bias) x = random.uniform(-9.0f, 9.0f);
@@ -161,8 +163,8 @@ struct Problem {
       g.out.output.scale = 1.0f;
       g.dynamic = &dynamic_output;
       g.out.bias = nullptr;
-      g.column_sums = column_sums.data();
     }
+    if (has(kDynamic) || kernel.column_sums) g.column_sums = column_sums.data();
     kernel.run(g);
     test::check_matrix(c, n, c_stride,
                        format("%s m=%zu n=%zu k=%zu flags=%d", kernel.name, m, n, k, flags),

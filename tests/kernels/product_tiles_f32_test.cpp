@@ -38,7 +38,7 @@ void check(const ProductShape& g, Random& random, bool with_residual) {
       ThreadPool pool(threads);
       Activation relu = {static_cast<int32_t>(UnaryFn::relu), 0, 0};
       const ProductOperands operands = {x.data(),
-                                        conv.weights.data,
+                                        conv.weights.view(),
                                         y.data(),
                                         {bias.data(), with_residual ? y.data() : nullptr, relu}};
       if (threads == 1)

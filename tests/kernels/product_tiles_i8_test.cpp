@@ -41,7 +41,7 @@ void check(const ProductShape& g, Random& random, int w_most) {
       ThreadPool pool(threads);
       AccumulatorOutput out = end.record(bias.data(), multiplier.data(), y.data());
       out.small = true;
-      conv.plan->run({x.data(), conv.weights.data, y.data(), {}, out, x_zero}, scratch.data(),
+      conv.plan->run({x.data(), conv.weights.view(), y.data(), {}, out, x_zero}, scratch.data(),
                      pool);
       bool equal = true;
       for (size_t e = 0; e < results; ++e) {

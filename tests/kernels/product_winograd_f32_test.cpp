@@ -45,7 +45,7 @@ void check(const ProductShape& g, Random& random, bool with_residual) {
       for (size_t b = 0; b < g.batch; b += part.batch) {
         float* const out = y.data() + b * g.out_height * g.out_width * g.outputs;
         conv.plan->run({x.data() + b * g.height * g.width * g.channels,
-                        conv.weights.data,
+                        conv.weights.view(),
                         out,
                         {bias.data(), with_residual ? out : nullptr, relu}},
                        scratch.data(), pool);

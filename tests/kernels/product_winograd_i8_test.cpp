@@ -55,9 +55,9 @@ void check_as(const ProductShape& g, Random& random, const Values& values,
         AccumulatorOutput out = end.record(bias.data(), multiplier.data(), residual.data() + at);
         out.small = small;
         const uint8_t* const image = x.data() + b * g.height * g.width * g.channels;
-        conv.plan->run({image, conv.weights.data, y.data() + at, {}, out, x_zero}, scratch.data(),
+        conv.plan->run({image, conv.weights.view(), y.data() + at, {}, out, x_zero}, scratch.data(),
                        pool);
-        tiles.plan->run({image, tiles.weights.data, direct.data() + at, {}, out, x_zero},
+        tiles.plan->run({image, tiles.weights.view(), direct.data() + at, {}, out, x_zero},
                         scratch.data(), pool);
       }
       bool equal = true;

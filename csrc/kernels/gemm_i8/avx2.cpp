@@ -1,7 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/avx2.h"
 
-#include "kernels/gemm_i8/gemm_i8_tile.h"
+#include "kernels/gemm_i8/gemm_i8_steps.h"
 
 namespace edgert {
 namespace {
@@ -56,10 +56,10 @@ struct AnyDot {
 
 }  // namespace
 
-void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<QuadDot, 6, 2>(g); }
+void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<Steps<QuadDot>, 6, 2>(g); }
 
-void gemm_i8_avx2_pairs_6x16(const GemmI8& g) { gemm<PlainDot<dot_pairs>, 6, 2>(g); }
+void gemm_i8_avx2_pairs_6x16(const GemmI8& g) { gemm<Steps<PlainDot<dot_pairs>>, 6, 2>(g); }
 
-void gemm_i8_avx2_any_4x16(const GemmI8& g) { gemm<AnyDot, 4, 2>(g); }
+void gemm_i8_avx2_any_4x16(const GemmI8& g) { gemm<Steps<AnyDot>, 4, 2>(g); }
 
 }  // namespace edgert

@@ -59,10 +59,12 @@ struct GemmI8 {
   AccumulatorOutput out;
   // Or null. There is no out.bias then, and out.output has type f32.
   const DynamicOutput* dynamic;
-  const int32_t* column_sums;  // of b, where there is `dynamic`
+  const int32_t* column_sums;  // of b, where there is `dynamic`, and for kernels that read them
 };
 
-using GemmI8Kernel = ProductKernel<GemmI8>;
+struct GemmI8Kernel : ProductKernel<GemmI8> {
+  bool column_sums;  // read always
+};
 
 #define KERNEL(symbol, ...) void symbol(const GemmI8&);
 #include "kernels/gemm_i8/kernels.inc"

@@ -53,13 +53,16 @@ struct ColumnBlock {
   int last;  // columns in the last vector
   int columns() const { return (kVectors - 1) * kLanes + last; }
 
-  ColumnBlock(const GemmI8& g, size_t j, int columns) : last(columns - (kVectors - 1) * kLanes) {
+  // `shifted`: bytes of a are taken as what they are above 128.
+  ColumnBlock(const GemmI8& g, size_t j, int columns, bool shifted)
+      : last(columns - (kVectors - 1) * kLanes) {
     for (int v = 0; v < kVectors; ++v) {
       const size_t column = j + v * kLanes;
       const int n = v < kVectors - 1 ? kLanes : last;
       b[v] = g.b + column / K4N16::kOutputs * g.b_panel_stride +
              column % K4N16::kOutputs * K4N16::kDepth;
       bias[v] = g.out.bias ? load_first(g.out.bias + column, n) : I32::broadcast(0);
+      if (shifted) bias[v] = bias[v] + shift_left<7>(load_first(g.column_sums + column, n));
       multiplier[v] = load_first(g.out.multiplier + column, n);
     }
   }

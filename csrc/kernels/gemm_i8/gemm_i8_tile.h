@@ -1,11 +1,14 @@
-// The loops of every gemm_i8 kernel, over the vector types of the including file and over `Dot`:
+// The loops of every gemm_i8 kernel, over the vector types of the including file and over a `Method`,
+// which says how the products of a tile are added up:
 //
-//   Weights, load(p)     the weights of one vector of outputs, four of the depth
-//   Sum, start(I32)      an accumulator of one vector of outputs
-//   Input, broadcast     four bytes of a row, from a 32-bit word
-//   add(sum, x, w)       adds four products per output
-//   kTwoSteps            whether there is add(sum, x, w, y, v), which adds eight
-//   total(sum)           the sums, one output per lane
+//   kShifted                                    whether it takes bytes of a as what they are above 128
+//   Sums<kRows, kVectors>                       the sums of a tile,
+//     Sums(const I32 (&start)[kVectors])        which start from those of the columns
+//     add_segment(rows, at, stride, b, k, next) adds k of the depth: from byte `at` of the rows on, and
+//                                               from where the pointers b are, which it moves on
+//     total(r, v)                               vector v of row r
+//
+// gemm_i8_steps.h has the methods that go through the depth in steps of four.
 #pragma once
 
 #include <utility>
@@ -27,20 +30,6 @@ inline int32_t word_of(const uint8_t* p) {
   return word;
 }
 
-// The plain case: one vector of sums, and a function that adds four products to each lane.
-template <I32 (*kDot)(I32, I32, I32)>
-struct PlainDot {
-  static constexpr bool kTwoSteps = false;
-  using Weights = I32;
-  using Sum = I32;
-  using Input = I32;
-  static Weights load(const int8_t* p) { return I32::load(reinterpret_cast<const int32_t*>(p)); }
-  static Sum start(I32 bias) { return bias; }
-  static Input broadcast(int32_t word) { return I32::broadcast(word); }
-  static Sum add(Sum sum, Input x, Weights w) { return kDot(sum, x, w); }
-  static I32 total(Sum sum) { return sum; }
-};
-
 // The rows of a tile: each has a pointer, or every third one if registers are too few, and the two
 // after it lie a_stride apart.
 template <int kRows>
@@ -48,6 +37,10 @@ struct TileRows {
   static constexpr int kApart = kRows <= kFreeRows ? 1 : 3;
   static constexpr int kPointers = (kRows + kApart - 1) / kApart;
   const uint8_t* p[kPointers];
+
+  const uint8_t* at(int r, size_t at, size_t stride) const {
+    return p[r / kApart] + at + r % kApart * stride;
+  }
 };
 
 // Goes through the rows of a.
@@ -96,79 +89,23 @@ class RowCursor {
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j. A line from `next` on is
 // fetched for each eight of the depth. `kWhole` says that most tiles are like this one: only these
 // add residuals from registers, all of them would be 300 KB of code.
-template <typename Dot, int kRows, int kVectors, bool kWhole>
+template <typename Method, int kRows, int kVectors, bool kWhole>
 inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<kRows>& rows,
                                                 size_t i, size_t j,
                                                 const ColumnBlock<kVectors>& block,
                                                 const int8_t* next) {
-  using Rows = TileRows<kRows>;
-  constexpr int kLanes = F32::kLanes, kStep = K4N16::kOutputs * K4N16::kDepth;
+  constexpr int kLanes = F32::kLanes;
   const int8_t* b[kVectors];
   for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
-
-  // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
-  typename Dot::Sum acc[kRows][kVectors];
-#pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v)
-#pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) acc[r][v] = Dot::start(block.bias[v]);
-
+  typename Method::template Sums<kRows, kVectors> acc(block.bias);
   const size_t stride = g.a_stride;
-  for (size_t s = 0; s < g.segments; ++s) {
-    size_t at = g.a_offsets[s];
-    const auto element = [&](int r) {
-      return rows.p[r / Rows::kApart] + at + r % Rows::kApart * stride;
-    };
-    const auto step = [&](int u, auto word) {
-      typename Dot::Weights w[kVectors];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) w[v] = Dot::load(b[v] + u * kStep);
-#pragma GCC unroll 32
-      for (int r = 0; r < kRows; ++r) {
-        const typename Dot::Input x = Dot::broadcast(word(element(r) + u * K4N16::kDepth));
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot::add(acc[r][v], x, w[v]);
-      }
-    };
-    const auto advance = [&](int steps) {
-      at += steps * K4N16::kDepth;
-      for (int v = 0; v < kVectors; ++v) b[v] += steps * kStep;
-    };
-    const auto four = [](const uint8_t* p) { return word_of(p); };
-    size_t left = g.k / K4N16::kDepth;
-    for (; left >= 2; left -= 2) {
-      if constexpr (Dot::kTwoSteps) {
-#pragma GCC unroll 32
-        for (int r = 0; r < kRows; ++r) {
-          const uint8_t* const p = element(r);
-          const auto x = Dot::broadcast(word_of(p)), y = Dot::broadcast(word_of(p + K4N16::kDepth));
-#pragma GCC unroll 4
-          for (int v = 0; v < kVectors; ++v)
-            acc[r][v] = Dot::add(acc[r][v], x, Dot::load(b[v]), y, Dot::load(b[v] + kStep));
-        }
-      } else {
-        step(0, four);
-        step(1, four);
-      }
-      advance(2);
-      __builtin_prefetch(next, 0, 2);
-      next += kStep;
-    }
-    if (left > 0) {
-      step(0, four);
-      advance(1);
-    }
-    if (const int rest = static_cast<int>(g.k % K4N16::kDepth); rest > 0) {
-      step(0, [rest](const uint8_t* p) { return word_of(p, rest); });
-      advance(1);
-    }
-  }
+  for (size_t s = 0; s < g.segments; ++s) acc.add_segment(rows, g.a_offsets[s], stride, b, g.k, next);
 
   if (is_linear_u8(g.out)) {
     const LinearU8 linear(g.out);
     const size_t at = i * g.c_stride + j;
     uint8_t* const c = static_cast<uint8_t*>(g.c) + at;
-    const auto total = [&acc](int r, int v) { return Dot::total(acc[r][v]); };
+    const auto total = [&acc](int r, int v) { return acc.total(r, v); };
     if (g.out.residual == nullptr)
       return store_linear<false, kRows>(linear, block.multiplier, block.last, c, nullptr,
                                         g.c_stride, total);
@@ -181,7 +118,7 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
-    for (int r = 0; r < kRows; ++r) Dot::total(acc[r][v]).store(sums + (r * kVectors + v) * kLanes);
+    for (int r = 0; r < kRows; ++r) acc.total(r, v).store(sums + (r * kVectors + v) * kLanes);
   finish_sums(g, i, j, sums, kRows, kVectors * kLanes, block.columns());
 }
 
@@ -212,39 +149,39 @@ struct NextPanels {
 
 // The rows i to `end` of a column block, in tiles of kRows. All in one function: with few steps of
 // the depth, to set up each tile anew takes as long as its products.
-template <typename Dot, int kRows, int kVectors, bool kWhole>
+template <typename Method, int kRows, int kVectors, bool kWhole>
 void tiles(const GemmI8& g, RowCursor& rows, size_t i, size_t end, size_t j, int columns,
            NextPanels& fetch) {
-  const ColumnBlock<kVectors> block(g, j, columns);
+  const ColumnBlock<kVectors> block(g, j, columns, Method::kShifted);
   RowCursor cursor = rows;
   for (; i < end; i += kRows)
-    tile<Dot, kRows, kVectors, kWhole>(g, cursor.take<kRows>(), i, j, block, fetch.next());
+    tile<Method, kRows, kVectors, kWhole>(g, cursor.take<kRows>(), i, j, block, fetch.next());
   rows = cursor;
 }
 
 using TilesFn = void (*)(const GemmI8&, RowCursor&, size_t, size_t, size_t, int, NextPanels&);
 
-template <typename Dot, int kVectors, int... kRows>
+template <typename Method, int kVectors, int... kRows>
 struct Tiles {
-  static constexpr TilesFn of_rows[] = {tiles < Dot, kRows + 1, kVectors,
+  static constexpr TilesFn of_rows[] = {tiles < Method, kRows + 1, kVectors,
                                         kVectors == 2 && kRows + 1 == sizeof...(kRows) > ...};
 };
 
-template <typename Dot, int kVectors, int... kRows>
+template <typename Method, int kVectors, int... kRows>
 constexpr const TilesFn* tiles_of(std::integer_sequence<int, kRows...>) {
-  return Tiles<Dot, kVectors, kRows...>::of_rows;
+  return Tiles<Method, kVectors, kRows...>::of_rows;
 }
 
 // All rows of the columns j ... in tiles of nearly equal height, so that there is no thin last one.
 // A tile whose last vector had no column would read a panel that is not there: it is narrowed
 // first.
-template <typename Dot, int kRows, int kVectors>
+template <typename Method, int kRows, int kVectors>
 void column_block(const GemmI8& g, size_t j, int columns) {
   if constexpr (kVectors > 1) {
     if (columns <= (kVectors - 1) * F32::kLanes)
-      return column_block<Dot, kRows, kVectors - 1>(g, j, columns);
+      return column_block<Method, kRows, kVectors - 1>(g, j, columns);
   }
-  const TilesFn* const of_rows = tiles_of<Dot, kVectors>(std::make_integer_sequence<int, kRows>());
+  const TilesFn* const of_rows = tiles_of<Method, kVectors>(std::make_integer_sequence<int, kRows>());
   // What tiles do not go beyond.
   const size_t run = kRows <= kFreeRows ? g.m : g.run;
   const size_t count = (run + kRows - 1) / kRows;
@@ -258,12 +195,12 @@ void column_block(const GemmI8& g, size_t j, int columns) {
   }
 }
 
-template <typename Dot, int kRows, int kVectors>
+template <typename Method, int kRows, int kVectors>
 void gemm(const GemmI8& g) {
   if (g.m == 0) return;
   constexpr int kColumns = kVectors * F32::kLanes;
   for (size_t j = 0; j < g.n; j += kColumns)
-    column_block<Dot, kRows, kVectors>(g, j,
+    column_block<Method, kRows, kVectors>(g, j,
                                        g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
 }
 

@@ -1,7 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/portable.h"
 
-#include "kernels/gemm_i8/gemm_i8_tile.h"
+#include "kernels/gemm_i8/gemm_i8_steps.h"
 
 namespace edgert {
 namespace {
@@ -16,6 +16,6 @@ inline I32 dot(I32 sum, I32 x, I32 w) {
 
 }  // namespace
 
-void gemm_i8_portable_2x8(const GemmI8& g) { gemm<PlainDot<dot>, 2, 2>(g); }
+void gemm_i8_portable_2x8(const GemmI8& g) { gemm<Steps<PlainDot<dot>>, 2, 2>(g); }
 
 }  // namespace edgert

@@ -145,7 +145,7 @@ struct ConvTranspose {
       for (const Strip& strip : strips) {
         float* const products = reinterpret_cast<float*>(context.scratch());
         multiply.plan->run({x + image * input_elements + strip.first_input * input_row,
-                            multiply.weights.data,
+                            multiply.weights.view(),
                             products,
                             {}},
                            context.scratch() + product_bytes, context.pool());

@@ -190,7 +190,7 @@ Step bind(const BindContext& context) {
       while (parts[p]->first_task > task) --p;
       const Part& part = *parts[p];
       ProductOperands operands = {run.tensor<void>(input),
-                                  part.conv.weights.data,
+                                  part.conv.weights.view(),
                                   run.tensor<std::byte>(output) + part.y * output_bytes(out.output),
                                   {},
                                   out,

@@ -60,11 +60,11 @@ Step bind_product_f32(const BindContext& context, const ProductShape& shape,
   step.scratch_bytes += room;
   const size_t computed = static_cast<size_t>(room);
   step.run = [=](const RunContext& run) {
-    const std::byte* weights = bound->weights.data;
+    WeightView weights = bound->weights.view();
     if (computed > 0) {
       pack(bound->method->computed_form, shape.weights(), DType::f32, run.tensor<std::byte>(w),
            DType::f32, run.scratch());
-      weights = run.scratch();
+      weights.data = run.scratch();
     }
     bound->plan->run({run.tensor<float>(x),
                       weights,
@@ -90,7 +90,7 @@ Step bind_product_sums(const BindContext& context, const ProductShape& shape, ui
   Step step = step_of(*bound);
   step.run = [=](const RunContext& run) {
     ProductOperands operands = {
-        run.tensor<void>(x), bound->weights.data, run.tensor<void>(y), {}, out, x_zero};
+        run.tensor<void>(x), bound->weights.view(), run.tensor<void>(y), {}, out, x_zero};
     operands.sums.bias = run.tensor<int32_t>(bias);
     operands.sums.multiplier = run.tensor<float>(multiplier);
     operands.sums.residual = run.tensor<uint8_t>(residual);

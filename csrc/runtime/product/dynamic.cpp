@@ -142,12 +142,9 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
   struct Bound {
     BoundProduct bytes;
     Quantizer quantizer;
-    std::vector<int32_t> column_sums;
   };
-  const auto bound = std::make_shared<Bound>(
-      Bound{BoundProduct(context, product, weights), Quantizer(context.isa, sets, elements), {}});
-  context.memory.take_weights(uint64_t{shape.outputs} * sizeof(int32_t));
-  bound->column_sums = column_sums(product, bound->bytes.weights);
+  const auto bound = std::make_shared<const Bound>(
+      Bound{BoundProduct(context, product, weights), Quantizer(context.isa, sets, elements)});
 
   AccumulatorOutput out = {};
   out.output.dtype = static_cast<int32_t>(DType::f32);
@@ -173,10 +170,9 @@ Step bind_dynamic(const BindContext& context, ProductShape shape, DynamicSet set
     std::byte* const rest = run.scratch() + rest_at;
     bound->quantizer.run(run.tensor<float>(x), scales, bytes, rest, run.pool());
     DynamicOutput dynamic = {scales, by_row, run.tensor<float>(bias), run.tensor<float>(residual)};
-    ProductOperands operands = {bytes, bound->bytes.weights.data, run.tensor<float>(y), {}, out};
+    ProductOperands operands = {bytes, bound->bytes.weights.view(), run.tensor<float>(y), {}, out};
     operands.sums.multiplier = run.tensor<float>(multiplier);
     operands.dynamic = &dynamic;
-    operands.column_sums = bound->column_sums.data();
     for (size_t i = 0; i < (by_row ? 1 : sets); ++i) {
       operands.x = bytes + i * elements;
       operands.x_zero = by_row ? 0 : static_cast<uint8_t>(scales[i].zero);

@@ -35,22 +35,30 @@ Form stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise
 Form conv_form(const NodeTypes& node, const ConvWindow& window);
 Form matrix_form(const NodeTypes& node);
 
+// What a plan reads of weights.
+struct WeightView {
+  const std::byte* data;
+  const int32_t* column_sums = nullptr;  // as in GemmI8, if the kernel reads them
+};
+
 // Weights as a method reads them.
 struct PreparedWeights {
   const std::byte* data = nullptr;
   Buffer own;  // where they lie, unless they are used where the file has them
   WeightFacts facts;
+  std::vector<int32_t> column_sums;
+
+  WeightView view() const { return {data, column_sums.data()}; }
 };
 
 struct ProductOperands {
   const void* x;                           // [batch, height, width, channels]
-  const std::byte* w;                      // PreparedWeights::data
+  WeightView w;
   void* y;                                 // [batch, out_height, out_width, outputs]
   FloatOutput f32;                         // what follows sums of floats,
   AccumulatorOutput sums = {};             // and of integers
   uint8_t x_zero = 0;                      // what stands for zero in x of u8
   const DynamicOutput* dynamic = nullptr;  // as in GemmI8
-  const int32_t* column_sums = nullptr;
 };
 
 // A product cut into tasks for a number of threads.

@@ -11,6 +11,7 @@ import numpy as np
 from edgert import _core
 
 FITS = "any", "pairs", "quads"
+_RULES = {"any": 0, "pairs": 2, "quads": 3}  # as csrc/weights/fit.h numbers them
 LARGEST = 127
 MAX_SUM = _core.MAX_FIT
 
@@ -21,7 +22,7 @@ def i16_sums(fit: str, rows: int, taps: int, channels: int) -> np.ndarray:
     ``fit`` is one of ``FITS``. The depth consists of ``rows`` of ``taps`` that kernels read as one,
     of ``channels`` each.
     """
-    return _core.weights_that_meet(FITS.index(fit), rows, taps, channels)
+    return _core.weights_that_meet(_RULES[fit], rows, taps, channels)
 
 
 def sums_at(fit: str, depth: np.ndarray) -> np.ndarray:

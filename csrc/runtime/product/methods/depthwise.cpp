@@ -74,7 +74,7 @@ class DepthwisePlan final : public ProductPlan {
     Arguments d = base_;
     d.channels = std::min(block_channels_, channels - channel);
     d.x = static_cast<const typename Filters::Element*>(operands.x) + in;
-    d.w = reinterpret_cast<decltype(d.w)>(operands.w) + channel;
+    d.w = reinterpret_cast<decltype(d.w)>(operands.w.data) + channel;
     d.row_begin = row;
     d.row_end = std::min(row + block_rows_, rows_);
     if constexpr (std::is_same_v<Arguments, DwconvF32>) {

@@ -49,6 +49,7 @@ struct FloatTiles {
   static constexpr bool kPrefetches = true;   // whether a call fetches the weights of the next
 
   static bool wants_patches(const GemmF32Kernel&) { return false; }
+  static bool wants_column_sums(const GemmF32Kernel&, const Product&) { return false; }
   static const GemmF32Kernel& select(IsaSet isa, const WeightFacts&, bool) {
     return select_gemm_f32(isa);
   }
@@ -113,7 +114,10 @@ struct ByteTiles : IntegerTiles<GemmI8, K4N16, uint8_t, int8_t> {
   static constexpr DType kInput = DType::u8, kWeight = DType::i8;
   static constexpr bool kRuns = true, kAllColumns = true, kPrefetches = false;
 
-  static bool wants_patches(const GemmI8Kernel& kernel) { return kernel.mr > kFreeRows; }
+  static bool wants_patches(const ProductKernel<GemmI8>& kernel) { return kernel.mr > kFreeRows; }
+  static bool wants_column_sums(const GemmI8Kernel& kernel, const Product& product) {
+    return kernel.column_sums || product.dynamic;
+  }
   static const GemmI8Kernel& select(IsaSet isa, const WeightFacts& facts, bool merged) {
     return select_gemm_i8(isa, merged ? facts.within_rows : facts.within_taps);
   }
@@ -130,14 +134,13 @@ struct ByteTiles : IntegerTiles<GemmI8, K4N16, uint8_t, int8_t> {
                       Held* dynamic, GemmI8* gemm) {
     gemm->out = part_of(operands.sums, at.channel, at.element);
     gemm->dynamic = nullptr;
-    gemm->column_sums = nullptr;
+    gemm->column_sums = operands.w.column_sums ? operands.w.column_sums + at.channel : nullptr;
     if (operands.dynamic == nullptr) return;
     *dynamic = *operands.dynamic;
     dynamic->scales += at.element / at.outputs * dynamic->scale_step;
     if (dynamic->bias) dynamic->bias += at.channel;
     if (dynamic->residual) dynamic->residual += at.element;
     gemm->dynamic = dynamic;
-    gemm->column_sums = operands.column_sums + at.channel;
   }
 };
 
@@ -146,6 +149,7 @@ struct WordTiles : IntegerTiles<GemmI16, K2N16, int16_t, int16_t> {
   static constexpr bool kRuns = false, kAllColumns = false, kPrefetches = false;
 
   static bool wants_patches(const GemmI16Kernel&) { return false; }
+  static bool wants_column_sums(const GemmI16Kernel&, const Product&) { return false; }
   static const GemmI16Kernel& select(IsaSet isa, const WeightFacts&, bool) {
     return select_gemm_i16(isa);
   }
@@ -210,7 +214,7 @@ class TilesPlan final : public ProductPlan {
         tasks_.input(task, static_cast<const std::byte*>(operands.x), Tiles::pad(operands), window);
     const auto* const a = reinterpret_cast<const typename Tiles::Input*>(input);
     const auto* const weights =
-        reinterpret_cast<const Weight*>(operands.w) + task.group * panels_.group_stride();
+        reinterpret_cast<const Weight*>(operands.w.data) + task.group * panels_.group_stride();
     const ProductShape& g = tasks_.shape();
     const size_t channel = tasks_.channel(task), out = tasks_.output(task);
     const size_t columns = Tiles::kAllColumns ? task.outputs : static_cast<size_t>(kernel_.nr);
@@ -279,6 +283,10 @@ PreparedWeights prepare(const Product& product, const std::byte* weights, const 
   const auto& kernel = Tiles::select(isa, {}, false);
   PreparedWeights prepared = in_form(kernel.form, product, Tiles::kWeight, weights, memory);
   prepared.facts = Tiles::facts(product, prepared, bias, isa);
+  if (Tiles::wants_column_sums(kernel, product)) {
+    memory.take_weights(uint64_t{product.shape.outputs} * sizeof(int32_t));
+    prepared.column_sums = column_sums(product, prepared);
+  }
   return prepared;
 }
 

@@ -49,7 +49,7 @@ class WinogradF32Plan final : public ProductPlan {
       transforms_.input(blocks_.input(run, static_cast<const float*>(operands.x), v));
     });
     const auto panel = [&](size_t output) {
-      return reinterpret_cast<const float*>(operands.w) + matrices_.place(output);
+      return reinterpret_cast<const float*>(operands.w.data) + matrices_.place(output);
     };
     for (size_t o = task.first_output; o < task.last_output; o += nr) {
       const size_t outputs = std::min(nr, task.last_output - o);

@@ -50,7 +50,7 @@ class WinogradI8Plan final : public ProductPlan {
     const size_t element = output_bytes(operands.sums.output);
     const size_t point_stride = matrices_.step_place(matrices_.tap_steps());
     for (size_t o = task.first_output; o < task.last_output; o += kWinogradOutputs) {
-      const int16_t* u = reinterpret_cast<const int16_t*>(operands.w) + matrices_.place(o);
+      const int16_t* u = reinterpret_cast<const int16_t*>(operands.w.data) + matrices_.place(o);
       for (size_t p = 0; p < kWinogradPoints; ++p, u += point_stride) {
         // The matrices of the next outputs follow those of the last point.
         const bool last = p + 1 == kWinogradPoints && o + kWinogradOutputs >= task.last_output;
