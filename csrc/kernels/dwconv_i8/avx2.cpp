@@ -12,6 +12,7 @@ namespace {
 template <class Bytes>
 struct Pairs : Bytes {
   static constexpr int kGroupRows = 2, kSums = 4;
+  static constexpr bool kShifted = false;
   using Ints = typename Bytes::Row;
   struct Columns {
     Ints v[4];
@@ -24,6 +25,7 @@ struct Pairs : Bytes {
     return widen(rows, Bytes::signs8(Bytes::unpack_low8(rows[0], rows[1])),
                  Bytes::signs8(Bytes::unpack_high8(rows[0], rows[1])));
   }
+  static Ints load_ints(const void* p) { return Bytes::load(p); }
   static Ints dot(Ints sum, Ints x, Ints w) { return Bytes::add_pairs(sum, x, w); }
 
  private:
@@ -38,6 +40,7 @@ struct Pairs : Bytes {
 // Groups of four rows of 16 channels, as two pairs in 16 bits.
 struct TwoPairs : Bytes16 {
   static constexpr int kGroupRows = 4, kSums = 2;
+  static constexpr bool kShifted = false;
   using Ints = __m256i;
   struct Columns {
     Ints v[4];
@@ -50,7 +53,7 @@ struct TwoPairs : Bytes16 {
     return interleave(_mm256_cvtepi8_epi16(rows[0]), _mm256_cvtepi8_epi16(rows[1]),
                       _mm256_cvtepi8_epi16(rows[2]), _mm256_cvtepi8_epi16(rows[3]));
   }
-  static Ints load_sums(const int32_t* p) { return Bytes32::load(p); }
+  static Ints load_ints(const void* p) { return Bytes32::load(p); }
   static Ints dot(Ints sum, Ints x, Ints w) { return Bytes32::add_pairs(sum, x, w); }
 
   class Narrow {

@@ -42,6 +42,7 @@ struct Bytes64 {
 template <class Bytes>
 struct Quads : Bytes {
   static constexpr int kGroupRows = 4, kSums = 4;
+  static constexpr bool kShifted = false;
   using Ints = typename Bytes::Row;
   struct Columns {
     Ints v[4];
@@ -55,7 +56,7 @@ struct Quads : Bytes {
              Bytes::unpack_low16(high01, high23), Bytes::unpack_high16(high01, high23)}};
   }
   static Columns interleave_weights(const Ints* rows) { return interleave(rows); }
-  static Ints load_sums(const int32_t* p) { return Bytes::load(p); }
+  static Ints load_ints(const void* p) { return Bytes::load(p); }
   static Ints dot(Ints sum, Ints x, Ints w) { return dot_bytes(sum, x, w); }
 };
 

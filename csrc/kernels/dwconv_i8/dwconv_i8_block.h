@@ -9,7 +9,8 @@
 //   kSums                                   vectors of sums; Columns::v[q] adds to q % kSums
 //   interleave(), interleave_weights()      from the rows of a group
 //   dot()                                   adds the products of two vectors to sums
-//   narrow()                                from sums and multipliers to bytes
+//   kShifted                                of bytes that interleave() has made what they are above
+//   128 narrow()                                from sums and multipliers to bytes
 //
 // Interleaving leaves the channels in an order that narrowing undoes: vector q of the sums has the
 // channels 4 (kSums l + q) ... in its 128-bit part l.
@@ -51,6 +52,20 @@ struct Block {
     for (int q = 0; q < V::kSums; ++q)
       for (int l = 0; l < kLanes; l += 4)
         __builtin_memcpy(to + q * kLanes + l, natural + V::kSums * l + 4 * q, 4 * sizeof(T));
+  }
+
+  // What the sums start from, in their order.
+  void start(int32_t* to) const {
+    in_order(g.out.bias, to);
+    if constexpr (V::kShifted) {
+      int32_t sums[V::kChannels] = {}, shift[V::kChannels];
+      for (size_t t = 0; t < g.kernel[0] * g.kernel[1]; ++t)
+        for (int i = 0; i < n; ++i) sums[i] += 128 * g.w[t * g.w_stride + c + i];
+      Block{g, 0, n}.in_order(sums, shift);
+      for (int i = 0; i < V::kChannels; ++i)
+        to[i] =
+            static_cast<int32_t>(static_cast<uint32_t>(to[i]) + static_cast<uint32_t>(shift[i]));
+    }
   }
 
   // Column j of the filter for a group whose first row is row i of the filter. (Huge is above it.)

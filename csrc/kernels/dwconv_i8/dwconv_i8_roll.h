@@ -56,7 +56,7 @@ void roll_row(const Block<V>& block, size_t oy, const int32_t* bias, const float
                             typename V::Ints sums[V::kSums];
 #pragma GCC unroll 4
                             for (int s = 0; s < V::kSums; ++s) {
-                              sums[s] = V::load_sums(bias + s * kLanes);
+                              sums[s] = V::load_ints(bias + s * kLanes);
 #pragma GCC unroll 4
                               for (int q = s; q < 4; q += V::kSums) {
                                 sums[s] = V::dot(sums[s], left.v[q], w[0].v[q]);
@@ -104,7 +104,7 @@ template <class V>
 void roll(const Block<V>& block) {
   int32_t bias[V::kChannels];
   float multipliers[V::kChannels];
-  block.in_order(block.g.out.bias, bias);
+  block.start(bias);
   block.in_order(block.g.out.multiplier, multipliers);
   const typename V::Columns w[3] = {block.weights(0, 0), block.weights(0, 1), block.weights(0, 2)};
   const bool whole = block.n == V::kChannels;

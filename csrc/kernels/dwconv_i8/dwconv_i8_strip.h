@@ -19,7 +19,7 @@ class Strips {
         tap_(plan_.groups * kBytes),
         plain_(is_plain(g_.out)),
         narrow_(g_.out.output) {
-    block.in_order(g_.out.bias, scratch<int32_t>(0));
+    block.start(scratch<int32_t>(0));
     block.in_order(g_.out.multiplier, scratch<float>(plan_.multipliers));
     int8_t* to = scratch<int8_t>(plan_.weights);
     for (size_t r = 0; r < plan_.rows; ++r)
@@ -146,16 +146,16 @@ class Strips {
     for (int q = 0; q < 4; ++q) {
       Ints acc[kOutputs];
 #pragma GCC unroll 8
-      for (int s = 0; s < kOutputs; ++s) acc[s] = V::load(scratch<int32_t>(0) + q * kLanes);
+      for (int s = 0; s < kOutputs; ++s) acc[s] = V::load_ints(scratch<int32_t>(0) + q * kLanes);
       for (size_t group = q * V::kChannels; group < tap_; group += kBytes) {
         if constexpr (kWidth > 0) {
           Ints taps[kWidth];
 #pragma GCC unroll 8
-          for (int j = 0; j < kWidth; ++j) taps[j] = V::load(w + group + j * tap_);
+          for (int j = 0; j < kWidth; ++j) taps[j] = V::load_ints(w + group + j * tap_);
           const uint8_t* p = columns + group;
 #pragma GCC unroll 32
           for (int k = 0; k < (kOutputs - 1) * kStride + kWidth; ++k, p += tap_) {
-            const Ints x = V::load(p);
+            const Ints x = V::load_ints(p);
 #pragma GCC unroll 8
             for (int s = 0; s < kOutputs; ++s)
               if (const int j = k - s * kStride; j >= 0 && j < kWidth)
@@ -163,8 +163,8 @@ class Strips {
           }
         } else {
           for (size_t j = 0; j < g_.kernel[1]; ++j)
-            acc[0] = V::dot(acc[0], V::load(columns + group + j * g_.dilations[1] * tap_),
-                            V::load(w + group + j * tap_));
+            acc[0] = V::dot(acc[0], V::load_ints(columns + group + j * g_.dilations[1] * tap_),
+                            V::load_ints(w + group + j * tap_));
         }
       }
 #pragma GCC unroll 8

@@ -72,7 +72,8 @@ struct Steps {
                        y = Dot::broadcast(word_of(p + K4N16::kDepth));
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v)
-              acc_[r][v] = Dot::add(acc_[r][v], x, Dot::load(b[v]), y, Dot::load(b[v] + K4N16::kStep));
+              acc_[r][v] =
+                  Dot::add(acc_[r][v], x, Dot::load(b[v]), y, Dot::load(b[v] + K4N16::kStep));
           }
         } else {
           step(0, four);

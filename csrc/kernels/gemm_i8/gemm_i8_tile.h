@@ -1,10 +1,11 @@
-// The loops of every gemm_i8 kernel, over the vector types of the including file and over a `Method`,
-// which says how the products of a tile are added up:
+// The loops of every gemm_i8 kernel, over the vector types of the including file and over a
+// `Method`, which says how the products of a tile are added up:
 //
-//   kShifted                                    whether it takes bytes of a as what they are above 128
-//   Sums<kRows, kVectors>                       the sums of a tile,
+//   kShifted                                    whether it takes bytes of a as what they are above
+//   128 Sums<kRows, kVectors>                       the sums of a tile,
 //     Sums(const I32 (&start)[kVectors])        which start from those of the columns
-//     add_segment(rows, at, stride, b, k, next) adds k of the depth: from byte `at` of the rows on, and
+//     add_segment(rows, at, stride, b, k, next) adds k of the depth: from byte `at` of the rows on,
+//     and
 //                                               from where the pointers b are, which it moves on
 //     total(r, v)                               vector v of row r
 //
@@ -99,7 +100,8 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
   for (int v = 0; v < kVectors; ++v) b[v] = block.b[v];
   typename Method::template Sums<kRows, kVectors> acc(block.bias);
   const size_t stride = g.a_stride;
-  for (size_t s = 0; s < g.segments; ++s) acc.add_segment(rows, g.a_offsets[s], stride, b, g.k, next);
+  for (size_t s = 0; s < g.segments; ++s)
+    acc.add_segment(rows, g.a_offsets[s], stride, b, g.k, next);
 
   if (is_linear_u8(g.out)) {
     const LinearU8 linear(g.out);
@@ -181,7 +183,8 @@ void column_block(const GemmI8& g, size_t j, int columns) {
     if (columns <= (kVectors - 1) * F32::kLanes)
       return column_block<Method, kRows, kVectors - 1>(g, j, columns);
   }
-  const TilesFn* const of_rows = tiles_of<Method, kVectors>(std::make_integer_sequence<int, kRows>());
+  const TilesFn* const of_rows =
+      tiles_of<Method, kVectors>(std::make_integer_sequence<int, kRows>());
   // What tiles do not go beyond.
   const size_t run = kRows <= kFreeRows ? g.m : g.run;
   const size_t count = (run + kRows - 1) / kRows;
@@ -200,8 +203,8 @@ void gemm(const GemmI8& g) {
   if (g.m == 0) return;
   constexpr int kColumns = kVectors * F32::kLanes;
   for (size_t j = 0; j < g.n; j += kColumns)
-    column_block<Method, kRows, kVectors>(g, j,
-                                       g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
+    column_block<Method, kRows, kVectors>(
+        g, j, g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ struct PairSums {
         }
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          const int8x16_t first = vld1q_s8(w + 16 * v), second = vld1q_s8(w + K4N16::kStep + 16 * v);
+          const int8x16_t first = vld1q_s8(w + 16 * v),
+                          second = vld1q_s8(w + K4N16::kStep + 16 * v);
 #pragma GCC unroll 8
           for (int r = 0; r < kRows; ++r) {
             int32x4_t &low = acc_[r][2 * v], &high = acc_[r][2 * v + 1];
@@ -92,8 +93,7 @@ struct PairSums {
       for (int v = 0; v < kVectors; ++v) {
         const int8x16_t weights = vld1q_s8(w + 16 * v);
 #pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r)
-          add(acc_[r][2 * v], acc_[r][2 * v + 1], weights, row[r]);
+        for (int r = 0; r < kRows; ++r) add(acc_[r][2 * v], acc_[r][2 * v + 1], weights, row[r]);
       }
       w += K4N16::kStep;
     }

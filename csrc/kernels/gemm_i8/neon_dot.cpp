@@ -82,6 +82,6 @@ struct LaneDots {
 
 }  // namespace
 
-void gemm_i8_neon_dot_5x16(const GemmI8& g) { gemm<LaneDots, 5, 4>(g); }
+void gemm_i8_neon_dot_4x16(const GemmI8& g) { gemm<LaneDots, 4, 4>(g); }
 
 }  // namespace edgert

@@ -1,4 +1,5 @@
-// Vectors of NEON on CPUs with its products of matrices of bytes. Local to the file that includes it.
+// Vectors of NEON on CPUs with its products of matrices of bytes. Local to the file that includes
+// it.
 #pragma once
 
 #include "kernels/simd/neon.h"
