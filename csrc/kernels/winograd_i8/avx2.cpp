@@ -1,11 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/avx2.h"
 
-#include <utility>
-
-#include "kernels/simd/requantize.h"
-#include "kernels/simd/winograd.h"
-#include "kernels/winograd_i8/winograd_i8.h"
+#include "kernels/winograd_i8/winograd_i8_steps.h"
 
 namespace edgert {
 namespace {
@@ -39,26 +35,6 @@ struct I16 {
 inline I16 operator+(I16 a, I16 b) { return {_mm256_add_epi16(a.v, b.v)}; }
 inline I16 operator-(I16 a, I16 b) { return {_mm256_sub_epi16(a.v, b.v)}; }
 
-// u of 4 outputs by 4 channels; `w` is [3][3] of them, `stride` bytes apart.
-inline void transform_filter(const int8_t* w, size_t stride, I16 (&u)[kWinogradPoints]) {
-  I16 g[4][3];  // 2 G g
-  for (int j = 0; j < 3; ++j) {
-    const I16 top = I16::load(w + j * stride), middle = I16::load(w + (3 + j) * stride);
-    const I16 bottom = I16::load(w + (6 + j) * stride), ends = top + bottom;
-    g[0][j] = top + top;
-    g[1][j] = ends + middle;
-    g[2][j] = ends - middle;
-    g[3][j] = bottom + bottom;
-  }
-  for (int i = 0; i < 4; ++i) {
-    const I16 ends = g[i][0] + g[i][2];
-    u[4 * i] = g[i][0] + g[i][0];
-    u[4 * i + 1] = ends + g[i][1];
-    u[4 * i + 2] = ends - g[i][1];
-    u[4 * i + 3] = g[i][2] + g[i][2];
-  }
-}
-
 void weights(const WinogradWeightsI8& g) {
   constexpr size_t kBlock = kWinogradOutputs * 4;  // elements
   constexpr int kHalf = kBlock / 2;                // eight outputs, or a pair of channels
@@ -81,8 +57,6 @@ void weights(const WinogradWeightsI8& g) {
       }
     }
 }
-
-void input(const WinogradInputI8& g) { input_tiles<I16>(g); }
 
 // With the intrinsic of the addition gcc 12 reorders sums over the depth, and spills them.
 inline I32 add_products(I32 sum, I32 x, I32 w) {
@@ -129,60 +103,14 @@ void product_rows(const WinogradProductsI8& g, size_t i, const int16_t* next) {
   }
 }
 
-constexpr size_t kRows = 6;
-using ProductRows = void (*)(const WinogradProductsI8&, size_t, const int16_t*);
+constexpr ProductRows kOfRows[] = {product_rows<1>, product_rows<2>, product_rows<3>,
+                                   product_rows<4>, product_rows<5>, product_rows<6>};
 
-template <int... kLess>
-constexpr ProductRows row_count(size_t rows, std::integer_sequence<int, kLess...>) {
-  constexpr ProductRows of_rows[] = {product_rows<kLess + 1>...};
-  return of_rows[rows - 1];
-}
-
-// In groups of tiles of nearly equal size, so that there is no thin last one.
-void products(const WinogradProductsI8& g) {
-  const size_t half = g.blocks * kWinogradOutputs * 2;  // of the weights that follow
-  const int16_t* next = g.prefetch;
-  size_t left = (g.tiles + kRows - 1) / kRows;
-  for (size_t i = 0, group = 0; left > 0; --left, ++group) {
-    const size_t rows = (g.tiles - i + left - 1) / left;
-    const bool fetch = next != nullptr && group < 2;
-    row_count(rows, std::make_integer_sequence<int, kRows>())(g, i,
-                                                              fetch ? next + group * half : g.u);
-    i += rows;
-  }
-}
-
-void output(const WinogradOutputI8& g) {
-  constexpr size_t kTiles = 8;  // at a time
-  const int n = static_cast<int>(g.channels);
-  const size_t y0 = kWinogradTile * g.row;
-  const I32 bias[] = {
-      load_first(g.out.bias, n < F32::kLanes ? n : F32::kLanes),
-      n > F32::kLanes ? load_first(g.out.bias + F32::kLanes, n - F32::kLanes) : I32::zero()};
-  for (size_t first = g.first; first < g.last; first += kTiles) {
-    const size_t tiles = g.last - first < kTiles ? g.last - first : kTiles;
-    int32_t sums[kWinogradTile][kWinogradTile * kTiles * kWinogradOutputs];
-    const int32_t* m = g.m + (first - g.first) * kWinogradOutputs;
-    for (size_t e = 0; e < tiles * kWinogradOutputs; e += F32::kLanes) {
-      I32 y[2][2];
-      transform_output([&](int p) { return I32::load(m + p * g.point_stride + e); }, y);
-      const size_t tile = e / kWinogradOutputs, c = e % kWinogradOutputs;
-      for (size_t i : {0, 1})
-        for (size_t j : {0, 1})
-          (shift_right<2>(y[i][j]) + bias[c / F32::kLanes])
-              .store(sums[i] + (kWinogradTile * tile + j) * kWinogradOutputs + c);
-    }
-    const size_t x0 = kWinogradTile * first;
-    const size_t pixels =
-        g.width - x0 < kWinogradTile * tiles ? g.width - x0 : kWinogradTile * tiles;
-    for (size_t i = 0; i < kWinogradTile && y0 + i < g.height; ++i)
-      finish(g.out, 0, sums[i], static_cast<int>(pixels), kWinogradOutputs, n, g.y,
-             ((y0 + i) * g.width + x0) * g.pixel_stride, g.pixel_stride);
-  }
-}
+void products(const WinogradProductsI8& g) { in_groups(g, kOfRows); }
 
 }  // namespace
 
-const WinogradStepsI8 winograd_i8_avx2 = {weights, input, products, output, kRows};
+const WinogradStepsI8 winograd_i8_avx2 = {weights, input_tiles<I16>, products, output,
+                                          std::size(kOfRows)};
 
 }  // namespace edgert
