@@ -13,7 +13,8 @@ namespace edgert {
 // each tap filled up to whole steps of K4N16, fit
 //   kSymmetric  if none is -128
 //   kPairs      if also that holds for the neighbours p = 2q and 2q + 1
-//   kQuads      if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q + 7
+//   kQuads      if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q +
+//   7
 enum class WeightFit : uint8_t { kAny, kSymmetric, kPairs, kQuads };
 constexpr int kMaxFit = 128;
 

@@ -105,9 +105,8 @@ Step bind(const BindContext& context) {
     const float* const b_data = run.tensor<float>(b_index);
     const auto operands = [&](size_t index, std::byte* scratch) {
       const size_t left = tall ? 0 : batch_index(a, out, index);
-      const WeightView weights = constant
-                                     ? (*packed)[tall ? 0 : batch_index(b, out, index)].view()
-                                     : WeightView{scratch};
+      const WeightView weights =
+          constant ? (*packed)[tall ? 0 : batch_index(b, out, index)].view() : WeightView{scratch};
       return ProductOperands{run.tensor<float>(a_index) + left * m * k,
                              weights,
                              run.tensor<float>(y_index) + index * m * n,

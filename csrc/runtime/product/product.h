@@ -52,7 +52,7 @@ struct PreparedWeights {
 };
 
 struct ProductOperands {
-  const void* x;                           // [batch, height, width, channels]
+  const void* x;  // [batch, height, width, channels]
   WeightView w;
   void* y;                                 // [batch, out_height, out_width, outputs]
   FloatOutput f32;                         // what follows sums of floats,
