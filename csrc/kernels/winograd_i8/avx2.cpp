@@ -111,6 +111,6 @@ void products(const WinogradProductsI8& g) { in_groups(g, kOfRows); }
 }  // namespace
 
 const WinogradStepsI8 winograd_i8_avx2 = {weights, input_tiles<I16>, products, output,
-                                          std::size(kOfRows)};
+                                          sizeof kOfRows / sizeof *kOfRows};
 
 }  // namespace edgert

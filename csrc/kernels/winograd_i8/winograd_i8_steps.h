@@ -2,8 +2,6 @@
 // integers with load(), +, - and broadcast(). Included after the vector types.
 #pragma once
 
-#include <iterator>
-
 #include "kernels/simd/requantize.h"
 #include "kernels/simd/winograd.h"
 #include "kernels/winograd_i8/winograd_i8.h"
