@@ -1,3 +1,5 @@
+#ifdef __aarch64__
+
 #include "kernels/simd/neon.h"
 
 #include "kernels/dwconv_f32/dwconv_f32_rows.h"
@@ -7,3 +9,5 @@ namespace edgert {
 void dwconv_f32_neon(const DwconvF32& g) { dwconv(g); }
 
 }  // namespace edgert
+
+#endif

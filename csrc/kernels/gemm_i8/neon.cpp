@@ -102,10 +102,19 @@ struct PairSums {
   };
 };
 
+template <bool kSymmetric>
+void multiply(const GemmI8& g) {
+#ifdef EDGERT_FLUSHES_SUBNORMALS
+  if (g.dynamic != nullptr) return gemm_i8_portable_2x8(g);
+#endif
+  constexpr int kVectors = sizeof(void*) == 8 ? 4 : 2;  // of 32 or 16 registers
+  gemm<PairSums<kSymmetric>, 2, kVectors>(g);
+}
+
 }  // namespace
 
-void gemm_i8_neon_symmetric_2x16(const GemmI8& g) { gemm<PairSums<true>, 2, 4>(g); }
+void gemm_i8_neon_symmetric(const GemmI8& g) { multiply<true>(g); }
 
-void gemm_i8_neon_any_2x16(const GemmI8& g) { gemm<PairSums<false>, 2, 4>(g); }
+void gemm_i8_neon_any(const GemmI8& g) { multiply<false>(g); }
 
 }  // namespace edgert

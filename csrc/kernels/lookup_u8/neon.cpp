@@ -1,3 +1,5 @@
+#ifdef __aarch64__
+
 #include <arm_neon.h>
 
 #include "kernels/lookup_u8/lookup_u8_loop.h"
@@ -31,3 +33,5 @@ struct Table {
 void lookup_u8_neon(const LookupU8& g) { lookup<Table>(g); }
 
 }  // namespace edgert
+
+#endif

@@ -21,4 +21,10 @@ struct AccumulatorOutput {
   bool small;  // no |sum * multiplier| reaches 2^30: it may become an integer before it is clamped
 };
 
+// finish() of simd/requantize.h, in floats of IEEE 754: for kernels whose vectors are none.
+void finish_portably(const AccumulatorOutput& out, size_t j, const int32_t* sums, int rows,
+                     int stride, int columns, void* y, size_t at, size_t y_stride);
+void finish_portably(const AccumulatorOutput& out, size_t j, const float* sums, int rows,
+                     int stride, int columns, void* y, size_t at, size_t y_stride);
+
 }  // namespace edgert

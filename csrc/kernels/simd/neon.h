@@ -1,10 +1,16 @@
-// Vectors of four floats. Local to the file that includes it: it is compiled for AArch64.
+// Vectors of four floats. Local to the file that includes it: it is compiled for AArch64, or, for
+// kernels of integers alone, for 32-bit ARM with NEON and VFPv4.
 #pragma once
 
 #include <arm_neon.h>
 
 #include <cstddef>
 #include <cstdint>
+
+#ifdef __arm__
+#define EDGERT_FLUSHES_SUBNORMALS
+#include "kernels/simd/neon_32_bit.h"
+#endif
 
 namespace edgert {
 namespace {
