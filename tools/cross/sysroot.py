@@ -1,9 +1,9 @@
-"""Makes folders with a Debian for ARM, to compile against and to run under emulation. No root needed.
+"""Makes folders with a Debian for ARM, to compile against and to run under emulation.
 
-``python tools/cross/sysroot.py aarch64 [--suite bookworm] [--packages NAME...]`` has apt download the
-packages of another architecture and unpacks them below build/cross/sysroot: nothing is installed, no
-architecture is added to this system, and no program of a package runs. Python comes with numpy, so
-that the folder runs an edgert wheel:
+``python tools/cross/sysroot.py aarch64 [--suite bookworm] [--packages NAME...]`` has apt download
+the packages of another architecture and unpacks them below build/cross/sysroot: that needs no root,
+installs nothing, adds no architecture to this system and runs no program of a package. Python comes
+with numpy, so that the folder runs an edgert wheel:
 
     qemu-aarch64-static -L SYSROOT SYSROOT/usr/bin/python3.11 -c "import numpy"
 """
@@ -12,14 +12,19 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2] / "build" / "cross" / "sysroot"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-ARCHITECTURES = {"aarch64": "arm64", "armv7l": "armhf"}
-TRIPLES = {"aarch64": "aarch64-linux-gnu", "armv7l": "arm-linux-gnueabihf"}
+ARCHITECTURES = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"}
+TRIPLES = {
+    "aarch64": "aarch64-linux-gnu",
+    "armv7l": "arm-linux-gnueabihf",
+    "x86_64": "x86_64-linux-gnu",
+}
 # The Python of each Debian: with it come the headers that its wheels are built with.
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 
@@ -101,12 +106,30 @@ def with_python(machine: str, suite: str = "bookworm") -> Path:
     return make(machine, suite, ["python3", "python3-numpy", "libstdc++6", "libatomic1"], "run")
 
 
-def headers(machine: str, python: str) -> Path:
-    """The include folder with Python's headers, and its pyconfig.h in a folder of the triple."""
-    if python not in SUITES:
-        raise SystemExit(f"no Debian has Python {python}: its headers are not to be had here")
-    package = f"libpython{python}-dev"
-    return make(machine, SUITES[python], [package], package, alone=True) / "usr" / "include"
+def headers(machine: str, python: str, folder: Path) -> None:
+    """Puts Python's headers, and its pyconfig.h by the triple, in ``folder``.
+
+    Versions that no Debian has come from a ``python3.X`` of this system: all but pyconfig.h is the
+    same on every machine, and that hardly changes from the version before.
+    """
+    minor = int(python.split(".")[1])
+    debian = python if python in SUITES else f"3.{minor - 1}"
+    package = f"libpython{debian}-dev"
+    include = make(machine, SUITES[debian], [package], package, alone=True) / "usr" / "include"
+    here = include / f"python{debian}"
+    if debian != python:
+        code = "import sysconfig; print(sysconfig.get_path('include'))"
+        done = subprocess.run([f"python{python}", "-c", code], stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"for headers of Python {python} there must be a python{python} here")
+        here = Path(done.stdout.strip())
+    triple = TRIPLES[machine]
+    shutil.copytree(here, folder / f"python{python}", symlinks=True)
+    if debian != python:
+        pyconfig = folder / f"python{python}" / "pyconfig.h"
+        shutil.copy(include / triple / f"python{debian}" / "pyconfig.h", pyconfig)
+    else:
+        shutil.copytree(include / triple / f"python{python}", folder / triple / f"python{python}")
 
 
 def main() -> None:
