@@ -256,6 +256,9 @@ def test_bench(model: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_isa(capsys: pytest.CaptureFixture[str]) -> None:
     """Levels and kernels are those of the library."""
     data = succeeds(capsys, "isa")
+    machine = edgert.isa().machine
+    assert data["machine"]["threads"] == machine.threads <= machine.usable_cpus
+    assert sum(kind["count"] for kind in data["machine"]["cores"]) >= machine.usable_cpus >= 1
     assert tuple(data["active"]) == edgert.isa().active
     assert [k["name"] for k in data["kernels"]] == [k.name for k in edgert.isa().kernels]
 

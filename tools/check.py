@@ -20,6 +20,7 @@ import time
 import venv
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,19 +141,36 @@ def check_kernels() -> None:
     sweep_faults(BUILD / "release", {"PYTHONPATH": str(package)})
 
 
-def check_32_bit() -> None:
-    """C++ tests where size_t has 32 bits; g++ needs its multilib."""
-    folder = BUILD / "32-bit"
-    if os.uname().machine != "x86_64":
-        print("not here: it takes a compiler for 32-bit x86")
-        return
-    cmake_build(
-        folder,
-        "-DCMAKE_CXX_FLAGS=-m32 -msse2 -mfpmath=sse",  # x87 rounds twice
-        "-DCMAKE_CXX_FLAGS_RELEASE=-O1",
-        "-DEDGERT_TESTS=ON",
-    )
-    run(tool("ctest"), "--test-dir", folder, "--output-on-failure", "--no-tests=error")
+def emulated(machine: str, cpu: str, *program: object) -> list[object]:
+    """A command that runs a program as on another CPU."""
+    libraries = {"aarch64": "/usr/aarch64-linux-gnu", "arm": "/usr/arm-linux-gnueabihf"}
+    return [f"qemu-{machine}-static", "-cpu", cpu, "-L", libraries.get(machine, "/"), *program]
+
+
+def check_emulated() -> None:
+    """C++ tests and digests on CPUs that this machine is not, those of 32 bits among them."""
+    env = {"PYTHONPATH": str(release_build())}
+    jobs = []
+    for machine, target, tested, others in (
+        ("aarch64", "aarch64", ["cortex-a72", "max,sve=off,sme=off"], ["cortex-a53", "cortex-a76"]),
+        ("arm", "armv7l", ["cortex-a7"], ["cortex-a15"]),
+        ("x86_64", None, ["Nehalem", "Haswell"], []),
+    ):
+        folder = BUILD / "release"
+        if target is not None:
+            folder = ROOT / "build" / "cross" / f"gcc-{target}"
+            run(sys.executable, "tools/cross.py", "tests", "--target", target)
+        for cpu in tested:
+            jobs.append(emulated(machine, cpu, folder / "tests" / "kernels" / "edgert_kernel_test"))
+        for cpu in tested + others:
+            program = emulated(machine, cpu, folder / "edgert_emulated_run")
+            jobs.append([sys.executable, "tests/emulated/digests.py", *program])
+        if machine == "arm":  # where size_t has 32 bits
+            program = emulated(machine, tested[0], folder / "edgert_emulated_load")
+            here = BUILD / "release" / "edgert_emulated_load"
+            jobs.append([sys.executable, "tests/emulated/hostile.py", here, *program])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda job: run(*job, env=env), jobs))
 
 
 def check_isa_leak() -> None:
@@ -236,7 +254,7 @@ def check_readme() -> None:
 SECTIONS: dict[str, Callable[[], None]] = {
     "format": check_format,
     "kernels": check_kernels,
-    "32-bit": check_32_bit,
+    "emulated": check_emulated,
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,

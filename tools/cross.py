@@ -1,22 +1,43 @@
 """Builds edgert for other machines than this one.
 
-    python tools/cross.py tests --target aarch64     # the C++ tests, by Debian's cross compiler
+    python tools/cross.py wheel --target aarch64 --python 3.11    # for old systems, too
+    python tools/cross.py library --target armv7l                 # libedgert, edgert.h, edgert-run
+    python tools/cross.py tests --target aarch64                  # the C++ tests
 
-Builds stand in build/cross.
+``wheel`` and ``library`` use Clang and libc++ from the PyPI package ziglang, so that what they
+build runs on systems with glibc 2.28 or older, or with ``--libc musl`` on those with musl; results
+stand in build/cross/dist. ``--compiler gcc`` takes Debian's cross compilers, as ``tests`` does:
+fast, but what they build needs a system as new as this one. Python's headers come from Debian,
+those of 3.10 and 3.12 from Pythons of this system. The first build for a target takes minutes more, for the C++ library.
+
+Needs ``pip install -r tools/cross/requirements.txt``.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "cross"
 CROSS = ROOT / "tools" / "cross"
-TRIPLES = {"aarch64": "aarch64-linux-gnu", "armv7l": "arm-linux-gnueabihf"}
+DIST = BUILD / "dist"
+GLIBC = "2.28"
+PYTHONS = [f"3.{minor}" for minor in range(9, 15)]
+sys.path.insert(0, str(CROSS))
+import sysroot  # noqa: E402
+
+TARGETS = sorted(sysroot.TRIPLES)
+ZIG_ARCHITECTURES = {"aarch64": "aarch64", "armv7l": "arm", "x86_64": "x86_64"}
 
 
 def run(*command: object, env: dict[str, str] | None = None) -> None:
@@ -28,7 +49,31 @@ def run(*command: object, env: dict[str, str] | None = None) -> None:
         sys.exit(f"exit code {done.returncode}: {' '.join(words)}")
 
 
-def cmake_build(folder: Path, *options: object, targets: list[str] | None = None) -> None:
+def zig() -> Path:
+    """The compiler of the package ziglang."""
+    package = importlib.util.find_spec("ziglang")
+    if package is None or package.origin is None:
+        sys.exit("zig is missing: pip install -r tools/cross/requirements.txt")
+    return Path(package.origin).parent / "zig"
+
+
+def triple(target: str, libc: str) -> str:
+    """Such as arm-linux-gnueabihf."""
+    return sysroot.TRIPLES[target].replace("gnu", libc)
+
+
+def toolchain(target: str, compiler: str, libc: str) -> list[str]:
+    """The options of CMake that choose the compiler."""
+    file = f"-DCMAKE_TOOLCHAIN_FILE={CROSS / compiler}.cmake"
+    name = triple(target, libc)
+    if compiler == "gcc":
+        return [file, f"-DEDGERT_CROSS={name}"]
+    if libc == "gnu":
+        name += f".{GLIBC}"
+    return [file, f"-DEDGERT_CROSS={name}", f"-DEDGERT_ZIG={zig()}"]
+
+
+def cmake_build(folder: Path, *options: object, targets: tuple[str, ...] = ()) -> None:
     """Configures and builds the project in ``folder``."""
     run("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", *options)
     run("cmake", "--build", folder, *(["--target", *targets] if targets else []))
@@ -37,13 +82,105 @@ def cmake_build(folder: Path, *options: object, targets: list[str] | None = None
 def build_tests(target: str) -> Path:
     """The C++ tests and programs, by Debian's cross compiler; returns the folder."""
     folder = BUILD / f"gcc-{target}"
-    cmake_build(
-        folder,
-        f"-DCMAKE_TOOLCHAIN_FILE={CROSS / 'gcc.cmake'}",
-        f"-DEDGERT_CROSS={TRIPLES[target]}",
-        "-DEDGERT_TESTS=ON",
-    )
+    cmake_build(folder, *toolchain(target, "gcc", "gnu"), "-DEDGERT_TESTS=ON")
     return folder
+
+
+def build_library(target: str, compiler: str, libc: str) -> Path:
+    """What ``cmake --install`` gives: libedgert, edgert.h, a static edgert-run."""
+    folder = BUILD / f"library-{compiler}-{triple(target, libc)}"
+    prefix = DIST / f"edgert-{triple(target, libc)}"
+    options = ["-DEDGERT_LIBRARY=ON", f"-DEDGERT_STATIC={'ON' if libc == 'musl' else 'OFF'}"]
+    cmake_build(folder, *toolchain(target, compiler, libc), *options)
+    run("cmake", "--install", folder, "--prefix", prefix)
+    return prefix
+
+
+def python_headers(target: str, python: str) -> list[Path]:
+    """Folders to search for Python.h of the target and for pyconfig.h, and nothing of its libc."""
+    folder = BUILD / "headers" / f"{target}-{python}"
+    if not folder.exists():
+        sysroot.headers(target, python, folder)
+    import pybind11
+
+    return [Path(pybind11.get_include()), folder / f"python{python}", folder]
+
+
+def build_module(target: str, python: str, compiler: str, libc: str) -> Path:
+    """The extension module. All Pythons share one build of the runtime."""
+    folder = BUILD / f"wheel-{compiler}-{triple(target, libc)}"
+    suffix = f".cpython-{python.replace('.', '')}-{triple(target, libc)}.so"
+    headers = ";".join(map(str, python_headers(target, python)))
+    options = [
+        "-DEDGERT_PYTHON=ON",
+        "-DEDGERT_LIBRARY=OFF",
+        f"-DEDGERT_PYTHON_HEADERS={headers}",
+        f"-DEDGERT_PYTHON_SUFFIX={suffix}",
+        f"-DSKBUILD_PROJECT_VERSION={version()}",
+    ]
+    cmake_build(folder, *toolchain(target, compiler, libc), *options, targets=("_core",))
+    return folder / f"_core{suffix}"
+
+
+def version() -> str:
+    """The version of the project."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return text.split('\nversion = "', 1)[1].split('"', 1)[0]
+
+
+def platform_tag(target: str, compiler: str, libc: str) -> str:
+    """The oldest systems that a wheel claims to run on; `auditwheel` confirms it."""
+    if compiler == "gcc":
+        return f"linux_{target}"
+    if libc == "musl":
+        return f"musllinux_1_2_{target}"
+    return f"manylinux_{GLIBC.replace('.', '_')}_{target}"
+
+
+def write_wheel(module: Path, python: str, tag: str) -> Path:
+    """A wheel of the module, the Python files and the metadata that scikit-build-core makes."""
+    interpreter = f"cp{python.replace('.', '')}"
+    with tempfile.TemporaryDirectory() as scratch:
+        code = "import sys, scikit_build_core.build as b; " + (
+            "b.prepare_metadata_for_build_wheel(sys.argv[1])"
+        )
+        subprocess.run([sys.executable, "-c", code, scratch], cwd=ROOT, check=True)
+        (info,) = Path(scratch).glob("*.dist-info")
+        lines = ["Wheel-Version: 1.0", "Generator: edgert", "Root-Is-Purelib: false"]
+        lines.append(f"Tag: {interpreter}-{interpreter}-{tag}")
+        (info / "WHEEL").write_text("\n".join(lines) + "\n")
+        files = {path.relative_to(scratch).as_posix(): path for path in info.rglob("*")}
+        files.pop(f"{info.name}/RECORD", None)
+        package = ROOT / "python"
+        for path in sorted((package / "edgert").rglob("*")):
+            if "__pycache__" not in path.parts and path.suffix != ".so":
+                files[path.relative_to(package).as_posix()] = path
+        files[f"edgert/{module.name}"] = module
+        DIST.mkdir(parents=True, exist_ok=True)
+        target = DIST / f"edgert-{version()}-{interpreter}-{interpreter}-{tag}.whl"
+        record = []
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name, path in sorted(files.items()):
+                if path.is_file():
+                    data = path.read_bytes()
+                    archive.writestr(name, data)
+                    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
+                    record.append(f"{name},sha256={digest.decode()},{len(data)}")
+            record.append(f"{info.name}/RECORD,,")
+            archive.writestr(f"{info.name}/RECORD", "\n".join(record) + "\n")
+    return target
+
+
+def build_wheels(target: str, pythons: list[str], compiler: str, libc: str) -> list[Path]:
+    """A wheel for each Python; `auditwheel` must agree with the tag."""
+    wheels = []
+    for python in pythons:
+        module = build_module(target, python, compiler, libc)
+        wheel = write_wheel(module, python, platform_tag(target, compiler, libc))
+        run(sys.executable, "-m", "auditwheel", "show", wheel)
+        print(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size} bytes", flush=True)
+        wheels.append(wheel)
+    return wheels
 
 
 def main() -> None:
@@ -51,10 +188,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["tests"])
-    parser.add_argument("--target", choices=TRIPLES, required=True)
+    parser.add_argument("command", choices=["wheel", "library", "tests"])
+    parser.add_argument("--target", choices=TARGETS, required=True)
+    parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION", help="or all")
+    parser.add_argument("--compiler", choices=["zig", "gcc"], default="zig")
+    parser.add_argument("--libc", choices=["gnu", "musl"], default="gnu")
     args = parser.parse_args()
-    print(build_tests(args.target))
+    if args.compiler == "gcc" and args.libc == "musl":
+        parser.error("Debian's cross compilers are for glibc: --compiler zig")
+    if args.command == "tests":
+        print(build_tests(args.target))
+    elif args.command == "library":
+        print(build_library(args.target, args.compiler, args.libc))
+    else:
+        pythons = PYTHONS if args.python == ["all"] else args.python
+        build_wheels(args.target, pythons, args.compiler, args.libc)
 
 
 if __name__ == "__main__":

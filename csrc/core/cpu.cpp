@@ -1,10 +1,6 @@
 #include "core/cpu.h"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -13,9 +9,6 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#elif defined(__aarch64__) || defined(__arm__)
-#include <sys/auxv.h>
 #endif
 
 namespace edgert {
@@ -25,14 +18,6 @@ namespace {
 
 // What the features of isa.def are told by.
 #if defined(__x86_64__)
-
-// The registers of AMX are 8 KiB that Linux saves only for processes that asked for them: this one,
-// all its threads and children have them from then on. Older kernels than 5.16, and sandboxes, say
-// no.
-bool permit_tiles() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // <asm/prctl.h>; XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
 
 struct Leaf {  // of CPUID, its registers; zeros if the CPU has no such leaf or part of it
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -55,9 +40,7 @@ struct Told {
 
 #elif defined(__aarch64__) || defined(__arm__)
 
-struct Told {
-  unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
-};
+using Told = Hwcaps;
 
 #else
 
@@ -66,12 +49,13 @@ struct Told {};
 #endif
 
 struct Features : Told {
+  explicit Features(const Told& told) : Told(told) {}
 #define FEATURE(name, told) bool name = told;
 #include "core/isa.def"
 };
 
-IsaSet detect() {
-  [[maybe_unused]] const Features f = {};
+IsaSet levels(const Told& told) {
+  [[maybe_unused]] const Features f(told);
   IsaSet set;
 #define LEVEL(name, needs, flags) \
   if (needs) set = set.with(Isa::name);
@@ -92,35 +76,10 @@ IsaSet cap_by_environment(IsaSet detected) {
       format("EDGERT_ISA=%.64s: this CPU has no such level; it has %s", cap, valid.c_str()));
 }
 
-// The numbers that a file of the kernel begins with, -1 for those that are not there. (The streams
-// of the standard library would make up a sixth of the extension module.)
-struct TwoNumbers {
-  long long first = -1, second = -1;
-};
-
-TwoNumbers read_numbers(const char* path) {
-  TwoNumbers numbers;
-  if (FILE* file = std::fopen(path, "re")) {
-    if (std::fscanf(file, "%lld %lld", &numbers.first, &numbers.second) == EOF) numbers = {};
-    std::fclose(file);
-  }
-  return numbers;
-}
-
-// CPUs granted by the cgroup's quota; 0 if there is none.
-int cgroup_cpus() {
-  TwoNumbers quota = read_numbers("/sys/fs/cgroup/cpu.max");  // "max 100000" is no quota
-  if (quota.first < 0) {
-    quota.first = read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").first;
-    quota.second = read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us").first;
-  }
-  if (quota.first <= 0 || quota.second <= 0) return 0;
-  return static_cast<int>(std::max(1LL, quota.first / quota.second));
-}
-
-size_t cache_size(int name, size_t guess) {
-  const long bytes = sysconf(name);
-  return bytes > 0 ? static_cast<size_t>(bytes) : guess;
+int within_quota(size_t cpus) {
+  const int quota = group_limits().cpus;
+  const int count = static_cast<int>(cpus);
+  return std::max(1, quota > 0 ? std::min(quota, count) : count);
 }
 
 }  // namespace
@@ -144,38 +103,31 @@ std::vector<Isa> isa_list(IsaSet set) {
 }
 
 IsaSet detected_isa() {
-  static const IsaSet set = detect();
+#if defined(__aarch64__) || defined(__arm__)
+  static const IsaSet set = levels(hwcaps());
+#else
+  static const IsaSet set = levels(Told());
+#endif
   return set;
 }
 
+#if defined(__aarch64__) || defined(__arm__)
+IsaSet isa_of(const Hwcaps& hwcaps) { return levels(hwcaps); }
+#endif
+
 IsaSet cpu_isa() { return cap_by_environment(detected_isa()); }
 
-int usable_cpus() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  int cpus = sched_getaffinity(0, sizeof mask, &mask) == 0
-                 ? CPU_COUNT(&mask)
-                 : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  const int quota = cgroup_cpus();
-  if (quota > 0) cpus = std::min(cpus, quota);
-  return std::max(1, cpus);
-}
+int usable_cpus() { return within_quota(scheduled_cpus().size()); }
+
+int default_threads() { return within_quota(hardware().big(scheduled_cpus()).size()); }
 
 size_t usable_memory() {
-  uint64_t bytes =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  for (const char* path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    const long long limit = read_numbers(path).first;  // "max" is no number: no limit
-    if (limit >= 0) bytes = std::min(bytes, static_cast<uint64_t>(limit));
-  }
-  return static_cast<size_t>(std::min<uint64_t>(bytes, PTRDIFF_MAX));
+  return static_cast<size_t>(std::min<uint64_t>(group_limits().memory, PTRDIFF_MAX));
 }
 
 CacheSizes cache_sizes() {
-  static const CacheSizes sizes = {cache_size(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
-                                   cache_size(_SC_LEVEL2_CACHE_SIZE, 256 << 10)};
-  return sizes;
+  const CacheSizes& known = hardware().caches;
+  return {known.l1 > 0 ? known.l1 : 32 << 10, known.l2 > 0 ? known.l2 : 256 << 10};
 }
 
 }  // namespace edgert

@@ -1,10 +1,13 @@
-// What the CPU can execute, capped by EDGERT_ISA.
+// What the CPU can execute, capped by EDGERT_ISA, and how much of the machine this process may use.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "core/hardware.h"
+#include "core/system.h"
 
 namespace edgert {
 
@@ -40,17 +43,22 @@ IsaSet cpu_isa();
 // The levels of this CPU, whatever the environment says.
 IsaSet detected_isa();
 
+#if defined(__aarch64__) || defined(__arm__)
+// The levels of a CPU with these features.
+IsaSet isa_of(const Hwcaps& hwcaps);
+#endif
+
 // CPUs that this process may use: the scheduler's affinity mask and the cgroup's quota, at least 1.
 int usable_cpus();
+
+// Threads that a session has unless told otherwise: of the usable CPUs those that are big cores. A
+// small one beside them would hold up each step.
+int default_threads();
 
 // Bytes of memory that this process may use: what the machine has and the cgroup's limit.
 size_t usable_memory();
 
-// Bytes of the data caches of one core as the operating system tells them, or a cautious guess.
-struct CacheSizes {
-  size_t l1;
-  size_t l2;
-};
+// The caches of a big core as the operating system tells them, or a cautious guess; never 0.
 CacheSizes cache_sizes();
 
 }  // namespace edgert

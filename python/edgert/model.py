@@ -83,7 +83,7 @@ class Model:
     ) -> None:
         self._options = (threads, memory_limit, max_operations, map, verify)
         if threads is None:
-            threads = _core.usable_cpus()
+            threads = _core.default_threads()
         require(_is_whole(threads) and threads >= 1, "threads", threads, "a positive number")
         if memory_limit is None:
             memory_limit = _core.usable_memory()
@@ -227,7 +227,8 @@ def load(
     """Loads a model that ``edgert convert`` has written.
 
     ``source``: the path of the file, or its content as bytes or what lends bytes. ``threads``: how
-    many threads a run uses; all CPUs that this process may use if None, and never more than those.
+    many threads a run uses, never more than the CPUs that this process may use; if None as many as
+    these have big cores: all of them, where there are no small ones.
     ``memory_limit``: most bytes of private memory, that is all that :meth:`Model.memory` tells but
     ``weights_mapped``, with one run at a time; what the machine has if None. ``max_operations``:
     most elements that a run multiplies, compares or moves, about; 1e13 are minutes on a PC.

@@ -19,7 +19,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """The model to load, and on how many threads it will run."""
     parser.add_argument("model", metavar="MODEL.edgert", help="a file from `edgert convert`")
     parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads to use (default: all usable CPUs)"
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="threads to use (default: all usable big cores)",
     )
     parser.add_argument(
         "--map",
