@@ -74,7 +74,12 @@ void File::read(uint64_t offset, void* to, size_t bytes) const {
 }
 
 Mapping File::map() const {
-  if (bytes_ > PTRDIFF_MAX) fail("map", EFBIG);
+  if (bytes_ > PTRDIFF_MAX)
+    throw Error(ErrorCode::kLimit, "MEMORY",
+                format("cannot map %s: it has %llu bytes, a process of this machine can address "
+                       "%llu",
+                       printable(path_).c_str(), static_cast<unsigned long long>(bytes_),
+                       static_cast<unsigned long long>(PTRDIFF_MAX)));
   Mapping mapping;
   void* const data =
       mmap(nullptr, static_cast<size_t>(bytes_), PROT_READ, MAP_PRIVATE, descriptor_, 0);
