@@ -99,7 +99,6 @@ def build(folder: Path, *options: str) -> Path:
         folder,
         f"-Dpybind11_DIR={cmakedir}",
         f"-DPython_EXECUTABLE={sys.executable}",
-        "-DSKBUILD_PROJECT_VERSION=0.0.0",
         "-DEDGERT_PYTHON=ON",
         "-DEDGERT_TESTS=ON",
         *options,
