@@ -38,8 +38,7 @@ static Fixture make_fixture(void) {
   OK(edgert_get_input(f.model, 0, &tensor));
   f.in.bytes = tensor.bytes;
   f.in.data = allocate(tensor.bytes);
-  for (i = 0; i < tensor.bytes / sizeof(float); ++i)
-    ((float*)f.in.data)[i] = (float)(i % 7) - 3.0f;
+  for (i = 0; i < tensor.bytes / sizeof(float); ++i) ((float*)f.in.data)[i] = (float)(i % 7) - 3.0f;
   for (i = 0; i < OUTPUTS; ++i) {
     OK(edgert_get_output(f.model, i, &tensor));
     f.out[i].bytes = tensor.bytes;
@@ -174,8 +173,8 @@ static void test_description(void) {
   REFUSED(edgert_get_input(f.model, 1, &tensor), EDGERT_ERROR_ARGUMENT, "INDEX", "input 1 of 1");
   REFUSED(edgert_get_output(f.model, SIZE_MAX, &tensor), EDGERT_ERROR_ARGUMENT, "INDEX", "output");
   REFUSED(edgert_get_step(f.model, info.steps, &step), EDGERT_ERROR_ARGUMENT, "INDEX", "step");
-  REFUSED(edgert_get_metadata(f.model, info.metadata, &key, &value), EDGERT_ERROR_ARGUMENT,
-          "INDEX", "metadata");
+  REFUSED(edgert_get_metadata(f.model, info.metadata, &key, &value), EDGERT_ERROR_ARGUMENT, "INDEX",
+          "metadata");
   free_fixture(&f);
 }
 
@@ -192,8 +191,7 @@ static void test_run(void) {
   for (i = 0; i < info.steps; ++i) step_ms[i] = -1;
   OK(edgert_run(g.model, &g.in, 1, g.out, OUTPUTS, &options));
   for (i = 0; i < info.steps; ++i) CHECK(step_ms[i] >= 0);
-  for (i = 0; i < OUTPUTS; ++i)
-    CHECK(memcmp(f.out[i].data, g.out[i].data, f.out[i].bytes) == 0);
+  for (i = 0; i < OUTPUTS; ++i) CHECK(memcmp(f.out[i].data, g.out[i].data, f.out[i].bytes) == 0);
   options.steps -= 1;
   REFUSED(edgert_run(g.model, &g.in, 1, g.out, OUTPUTS, &options), EDGERT_ERROR_SIZE, "COUNT",
           "times");
@@ -208,7 +206,8 @@ static void test_arrays_that_do_not_fit(void) {
   const edgert_status size = EDGERT_ERROR_SIZE, overlap = EDGERT_ERROR_OVERLAP;
   size_t i;
 
-  REFUSED(edgert_run(f.model, &f.in, 0, f.out, OUTPUTS, NULL), size, "COUNT", "0 arrays for inputs");
+  REFUSED(edgert_run(f.model, &f.in, 0, f.out, OUTPUTS, NULL), size, "COUNT",
+          "0 arrays for inputs");
   REFUSED(edgert_run(f.model, &f.in, 2, f.out, OUTPUTS, NULL), size, "COUNT", "expected 1");
   REFUSED(edgert_run(f.model, &f.in, 1, f.out, 3, NULL), size, "COUNT", "3 arrays for outputs");
   for (i = 0; i < 4; ++i) {
@@ -402,14 +401,15 @@ static void test_bench(void) {
   options.steps = info.steps;
   OK(edgert_bench(f.model, &f.in, 1, f.out, OUTPUTS, &options, &result));
   CHECK(result.runs == 7);
-  CHECK(0 < result.min_ms && result.min_ms <= result.median_ms && result.median_ms <= result.p95_ms);
+  CHECK(0 < result.min_ms && result.min_ms <= result.median_ms &&
+        result.median_ms <= result.p95_ms);
   options.runs = 0;
   options.seconds = 0;
   OK(edgert_bench(f.model, &f.in, 1, f.out, OUTPUTS, &options, &result));
   CHECK(result.runs == 5);
   options.seconds = -1;
-  REFUSED(edgert_bench(f.model, &f.in, 1, f.out, OUTPUTS, &options, &result),
-          EDGERT_ERROR_ARGUMENT, "ARGUMENT", "seconds is -1");
+  REFUSED(edgert_bench(f.model, &f.in, 1, f.out, OUTPUTS, &options, &result), EDGERT_ERROR_ARGUMENT,
+          "ARGUMENT", "seconds is -1");
   free_fixture(&f);
 }
 
@@ -503,7 +503,7 @@ static void test_larger_than_the_address_space(void) {
 
   if (sizeof(void*) > 4) options.memory_limit = INT32_MAX;
   REFUSED(edgert_load(name, &options, &model), EDGERT_ERROR_LIMIT, "MEMORY",
-          "needs 53687");  /* the file, and what fills up a page */
+          "needs 53687"); /* the file, and what fills up a page */
   CHECK(strstr(edgert_last_error(), "the limit is 2147483647") != NULL);
   options.memory_limit = UINT64_C(1) << 40; /* more than 32 bits have */
   options.flags = EDGERT_MAP;
