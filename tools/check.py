@@ -236,6 +236,7 @@ def check_32_bit() -> None:
         folder,
         "-DCMAKE_CXX_FLAGS=-m32 -msse2 -mfpmath=sse",  # x87 rounds twice
         "-DCMAKE_CXX_FLAGS_RELEASE=-O1",
+        "-DCMAKE_C_FLAGS=-m32",
         "-DEDGERT_TESTS=ON",
     )
     run(tool("ctest"), "--test-dir", folder, "--output-on-failure", "--no-tests=error")
