@@ -181,6 +181,7 @@ def check_api() -> None:
 
     found_by = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}")
     found_by += (f"-DCMAKE_PREFIX_PATH={static}", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")
+    found_by += tuple(f"-DCMAKE_{c}_FLAGS=-O2 -Wall -Wextra -pedantic" for c in ("C", "CXX"))
     examples = folder / "examples"
     run(tool("cmake"), "-S", ROOT / "examples" / "classify", "-B", examples, *found_by)
     run(tool("cmake"), "--build", examples)

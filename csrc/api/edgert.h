@@ -208,9 +208,9 @@ typedef struct edgert_run_options {
 #define EDGERT_RUN_OPTIONS_INIT {sizeof(edgert_run_options), NULL, 0, NULL, NULL}
 
 /* Runs the model once: one array for each input and each output, in the model's order. Everything
- * is checked before anything is computed. `options` may be NULL. Allocates nothing if no more than
- * 16 runs are under way and the model has no more than 16 arrays. A call that fails leaves the
- * model as it was; outputs hold anything then. */
+ * is checked before anything is computed. `options` may be NULL. Allocates nothing for models of no
+ * more than 8 inputs and 8 outputs, while no more than 16 runs are under way. A call that fails
+ * leaves the model as it was; outputs hold anything then. */
 EDGERT_API edgert_status edgert_run(const edgert_model* model, const edgert_input_array* inputs,
                                     size_t input_count, const edgert_output_array* outputs,
                                     size_t output_count, const edgert_run_options* options);

@@ -2,6 +2,10 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+if(BUILD_SHARED_LIBS AND EDGERT_STATIC)
+  message(FATAL_ERROR "EDGERT_STATIC links edgert-run with nothing shared: BUILD_SHARED_LIBS is ON")
+endif()
+
 add_library(edgert $<TARGET_OBJECTS:edgert_runtime> ${kernel_objects})
 target_link_libraries(edgert PRIVATE Threads::Threads)
 target_include_directories(edgert INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/csrc/api>
