@@ -1,3 +1,6 @@
+// Files of 2 GiB and more have their size where long has 32 bits, too. Before all headers.
+#define _FILE_OFFSET_BITS 64
+
 #include "core/file.h"
 
 #include <fcntl.h>
