@@ -26,12 +26,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "check"
 MAX_WHEEL_BYTES = 1_600_000
+MAX_PROGRAM_BYTES = (
+    3_600_000  # static: 1.9 MB are kernels of all levels of x86, 0.9 MB the C library
+)
 HOSTILE_TESTS = [
     "tests/test_format.py",
     "tests/test_hostile.py",
     "tests/test_hostile_operators.py",
     "tests/test_load.py",
     "tests/test_model.py",
+    "tests/test_run_program.py",
 ]
 
 
@@ -70,7 +74,7 @@ def tool(name: str) -> Path:
 
 def sources(*patterns: str) -> list[str]:
     """The project's files that match, sorted."""
-    folders = ["csrc", "tests", "benchmarks", "tools", "python"]
+    folders = ["csrc", "tests", "benchmarks", "tools", "python", "examples"]
     return sorted(
         str(path.relative_to(ROOT))
         for folder in folders
@@ -81,7 +85,7 @@ def sources(*patterns: str) -> list[str]:
 
 def check_format() -> None:
     """clang-format, ruff format, ruff check."""
-    run(tool("clang-format"), "--dry-run", "--Werror", *sources("*.cpp", "*.h"))
+    run(tool("clang-format"), "--dry-run", "--Werror", *sources("*.c", "*.cpp", "*.h"))
     run(tool("ruff"), "format", "--check", ".")
     run(tool("ruff"), "check", ".")
 
@@ -100,7 +104,6 @@ def build(folder: Path, *options: str) -> Path:
         folder,
         f"-Dpybind11_DIR={cmakedir}",
         f"-DPython_EXECUTABLE={sys.executable}",
-        "-DSKBUILD_PROJECT_VERSION=0.0.0",
         "-DEDGERT_PYTHON=ON",
         "-DEDGERT_TESTS=ON",
         *options,
@@ -116,7 +119,8 @@ def build(folder: Path, *options: str) -> Path:
 
 def release_build() -> Path:
     """The build without sanitizers."""
-    return build(BUILD / "release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")
+    options = ("-DEDGERT_STATIC=ON", "-DBUILD_SHARED_LIBS=OFF")
+    return build(BUILD / "release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON", *options)
 
 
 def sweep_faults(folder: Path, env: dict[str, str]) -> None:
@@ -173,6 +177,91 @@ def check_emulated() -> None:
         list(pool.map(lambda job: run(*job, env=env), jobs))
 
 
+def install_library(prefix: Path) -> None:
+    """Installs libedgert, its header and edgert-run as the release tree has them."""
+    shutil.rmtree(prefix, ignore_errors=True)
+    folder = BUILD / "release"
+    run(tool("cmake"), "--install", folder, "--prefix", prefix, "--component", "edgert")
+
+
+def require_digit(expected: str, *command: object) -> None:
+    """Runs an example, which must classify a digit. It has no environment, so no Python either."""
+    found = run("env", "-i", *command, capture=True)
+    print(found, end="")
+    if not found.startswith(f"class {expected}: "):
+        raise CheckError(f"{command[0]} finds another digit than {expected}")
+
+
+def examples_of(language: str) -> list[str]:
+    """The lines of code in a language that the README and docs/api.md show."""
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "api.md").read_text()
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return "".join(blocks).splitlines()
+
+
+def check_api() -> None:
+    """The installed library, static and shared, the examples that use it, and edgert-run."""
+    package = release_build()
+    env = {"PYTHONPATH": str(package)}
+    folder = BUILD / "api"
+    model, image = folder / "digits.edgert", folder / "digit.pgm"
+    static, shared = folder / "static", folder / "shared"
+    install_library(static)
+    code = "import sys, edgert; edgert.convert(sys.argv[1], sys.argv[2])"
+    digits = ROOT / "python" / "edgert" / "examples" / "digits.onnx"
+    run(sys.executable, "-c", code, digits, model, env=env)
+    digit = run(sys.executable, "examples/digit.py", image, "3", env=env, capture=True).strip()
+
+    found_by = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}")
+    found_by += (f"-DCMAKE_PREFIX_PATH={static}", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")
+    found_by += tuple(f"-DCMAKE_{c}_FLAGS=-O2 -Wall -Wextra -pedantic" for c in ("C", "CXX"))
+    examples = folder / "examples"
+    run(tool("cmake"), "-S", ROOT / "examples" / "classify", "-B", examples, *found_by)
+    run(tool("cmake"), "--build", examples)
+    for name in ("classify", "classify_cpp"):
+        require_digit(digit, examples / name, model, image)
+
+    program = static / "bin" / "edgert-run"
+    if "(NEEDED)" in run("readelf", "-d", program, capture=True):
+        raise CheckError(f"{program} is not static")
+    size = program.stat().st_size
+    print(f"{program}: {size} bytes, at most {MAX_PROGRAM_BYTES}")
+    if size > MAX_PROGRAM_BYTES:
+        raise CheckError(f"edgert-run has {size} bytes")
+    env["EDGERT_RUN"] = str(program)
+    run(sys.executable, "-m", "pytest", "-q", "tests/test_run_program.py", env=env)
+
+    code = "import sys, numpy; numpy.save(sys.argv[1], numpy.zeros((1, 1, 8, 8), numpy.float32))"
+    run(sys.executable, "-c", code, folder / "digit.npy")
+    for line in examples_of("sh"):
+        if line.startswith("edgert-run "):
+            run(program, *line.split()[1:], cwd=folder)
+
+    # The same objects, linked anew.
+    run(tool("cmake"), BUILD / "release", "-DEDGERT_STATIC=OFF", "-DBUILD_SHARED_LIBS=ON")
+    run(tool("cmake"), "--build", BUILD / "release", "--target", "edgert", "edgert-run")
+    install_library(shared)
+    library = shared / "lib" / "libedgert.so"
+    names = run("nm", "-D", "--defined-only", "--format=just-symbols", library, capture=True)
+    others = [name for name in names.split() if not name.startswith("edgert_")]
+    if others:
+        raise CheckError(f"libedgert.so shows {others}")
+    run("env", "-i", shared / "bin" / "edgert-run", model)
+    settings = {"PKG_CONFIG_PATH": str(shared / "lib" / "pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "edgert", env=settings, capture=True).split()
+    source = ROOT / "examples" / "classify" / "classify.c"
+    compiler = os.environ.get("CC", "cc")
+    strict = ("-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror")
+    run(compiler, *strict, source, "-o", folder / "classify", *flags)
+    path = f"LD_LIBRARY_PATH={library.parent}"
+    require_digit(digit, path, folder / "classify", model, image)
+    (folder / "shown.c").write_text("\n".join(examples_of("c")))
+    run(compiler, *strict, folder / "shown.c", "-o", folder / "shown", *flags)
+    run("env", "-i", path, folder / "shown", cwd=folder)
+
+
+
+
 def check_isa_leak() -> None:
     """No symbol leaks out of the files of a level."""
     release_build()
@@ -195,6 +284,7 @@ def check_sanitizers() -> None:
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps what it allocates
         "PYTHONPATH": str(package),
         "PYTHONMALLOC": "malloc",
+        "EDGERT_RUN": str(folder / "edgert-run"),
     }
     sweep_faults(folder, env)
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HOSTILE_TESTS, env=env)
@@ -255,6 +345,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "format": check_format,
     "kernels": check_kernels,
     "emulated": check_emulated,
+    "api": check_api,
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,

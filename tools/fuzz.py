@@ -218,7 +218,7 @@ def print_counts(what: str, counts: Mapping[str, int]) -> None:
 def build_target(folder: str, *options: str) -> Path:
     """Builds the target over load and run."""
     compiler = f"-DCMAKE_CXX_COMPILER={shutil.which('clang++')}"
-    cmake_build(FOLDER / folder, compiler, "-DEDGERT_FUZZ=ON", *options)
+    cmake_build(FOLDER / folder, compiler, "-DEDGERT_FUZZ=ON", "-DEDGERT_LIBRARY=OFF", *options)
     return FOLDER / folder / "tests" / "fuzz" / "edgert_fuzz_load"
 
 

@@ -1,12 +1,13 @@
-#include "core/cpu.h"
-
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "api/edgert.h"
 #include "bindings/bindings.h"
+#include "core/cpu.h"
+#include "core/hardware.h"
 #include "core/text.h"
 #include "kernels/list.h"
 
@@ -15,10 +16,23 @@ namespace py = pybind11;
 namespace edgert {
 namespace {
 
-py::list names(IsaSet set) {
+py::list names(const edgert_levels& levels, size_t count) {
   py::list list;
-  for (Isa isa : isa_list(set)) list.append(isa_name(isa));
+  for (size_t i = 0; i < count; ++i) list.append(py::str(levels.names[i]));
   return list;
+}
+
+// The levels of this CPU, which the environment cannot make wrong.
+py::list detected() {
+  edgert_levels levels = EDGERT_LEVELS_INIT;
+  edgert_get_levels(&levels);
+  return names(levels, levels.detected);
+}
+
+py::list active() {
+  edgert_levels levels = EDGERT_LEVELS_INIT;
+  require_ok(edgert_get_levels(&levels));
+  return names(levels, levels.active);
 }
 
 py::list kernels() {
@@ -60,14 +74,14 @@ py::list cores() {
 }  // namespace
 
 void register_cpu(py::module_& m) {
-  m.def("detected_isa", [] { return names(detected_isa()); });
-  m.def("active_isa", [] { return names(cpu_isa()); });
-  m.def("usable_cpus", [] { return py::int_(usable_cpus()); });
-  m.def("default_threads", [] { return py::int_(default_threads()); });
+  m.def("detected_isa", &detected);
+  m.def("active_isa", &active);
+  m.def("usable_cpus", [] { return py::int_(edgert_usable_cpus()); });
+  m.def("default_threads", [] { return py::int_(edgert_default_threads()); });
   m.def("machine", [] { return py::str(printable(hardware().name)); });
   m.def("cores", &cores, "(type, count, kHz at most or 0) of the usable CPUs, fastest first");
   m.def("cache_sizes", [] { return py::make_tuple(cache_sizes().l1, cache_sizes().l2); });
-  m.def("usable_memory", [] { return py::int_(usable_memory()); });
+  m.def("usable_memory", [] { return py::int_(edgert_usable_memory()); });
   m.def("kernels", &kernels,
         "(symbol, family, ISA level) of every kernel of this build, best first");
 }

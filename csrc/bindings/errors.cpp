@@ -1,4 +1,6 @@
 // C++ errors become the classes of edgert.errors.
+#include "api/errors.h"
+
 #include <pybind11/pybind11.h>
 
 #include <cstring>
@@ -7,47 +9,51 @@
 #include <stdexcept>
 
 #include "bindings/bindings.h"
-#include "core/error.h"
 
 namespace py = pybind11;
 
 namespace edgert {
 namespace {
 
-const char* class_name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kFormat:
+const char* class_name(edgert_status status) {
+  switch (status) {
+    case EDGERT_ERROR_FORMAT:
       return "FormatError";
-    case ErrorCode::kVersion:
+    case EDGERT_ERROR_VERSION:
       return "VersionError";
-    case ErrorCode::kIntegrity:
+    case EDGERT_ERROR_INTEGRITY:
       return "IntegrityError";
-    case ErrorCode::kLimit:
+    case EDGERT_ERROR_LIMIT:
       return "LimitError";
-    case ErrorCode::kUnsupported:
+    case EDGERT_ERROR_UNSUPPORTED:
       return "UnsupportedError";
-    case ErrorCode::kIo:
+    case EDGERT_ERROR_IO:
       return "ModelIOError";
-    case ErrorCode::kInput:
-      return "InputError";
-    case ErrorCode::kResource:
+    case EDGERT_ERROR_RESOURCE:
       return "ResourceError";
+    case EDGERT_ERROR_NULL:
+    case EDGERT_ERROR_ARGUMENT:
+    case EDGERT_ERROR_SIZE:
+    case EDGERT_ERROR_ALIGNMENT:
+    case EDGERT_ERROR_OVERLAP:
+    case EDGERT_ERROR_INPUT:
+      return "InputError";
+    default:
+      return "EdgertError";
   }
-  return "EdgertError";
 }
 
 // Sets the Python error; if there is no memory for that, Python's own MemoryError stays. Throws
 // nothing: pybind11 would forget it and take the C++ error for an unknown one.
-void raise(ErrorCode code, const char* rule, const char* what) noexcept {
+void raise(edgert_status status, const char* rule, const char* what) noexcept {
   PyErr_Clear();
-  PyObject* const errors = PyImport_ImportModule("edgert.errors");
-  PyObject* const type = errors ? PyObject_GetAttrString(errors, class_name(code)) : nullptr;
-  // A path may be no UTF-8, and a long name may have been cut in the middle of a character.
+  // First, as the import may run handlers of signals, and these models, whose errors take the place
+  // of this one.
   PyObject* const text =
-      type ? PyUnicode_DecodeUTF8(what, static_cast<Py_ssize_t>(std::strlen(what)),
-                                  "backslashreplace")
-           : nullptr;
-  PyObject* const error = text ? PyObject_CallFunction(type, "Os", text, rule) : nullptr;
+      PyUnicode_DecodeUTF8(what, static_cast<Py_ssize_t>(std::strlen(what)), "backslashreplace");
+  PyObject* const errors = text ? PyImport_ImportModule("edgert.errors") : nullptr;
+  PyObject* const type = errors ? PyObject_GetAttrString(errors, class_name(status)) : nullptr;
+  PyObject* const error = type ? PyObject_CallFunction(type, "Os", text, rule) : nullptr;
   if (error) PyErr_SetObject(type, error);
   Py_XDECREF(error);
   Py_XDECREF(text);
@@ -55,20 +61,24 @@ void raise(ErrorCode code, const char* rule, const char* what) noexcept {
   Py_XDECREF(errors);
 }
 
-void raise_out_of_memory() { raise(ErrorCode::kResource, "MEMORY", "out of memory"); }
+void raise_last(edgert_status status) noexcept {
+  raise(status, edgert_last_rule(), edgert_last_error());
+}
 
 // Local to this module: others that use pybind11 have their own idea of std::bad_alloc.
 void translate(std::exception_ptr pointer) {
   try {
     if (pointer) std::rethrow_exception(pointer);
-  } catch (const Error& error) {
-    raise(error.code(), error.rule(), error.what());
+  } catch (const Failed& failed) {
+    raise_last(failed.status);
+  } catch (const Error&) {
+    raise_last(keep_current_exception());
   } catch (const std::bad_alloc&) {
-    raise_out_of_memory();
+    raise_last(keep_current_exception());
   } catch (const std::runtime_error&) {
     // What pybind11 makes of an object that Python had no memory for.
     if (PyErr_Occurred() == nullptr || !PyErr_ExceptionMatches(PyExc_MemoryError)) throw;
-    raise_out_of_memory();
+    raise(EDGERT_ERROR_RESOURCE, "MEMORY", "out of memory");
   }
 }
 

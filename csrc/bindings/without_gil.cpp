@@ -7,11 +7,11 @@
 namespace edgert {
 
 // In other threads Python runs no handlers, and waiting for the lock would cost time.
-bool GilRelease::handle_signals(void* release) {
-  if (syscall(SYS_gettid) != getpid()) return false;
+int GilRelease::handle_signals(void* release) {
+  if (syscall(SYS_gettid) != getpid()) return 0;
   GilRelease* const self = static_cast<GilRelease*>(release);
   self->take_gil();
-  const bool raised = PyErr_CheckSignals() != 0;
+  const int raised = PyErr_CheckSignals();
   self->state_ = PyEval_SaveThread();
   return raised;
 }

@@ -1,38 +1,39 @@
-// Work of the runtime, which needs no Python objects, without the interpreter's lock.
+// Calls of the C API, which need no Python objects, without the interpreter's lock.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
-#include "core/interrupt.h"
+#include "bindings/bindings.h"
 
 namespace edgert {
 
 // The calling thread lets go of the lock and takes it again at the end. In between, on Python's
-// main thread, Python's signal handlers get their turn; if one raises, as that of Ctrl-C does, so
-// that the scope ends with Interrupted, its exception is pending then.
+// main thread, handle_signals() gives Python's signal handlers their turn; if one raises, as that
+// of Ctrl-C does, it is not 0, and the handler's exception is pending at the end.
 class GilRelease {
  public:
-  GilRelease() : state_(PyEval_SaveThread()), scope_(&handle_signals, this) {}
+  GilRelease() : state_(PyEval_SaveThread()) {}
   ~GilRelease() { take_gil(); }
   GilRelease(const GilRelease&) = delete;
   GilRelease& operator=(const GilRelease&) = delete;
 
+  static int handle_signals(void* release);  // an edgert_stop
+
  private:
-  static bool handle_signals(void* release);
   void take_gil();
 
   PyThreadState* state_;
-  InterruptScope scope_;
 };
 
-template <typename Work>
-void without_gil(const Work& work) {
-  try {
-    const GilRelease release;
-    work();
-  } catch (const Interrupted&) {
-    throw pybind11::error_already_set();
+// `call(stop, stop_context)` gives the status of a call that may be stopped.
+template <typename Call>
+void without_gil(const Call& call) {
+  edgert_status status;
+  {
+    GilRelease release;
+    status = call(&GilRelease::handle_signals, &release);
   }
+  require_ok(status);
 }
 
 }  // namespace edgert

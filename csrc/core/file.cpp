@@ -1,3 +1,6 @@
+// Files of 2 GiB and more have their size where long has 32 bits, too. Before all headers.
+#define _FILE_OFFSET_BITS 64
+
 #include "core/file.h"
 
 #include <fcntl.h>
@@ -74,7 +77,12 @@ void File::read(uint64_t offset, void* to, size_t bytes) const {
 }
 
 Mapping File::map() const {
-  if (bytes_ > PTRDIFF_MAX) fail("map", EFBIG);
+  if (bytes_ > PTRDIFF_MAX)
+    throw Error(ErrorCode::kLimit, "MEMORY",
+                format("cannot map %s: it has %llu bytes, a process of this machine can address "
+                       "%llu",
+                       printable(path_).c_str(), static_cast<unsigned long long>(bytes_),
+                       static_cast<unsigned long long>(PTRDIFF_MAX)));
   Mapping mapping;
   void* const data =
       mmap(nullptr, static_cast<size_t>(bytes_), PROT_READ, MAP_PRIVATE, descriptor_, 0);

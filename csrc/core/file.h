@@ -41,7 +41,7 @@ class File {
   // shorter.
   void read(uint64_t offset, void* to, size_t bytes) const;
 
-  // All of it, not empty. Error(kIo) if that is refused.
+  // All of it, not empty. Error(kIo) if that is refused, Error(kLimit) if it cannot be addressed.
   Mapping map() const;
 
  private:

@@ -16,16 +16,22 @@ std::string describe(const TensorType& type) {
   return dtype_name(type.dtype) + to_string(type.shape);
 }
 
-bool in_bounds(const TensorType& type) {
-  constexpr uint64_t kMaxBytes = std::min(kMaxTensorBytes, uint64_t{PTRDIFF_MAX});
+uint64_t max_tensor_bytes() { return std::min(kMaxTensorBytes, uint64_t{PTRDIFF_MAX}); }
+
+uint64_t bounding_bytes(const TensorType& type) {
   uint64_t bytes = dtype_bytes(type.dtype);
   for (int i = 0; i < type.shape.rank; ++i) {
-    if (type.shape[i] < 0) return false;
     const uint64_t dim = static_cast<uint64_t>(std::max(type.shape[i], 1));
-    if (bytes > kMaxBytes / dim) return false;
+    if (bytes > UINT64_MAX / dim) return UINT64_MAX;
     bytes *= dim;
   }
-  return true;
+  return bytes;
+}
+
+bool in_bounds(const TensorType& type) {
+  for (int i = 0; i < type.shape.rank; ++i)
+    if (type.shape[i] < 0) return false;
+  return bounding_bytes(type) <= max_tensor_bytes();
 }
 
 const char* dtype_name(DType dtype) {

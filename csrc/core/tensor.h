@@ -49,9 +49,14 @@ struct TensorType {
 
 std::string describe(const TensorType& type);  // "float32[1, 3, 224, 224]"
 
-// Whether no dimension is negative and no product of dimensions, in bytes, exceeds kMaxTensorBytes
-// or what this machine can address. Dimensions of zero count as one, so that partial products are
-// safe.
+// The most bytes that a tensor may have: kMaxTensorBytes, or what this machine can address.
+uint64_t max_tensor_bytes();
+
+// What must not exceed that: the product of the dimensions, in bytes, or UINT64_MAX if it is more.
+// Dimensions of zero count as one, so that partial products are safe. No dimension may be negative.
+uint64_t bounding_bytes(const TensorType& type);
+
+// Whether no dimension is negative and the bytes are not too many.
 bool in_bounds(const TensorType& type);
 
 }  // namespace edgert

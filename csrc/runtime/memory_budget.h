@@ -1,6 +1,7 @@
 // The caller's limit on private memory, and what was counted against it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/error.h"
@@ -13,7 +14,7 @@ namespace edgert {
 // Beyond the limit it throws Error(kLimit, "MEMORY").
 class MemoryBudget {
  public:
-  explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
+  explicit MemoryBudget(uint64_t limit) : limit_(std::min<uint64_t>(limit, PTRDIFF_MAX)) {}
 
   // What stays as long as the session does.
   void take(uint64_t bytes) {
@@ -39,8 +40,9 @@ class MemoryBudget {
     if (needed > limit_)
       throw Error(
           ErrorCode::kLimit, "MEMORY",
-          format("the model needs %llu bytes of memory or more; the limit is %llu",
-                 static_cast<unsigned long long>(needed), static_cast<unsigned long long>(limit_)));
+          format("the model needs %llu bytes of memory or more; the limit is %llu%s",
+                 static_cast<unsigned long long>(needed), static_cast<unsigned long long>(limit_),
+                 limit_ < PTRDIFF_MAX ? "" : ", all that a process of this machine can address"));
   }
 
   uint64_t tables() const { return tables_; }

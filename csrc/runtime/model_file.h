@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace edgert {
 
 struct LoadOptions {
   IsaSet isa;
-  size_t memory_limit;  // of private memory, what a session takes later included
+  uint64_t memory_limit;  // bytes of private memory, what a session takes later included
   // Of a file: use the weights where they are in the mapped file, and share them with other
   // processes. If it is written to later, results change; if it is cut off, the process dies.
   bool map = false;

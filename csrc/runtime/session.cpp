@@ -12,7 +12,7 @@
 
 namespace edgert {
 
-Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit)
+Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, uint64_t memory_limit)
     : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
   // Each limit is checked before anything of that size is allocated.
   MemoryBudget memory(memory_limit);

@@ -29,7 +29,7 @@ class Session {
  public:
   // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of private
   // memory, cannot run.
-  Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, size_t memory_limit);
+  Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, uint64_t memory_limit);
   ~Session();
 
   // Runs the model once; may be called from several threads at a time. `inputs` and `outputs` point

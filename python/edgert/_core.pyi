@@ -42,8 +42,8 @@ class Session:
     def __init__(
         self,
         source: str | bytes | bytearray | memoryview,
-        threads: int,
-        memory_limit: int,
+        threads: int | None,
+        memory_limit: int | None,
         max_operations: float,
         map: bool,
         verify: bool,

@@ -82,12 +82,9 @@ class Model:
         verify: bool,
     ) -> None:
         self._options = (threads, memory_limit, max_operations, map, verify)
-        if threads is None:
-            threads = _core.default_threads()
-        require(_is_whole(threads) and threads >= 1, "threads", threads, "a positive number")
-        if memory_limit is None:
-            memory_limit = _core.usable_memory()
-        fine = _is_whole(memory_limit) and memory_limit >= 0
+        fine = threads is None or (_is_whole(threads) and threads >= 1)
+        require(fine, "threads", threads, "a positive number")
+        fine = memory_limit is None or (_is_whole(memory_limit) and memory_limit >= 0)
         require(fine, "memory_limit", memory_limit, "a number of bytes")
         is_number = isinstance(max_operations, numbers.Real) and not isinstance(
             max_operations, bool
@@ -99,8 +96,8 @@ class Model:
         require(not (map and self.path is None), "map", map, "the path of a file to be mapped")
         self._session = _core.Session(
             source,
-            min(threads, sys.maxsize),
-            min(memory_limit, sys.maxsize),
+            None if threads is None else min(threads, sys.maxsize),
+            None if memory_limit is None else min(memory_limit, sys.maxsize),
             float(max_operations),
             bool(map),
             bool(verify),

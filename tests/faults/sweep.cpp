@@ -8,88 +8,93 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <thread>
 #include <vector>
 
-#include "core/error.h"
+#include "api/edgert.h"
 #include "faults.h"
-#include "runtime/model_file.h"
-#include "runtime/session.h"
 
 namespace edgert::test {
 namespace {
 
-constexpr int kThreads = 3;
+struct Free {
+  void operator()(edgert_model* model) const { edgert_free(model); }
+};
+using Model = std::unique_ptr<edgert_model, Free>;
 
-std::unique_ptr<Session> load(const char* path) {
-  const LoadOptions options = {cpu_isa(), size_t{1} << 30};
-  return std::make_unique<Session>(load_model(path, options), kThreads, options.isa,
-                                   options.memory_limit);
+enum class Outcome { kDone, kRefused, kWrong };
+
+// Of a call that may be refused memory or threads; any other error is wrong.
+Outcome outcome_of(edgert_status status) {
+  if (status == EDGERT_OK) return Outcome::kDone;
+  const bool told = std::strlen(edgert_last_error()) > 0 && std::strlen(edgert_last_rule()) > 0;
+  return status == EDGERT_ERROR_RESOURCE && told ? Outcome::kRefused : Outcome::kWrong;
+}
+
+Outcome load(const char* path, Model& model) {
+  edgert_load_options options = EDGERT_LOAD_OPTIONS_INIT;
+  options.threads = 3;
+  options.memory_limit = 1 << 30;
+  edgert_model* loaded;
+  const Outcome outcome = outcome_of(edgert_load(path, &options, &loaded));
+  model.reset(loaded);
+  return outcome;
 }
 
 // A model's inputs, always the same numbers, and room for its outputs.
 class Arrays {
  public:
-  explicit Arrays(const Model& model) {
+  explicit Arrays(const edgert_model* model) {
+    edgert_info info = EDGERT_INFO_INIT;
+    edgert_get_info(model, &info);
+    edgert_tensor tensor = EDGERT_TENSOR_INIT;
     uint64_t state = 1;
-    for (uint32_t t : model.inputs) {
-      const TensorType& type = model.tensors[t].type;
-      inputs_.emplace_back(type.bytes() + 1);
-      in_.push_back(inputs_.back().data());
-      for (size_t i = 0; i < type.shape.elements(); ++i) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        const float value = static_cast<float>(state >> 40) * 0x1p-23f - 1;
-        if (type.dtype == DType::f32)
-          std::memcpy(inputs_.back().data() + 4 * i, &value, sizeof value);
-        else if (dtype_bytes(type.dtype) == 1)
-          inputs_.back()[i] = static_cast<char>(state >> 56 & 1);
-      }
+    for (size_t i = 0; i < info.inputs; ++i) {
+      edgert_get_input(model, i, &tensor);
+      inputs_.emplace_back(tensor.bytes);
+      fill(tensor.dtype, inputs_.back(), state);
+      in_.push_back({inputs_.back().data(), tensor.bytes});
     }
-    for (uint32_t t : model.outputs) {
-      outputs_.emplace_back(model.tensors[t].type.bytes() + 1);
-      out_.push_back(outputs_.back().data());
+    for (size_t i = 0; i < info.outputs; ++i) {
+      edgert_get_output(model, i, &tensor);
+      outputs_.emplace_back(tensor.bytes);
+      out_.push_back({outputs_.back().data(), tensor.bytes});
     }
   }
-  void run(const Session& session) {
+  Outcome run(const edgert_model* model) {
     for (std::vector<char>& output : outputs_) std::fill(output.begin(), output.end(), 0x55);
-    session.run(in_.data(), out_.data());
+    return outcome_of(edgert_run(model, in_.data(), in_.size(), out_.data(), out_.size(), nullptr));
   }
   const std::vector<std::vector<char>>& outputs() const { return outputs_; }
 
  private:
+  static void fill(edgert_dtype dtype, std::vector<char>& array, uint64_t& state) {
+    const size_t size = edgert_dtype_bytes(dtype);
+    for (size_t at = 0; at < array.size(); at += size) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const float value = static_cast<float>(state >> 40) * 0x1p-23f - 1;
+      if (dtype == EDGERT_FLOAT32)
+        std::memcpy(&array[at], &value, sizeof value);
+      else if (size == 1)
+        array[at] = static_cast<char>(state >> 56 & 1);
+    }
+  }
+
   std::vector<std::vector<char>> inputs_, outputs_;
-  std::vector<const void*> in_;
-  std::vector<void*> out_;
+  std::vector<edgert_input_array> in_;
+  std::vector<edgert_output_array> out_;
 };
 
-enum class Outcome { kDone, kRefused, kWrong };
-
-// Does something that may be refused memory or threads; any other error is wrong.
-template <typename Work>
-Outcome outcome_of(const Work& work) {
-  try {
-    work();
-    return Outcome::kDone;
-  } catch (const Error& error) {
-    return error.code() == ErrorCode::kResource ? Outcome::kRefused : Outcome::kWrong;
-  } catch (const std::bad_alloc&) {
-    return Outcome::kRefused;
-  } catch (...) {
-    return Outcome::kWrong;
-  }
-}
-
-// A thread that runs a session at the same time as the caller. It is there before the faults are.
+// A thread that runs a model at the same time as the caller. It is there before the faults are.
 class OtherThread {
  public:
-  explicit OtherThread(const Model& model) : arrays_(model), thread_([this] { work(); }) {}
+  explicit OtherThread(const edgert_model* model) : arrays_(model), thread_([this] { work(); }) {}
   ~OtherThread() {
     state_ = kEnd;
     thread_.join();
   }
-  void start(const Session& session) {
-    session_ = &session;
+  void start(const edgert_model* model) {
+    model_ = model;
     state_ = kRun;
   }
   Outcome wait() {
@@ -105,23 +110,24 @@ class OtherThread {
     for (;;) {
       while (state_ == kIdle) std::this_thread::yield();
       if (state_ == kEnd) return;
-      outcome_ = outcome_of([this] { arrays_.run(*session_); });
+      outcome_ = arrays_.run(model_);
       state_ = kIdle;
     }
   }
 
   Arrays arrays_;
-  const Session* session_ = nullptr;
+  const edgert_model* model_ = nullptr;
   Outcome outcome_ = Outcome::kDone;
   std::atomic<State> state_{kIdle};
   std::thread thread_;
 };
 
 bool sweep(const char* path) {
-  std::unique_ptr<Session> session = load(path);
-  Arrays arrays(session->model());
-  OtherThread other(session->model());
-  arrays.run(*session);
+  Model model;
+  if (load(path, model) != Outcome::kDone) return false;
+  Arrays arrays(model.get());
+  OtherThread other(model.get());
+  if (arrays.run(model.get()) != Outcome::kDone) return false;
   const std::vector<std::vector<char>> expected = arrays.outputs();
 
   size_t points = 0, refusals = 0;
@@ -132,25 +138,25 @@ bool sweep(const char* path) {
                     mode == FaultMode::kOnce ? "" : " and all after it", what);
         return false;
       };
-      session.reset();
+      model.reset();
       arm_faults(first, mode);
-      Outcome outcomes[] = {outcome_of([&] { session = load(path); }), Outcome::kDone};
-      if (session) {
-        other.start(*session);
-        outcomes[0] = outcome_of([&] { arrays.run(*session); });
+      Outcome outcomes[] = {load(path, model), Outcome::kDone};
+      if (model) {
+        other.start(model.get());
+        outcomes[0] = arrays.run(model.get());
         outcomes[1] = other.wait();
       }
       requests = disarm_faults();
       const Arrays* const results[] = {&arrays, &other.arrays()};
       for (int i = 0; i < 2; ++i) {
         if (outcomes[i] == Outcome::kWrong) return fail("another error than that of a resource");
-        if (session && outcomes[i] == Outcome::kDone && results[i]->outputs() != expected)
+        if (model && outcomes[i] == Outcome::kDone && results[i]->outputs() != expected)
           return fail("a wrong result");
         refusals += outcomes[i] == Outcome::kRefused;
       }
-      if (!session) session = load(path);
-      arrays.run(*session);
-      if (arrays.outputs() != expected) return fail("a wrong result afterwards");
+      if (!model && load(path, model) != Outcome::kDone) return fail("no model afterwards");
+      if (arrays.run(model.get()) != Outcome::kDone || arrays.outputs() != expected)
+        return fail("a wrong result afterwards");
     }
   std::printf("%s: %zu requests refused, %zu errors\n", path, points, refusals);
   return points > 0 && refusals > 0;

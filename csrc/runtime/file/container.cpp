@@ -1,11 +1,14 @@
 #include "runtime/file/container.h"
 
+#include <sys/utsname.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "core/interrupt.h"
+#include "core/text.h"
 #include "kernels/crc32/crc32.h"
 #include "runtime/file/file_kind.h"
 #include "runtime/file/rules.h"
@@ -34,6 +37,14 @@ static_assert(ids_are_consecutive(), "a section's place follows from its id; dat
 
 // What is read at a time and is still in the cache when its checksum is taken.
 constexpr size_t kChunk = 256 * 1024;
+
+constexpr bool kBigEndian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+
+// What the system calls this machine: "x86_64", "aarch64".
+std::string machine() {
+  utsname names;
+  return uname(&names) == 0 ? printable(names.machine) : "of unknown kind";
+}
 
 // The checksum of bytes, of which `crc` is that of those before them.
 uint32_t checksum(IsaSet isa, const void* data, uint64_t bytes, uint32_t crc = 0) {
@@ -69,6 +80,10 @@ void Container::read_header(const Source& source) {
     fail(F2, "not an .edgert file; it looks like %s", file_kind(head, bytes).c_str());
   if (bytes < sizeof header_) fail(F1, "the file ends after %zu bytes, inside its header", bytes);
   std::memcpy(&header_, head, sizeof header_);
+  if (header_.endian == __builtin_bswap32(kEndianTag))
+    fail(F3, "the file is %s, this machine, %s, is %s: it needs a file of its own byte order",
+         kBigEndian ? "little-endian" : "big-endian", machine().c_str(),
+         kBigEndian ? "big-endian" : "little-endian");
   if (header_.endian != kEndianTag)
     fail(F3, "the byte order tag is 0x%08x, expected 0x%08x", header_.endian, kEndianTag);
   if (header_.version != kVersion)

@@ -135,7 +135,9 @@ class TensorReader {
       tensor->type.shape[axis] = dim;
     }
     if (!in_bounds(tensor->type))
-      fail(F33, "%s, %s, is too large", label().c_str(), describe(tensor->type).c_str());
+      fail(F33, "%s, %s, is too large: it takes %llu bytes or more, this machine allows %llu",
+           label().c_str(), describe(tensor->type).c_str(), ull{bounding_bytes(tensor->type)},
+           ull{max_tensor_bytes()});
   }
 
   // Rows may be of any type. What else is checked, or decoded, is so for one type and one claim:
