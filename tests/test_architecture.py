@@ -28,7 +28,9 @@ ON_API = {
     "bindings": {
         "api/edgert.h",
         "api/errors.h",
+        "core/cpu.h",
         "core/error.h",
+        "core/hardware.h",
         "core/small_array.h",
         "core/text.h",
         "kernels/list.h",

@@ -77,7 +77,7 @@ typedef struct edgert_model edgert_model; /* a model that is ready to run */
  * EDGERT_INTERRUPTED. */
 typedef int (*edgert_stop)(void* context);
 
-#define EDGERT_DEFAULT_THREADS 0     /* one for each of the fastest cores that this process may use */
+#define EDGERT_DEFAULT_THREADS (-1)  /* one for each of the fastest cores that this process may use */
 #define EDGERT_ALL_MEMORY UINT64_MAX /* that this process may use */
 
 /* Use the weights where they are in the mapped file, which processes share then, not in a private
@@ -89,7 +89,7 @@ typedef int (*edgert_stop)(void* context);
 
 typedef struct edgert_load_options {
   size_t struct_size;
-  int64_t threads;       /* of a run; never more than there are CPUs that this process may use */
+  int64_t threads;       /* of a run, at least 1; never more than there are CPUs that this process may use */
   uint64_t memory_limit; /* most bytes of private memory, with one run at a time */
   double max_operations; /* most elements that a run multiplies, compares or moves, about */
   uint32_t flags;        /* EDGERT_MAP, EDGERT_VERIFY */
