@@ -20,22 +20,12 @@ from edgert.schema import (
     ResizeMode,
     UnaryFn,
 )
+from edgert.selftest import integers
 
 HARD_SWISH = {"fn": UnaryFn.hard_swish}
 HARD_SIGMOID = {"fn": UnaryFn.hard_sigmoid, "alpha": 0.1875, "beta": 0.5}
 _ZERO = 120  # of every tensor of bytes
 _STEP = 2.0**-5  # the scale of every tensor of bytes
-
-
-def integers(seed: int, shape: Sequence[int], low: int, high: int) -> np.ndarray:
-    """Evenly spread int64 numbers from ``low`` to ``high``, by SplitMix64 (Steele et al., 2014)."""
-    count = math.prod(shape)
-    z = np.arange(seed << 32, (seed << 32) + count, dtype=np.uint64)
-    z *= np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return ((z >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int64).reshape(shape) + low
 
 
 def bits(outputs: dict[str, np.ndarray]) -> str:

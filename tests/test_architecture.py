@@ -56,6 +56,7 @@ PYTHON_LAYERS = [
     ("host", ["quantize"]),
     ("host", ["converter"]),
     ("tool", ["measure", "parity", "report"]),
+    ("host", ["selftest"]),
     ("tool", ["commands"]),
     ("tool", ["cli"]),
     ("tool", ["__main__"]),

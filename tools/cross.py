@@ -8,7 +8,8 @@
 build runs on systems with glibc 2.28 or older, or with ``--libc musl`` on those with musl; results
 stand in build/cross/dist. ``--compiler gcc`` takes Debian's cross compilers, as ``tests`` does:
 fast, but what they build needs a system as new as this one. Python's headers come from Debian,
-those of 3.10 and 3.12 from Pythons of this system. The first build for a target takes minutes more, for the C++ library.
+those of 3.10 and 3.12 from Pythons of this system. The first build for a target takes minutes more,
+for the C++ library.
 
 Needs ``pip install -r tools/cross/requirements.txt``.
 """
@@ -20,7 +21,6 @@ import base64
 import hashlib
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import tempfile

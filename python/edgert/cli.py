@@ -1,4 +1,4 @@
-"""The command line: ``edgert convert | compare | run | info | bench | isa | demo``."""
+"""The command line: ``edgert convert | compare | run | info | bench | isa | selftest | demo``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from edgert import __version__
-from edgert.commands import bench, compare, convert, demo, info, isa, run
+from edgert.commands import bench, compare, convert, demo, info, isa, run, selftest
 from edgert.errors import EdgertError, IntegrityError, VersionError
 from edgert.report import printable
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "info": info,
     "bench": bench,
     "isa": isa,
+    "selftest": selftest,
     "demo": demo,
 }
 ERROR, INTERRUPTED = 2, 130
