@@ -188,7 +188,7 @@ EDGERT_API edgert_status edgert_get_file(const edgert_model* model, const void**
 /* Running ------------------------------------------------------------------------------------- */
 
 typedef struct edgert_input_array {
-  const void* data; /* aligned to its elements */
+  const void* data; /* aligned to its elements; may be NULL if there are none */
   size_t bytes;     /* exactly those of the input */
 } edgert_input_array;
 

@@ -38,6 +38,10 @@ void check_array(const Tensor& tensor, const void* data, size_t bytes) {
            format("the array at %p is not aligned to %zu bytes", data, aligned));
 }
 
+// Where arrays of no bytes are that the caller has at null: copying none must not be from or to
+// there.
+alignas(int64_t) std::byte nowhere[1];
+
 // Addresses from `begin` to before `end`, not empty; of an output, or of an input (null).
 struct Range {
   uintptr_t begin, end;
@@ -82,11 +86,11 @@ CheckedArrays::CheckedArrays(const Model& model, const edgert_input_array* input
   };
   for (size_t i = 0; i < input_count; ++i) {
     add(inputs[i].data, inputs[i].bytes, model.tensors[model.inputs[i]], false);
-    inputs_[i] = inputs[i].data;
+    inputs_[i] = inputs[i].data != nullptr ? inputs[i].data : nowhere;
   }
   for (size_t i = 0; i < output_count; ++i) {
     add(outputs[i].data, outputs[i].bytes, model.tensors[model.outputs[i]], true);
-    outputs_[i] = outputs[i].data;
+    outputs_[i] = outputs[i].data != nullptr ? outputs[i].data : nowhere;
   }
   require_apart(ranges.begin(), end);
 }

@@ -48,6 +48,7 @@ class InputFile {
 
   // As many bytes as there are, at most `bytes`.
   size_t read_some(void* to, size_t bytes) {
+    if (bytes == 0) return 0;  // perhaps to null
     const size_t count = std::fread(to, 1, bytes, file_);
     if (count < bytes && std::ferror(file_) != 0)
       fail("cannot be read: " + std::string(std::strerror(errno)));
@@ -199,7 +200,7 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void write(const void* from, size_t bytes) {
-    if (std::fwrite(from, 1, bytes, file_) != bytes) fail();
+    if (bytes > 0 && std::fwrite(from, 1, bytes, file_) != bytes) fail();
   }
   // What the system had kept may fail only now.
   void close() {
