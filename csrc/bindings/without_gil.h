@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/bindings.h"
+#include "bindings/take_gil.h"
 
 namespace edgert {
 
@@ -13,15 +14,13 @@ namespace edgert {
 class GilRelease {
  public:
   GilRelease() : state_(PyEval_SaveThread()) {}
-  ~GilRelease() { take_gil(); }
+  ~GilRelease() { take_gil(state_); }
   GilRelease(const GilRelease&) = delete;
   GilRelease& operator=(const GilRelease&) = delete;
 
   static int handle_signals(void* release);  // an edgert_stop
 
  private:
-  void take_gil();
-
   PyThreadState* state_;
 };
 
