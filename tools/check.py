@@ -84,10 +84,11 @@ def sources(*patterns: str) -> list[str]:
 
 
 def check_format() -> None:
-    """clang-format, ruff format, ruff check."""
+    """clang-format, ruff format, ruff check; no module needs a newer Python than the oldest."""
     run(tool("clang-format"), "--dry-run", "--Werror", *sources("*.c", "*.cpp", "*.h"))
     run(tool("ruff"), "format", "--check", ".")
     run(tool("ruff"), "check", ".")
+    run(tool("vermin"), "--target=3.9-", "--violations", "--no-tips", "python/edgert")
 
 
 def cmake_build(folder: Path, *options: str) -> None:
@@ -258,8 +259,6 @@ def check_api() -> None:
     (folder / "shown.c").write_text("\n".join(examples_of("c")))
     run(compiler, *strict, folder / "shown.c", "-o", folder / "shown", *flags)
     run("env", "-i", path, folder / "shown", cwd=folder)
-
-
 
 
 def check_isa_leak() -> None:

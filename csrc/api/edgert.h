@@ -77,7 +77,8 @@ typedef struct edgert_model edgert_model; /* a model that is ready to run */
  * EDGERT_INTERRUPTED. */
 typedef int (*edgert_stop)(void* context);
 
-#define EDGERT_DEFAULT_THREADS (-1)  /* one for each of the fastest cores that this process may use */
+#define EDGERT_DEFAULT_THREADS \
+  (-1) /* one for each of the fastest cores that this process may use */
 #define EDGERT_ALL_MEMORY UINT64_MAX /* that this process may use */
 
 /* Use the weights where they are in the mapped file, which processes share then, not in a private
@@ -89,7 +90,7 @@ typedef int (*edgert_stop)(void* context);
 
 typedef struct edgert_load_options {
   size_t struct_size;
-  int64_t threads;       /* of a run, at least 1; never more than there are CPUs that this process may use */
+  int64_t threads;       /* of a run, at least 1; more than there are usable CPUs are as many */
   uint64_t memory_limit; /* most bytes of private memory, with one run at a time */
   double max_operations; /* most elements that a run multiplies, compares or moves, about */
   uint32_t flags;        /* EDGERT_MAP, EDGERT_VERIFY */
@@ -217,11 +218,10 @@ EDGERT_API edgert_status edgert_run(const edgert_model* model, const edgert_inpu
 
 typedef struct edgert_bench_options {
   size_t struct_size;
-  double seconds; /* to measure, in at least 5 runs */
-  size_t runs;    /* to measure, not seconds; 0: not given */
-  double*
-      step_ms;  /* receives the median milliseconds of each step, of runs of their own; or NULL */
-  size_t steps; /* how many fit there: all of edgert_info.steps */
+  double seconds;   /* to measure, in at least 5 runs */
+  size_t runs;      /* to measure, not seconds; 0: not given */
+  double* step_ms;  /* receives the median milliseconds of each step, in runs of their own */
+  size_t steps;     /* how many fit there: all of edgert_info.steps */
   edgert_stop stop; /* or NULL */
   void* stop_context;
 } edgert_bench_options;

@@ -1,3 +1,5 @@
+#include "core/cpu.h"
+
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 
 #include "api/edgert.h"
 #include "bindings/bindings.h"
-#include "core/cpu.h"
 #include "core/hardware.h"
 #include "core/text.h"
 #include "kernels/list.h"

@@ -115,8 +115,7 @@ class _Packer:
         """A node's inputs, whose forms the node chooses if they are constants."""
         forms = ir.constant_forms(self.graph, node)
         return [
-            (self.tensor(name, form) if name else None)
-            for name, form in zip(node.inputs, forms, strict=True)
+            (self.tensor(name, form) if name else None) for name, form in zip(node.inputs, forms)
         ]
 
     def tensor(self, name: str, wanted: Form = Form.row) -> _Tensor:

@@ -38,7 +38,7 @@ def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     last_reader = {name: node for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
         results = run_node(node, [arrays[name] if name else None for name in node.inputs])
-        for name, result in zip(node.outputs, results, strict=True):
+        for name, result in zip(node.outputs, results):
             value = graph.values[name]
             if (result.dtype, result.shape) != (value.dtype, value.shape):
                 raise EdgertError(

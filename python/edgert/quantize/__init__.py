@@ -216,7 +216,8 @@ def _scales(
     sharing = Counter(assignment.group.values())
     for node in reversed(graph.nodes):
         same = node.output in assignment.integer and uniform_affine(graph, node)
-        if same and sharing[group := assignment.group[node.inputs[0]]] == 1 and group not in stated:
+        group = assignment.group[node.inputs[0]] if same else None
+        if same and sharing[group] == 1 and group not in stated:
             x = affine[node.inputs[0]]
             if before := affine[node.output].before(*same):
                 affine[node.inputs[0]] = replace(before, largest=x.largest)

@@ -61,7 +61,7 @@ class Lowering:
         inputs = [self.float(name) if name else "" for name in node.inputs]
         output, *others = node.outputs
         self.new.add(node.op, inputs, node.attrs, name=node.name, output=output, others=others)
-        self.floats.update(zip(node.outputs, self.new.nodes[-1].outputs, strict=True))
+        self.floats.update(zip(node.outputs, self.new.nodes[-1].outputs))
 
     def finish(self) -> Graph:
         """The graph, once every node was stepped over."""

@@ -154,12 +154,9 @@ class _Layer:
         All without the means: errors of these are the bias's business. 0 if there are no samples.
         """
         inputs = self.rows[part]
-        errors = [
-            exact - _products(x, self.weight)
-            for x, exact in zip(inputs, self.exact[part], strict=True)
-        ]
+        errors = [exact - _products(x, self.weight) for x, exact in zip(inputs, self.exact[part])]
         own = lost = 0.0
-        for x, error in zip(_centred(inputs), _centred(errors), strict=True):
+        for x, error in zip(_centred(inputs), _centred(errors)):
             own = own + (np.swapaxes(x, 1, 2) @ x).astype(np.float64)
             lost = lost + (np.swapaxes(error, 1, 2) @ x).astype(np.float64)
         return own, lost
@@ -196,10 +193,10 @@ def explained(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     As much of it as holds for the samples of one half if it is learnt from those of the other.
     """
     learnt = [_regression(*part) for part in parts]
-    told = sum((a * lost).sum() for a, (_, lost) in zip(learnt, parts[::-1], strict=True))
-    size = sum(((a @ own) * a).sum() for a, (own, _) in zip(learnt, parts[::-1], strict=True))
+    told = sum((a * lost).sum() for a, (_, lost) in zip(learnt, parts[::-1]))
+    size = sum(((a @ own) * a).sum() for a, (own, _) in zip(learnt, parts[::-1]))
     share = float(np.clip(told / size, 0, 1)) if size > 0 else 0.0
-    return share * _regression(*map(sum, zip(*parts, strict=True)))
+    return share * _regression(*map(sum, zip(*parts)))
 
 
 def _regression(own: np.ndarray, lost: np.ndarray) -> np.ndarray:
