@@ -78,7 +78,7 @@ typedef struct edgert_model edgert_model; /* a model that is ready to run */
 typedef int (*edgert_stop)(void* context);
 
 /* One for each of the fastest cores that this process may use. */
-#define EDGERT_DEFAULT_THREADS INT64_MIN
+#define EDGERT_DEFAULT_THREADS INT64_MAX
 #define EDGERT_ALL_MEMORY UINT64_MAX /* that this process may use */
 
 /* Use the weights where they are in the mapped file, which processes share then, not in a private

@@ -17,7 +17,7 @@ edgert_load_options checked(const edgert_load_options* given) {
   const auto refuse = [](const std::string& what) {
     throw Refusal(EDGERT_ERROR_ARGUMENT, "ARGUMENT", what);
   };
-  if (options.threads < 1 && options.threads != EDGERT_DEFAULT_THREADS)
+  if (options.threads < 1)
     refuse(format("threads is %lld, expected a positive number",
                   static_cast<long long>(options.threads)));
   if (std::isnan(options.max_operations) || options.max_operations < 0)

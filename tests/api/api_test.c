@@ -253,7 +253,7 @@ static void test_options_that_make_no_sense(void) {
   const edgert_status wrong = EDGERT_ERROR_ARGUMENT;
   options.threads = 0;
   REFUSED(edgert_load(path, &options, &model), wrong, "ARGUMENT", "threads is 0");
-  options.threads = -1;
+  options.threads = INT64_MIN;
   REFUSED(edgert_load(path, &options, &model), wrong, "ARGUMENT", "expected a positive number");
   options = defaults;
   options.max_operations = -1;
