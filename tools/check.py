@@ -159,7 +159,8 @@ def check_emulated() -> None:
     for machine, target, tested, others in (
         ("aarch64", "aarch64", ["cortex-a72", "max,sve=off,sme=off"], ["cortex-a53", "cortex-a76"]),
         ("arm", "armv7l", ["cortex-a7"], ["cortex-a15"]),
-        ("x86_64", None, ["Nehalem", "Haswell"], []),
+        # QEMU's masked loads touch what they leave out, which the C++ tests have made inaccessible.
+        ("x86_64", None, [], ["Nehalem", "Haswell"]),
     ):
         folder = BUILD / "release"
         if target is not None:
