@@ -116,7 +116,6 @@ def build_module(target: str, python: str, compiler: str, libc: str) -> Path:
         "-DEDGERT_LIBRARY=OFF",
         f"-DEDGERT_PYTHON_HEADERS={headers}",
         f"-DEDGERT_PYTHON_SUFFIX={suffix}",
-        f"-DSKBUILD_PROJECT_VERSION={version()}",
     ]
     cmake_build(folder, *toolchain(target, compiler, libc), *options, targets=("_core",))
     return folder / f"_core{suffix}"

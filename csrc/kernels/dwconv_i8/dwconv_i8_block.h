@@ -9,8 +9,8 @@
 //   kSums                                   vectors of sums; Columns::v[q] adds to q % kSums
 //   interleave(), interleave_weights()      from the rows of a group
 //   dot()                                   adds the products of two vectors to sums
-//   kShifted                                of bytes that interleave() has made what they are above
-//   128 narrow()                                from sums and multipliers to bytes
+//   kShifted                                interleave() makes bytes what they are above 128
+//   narrow()                                from sums and multipliers to bytes
 //
 // Interleaving leaves the channels in an order that narrowing undoes: vector q of the sums has the
 // channels 4 (kSums l + q) ... in its 128-bit part l.

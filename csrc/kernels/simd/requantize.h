@@ -241,16 +241,15 @@ inline void finish(const AccumulatorOutput& out, size_t j, const int32_t* sums, 
                                        : finish_linear<false, 1>;
       part(out, j + v, sums + v, rows, stride, n, bytes, at + v, y_stride);
     }
+    return;
+  }
 #ifdef EDGERT_FLUSHES_SUBNORMALS  // above, only integers depend on them: they are zero either way
-  } else {
-    finish_portably(out, j, sums, rows, stride, columns, y, at, y_stride);
-  }
+  finish_portably(out, j, sums, rows, stride, columns, y, at, y_stride);
 #else
-  } else if (out.output.dtype == static_cast<int32_t>(DType::u8)) {
+  if (out.output.dtype == static_cast<int32_t>(DType::u8))
     finish_as(out, j, sums, rows, stride, columns, bytes, at, y_stride);  // asks no more
-  } else {
+  else
     finish_as(out, j, sums, rows, stride, columns, y, at, y_stride);
-  }
 #endif
 }
 inline void finish(const AccumulatorOutput& out, size_t j, const float* sums, int rows, int stride,
