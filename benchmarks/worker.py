@@ -1,9 +1,10 @@
 """Time one engine on one model and print one JSON line; models.py starts one per engine and round.
 
-usage: worker.py ENGINE FILE [--shape 1,3,224,224] [--cores 0] [--seconds 1]
+usage: worker.py ENGINE FILE [--shape 1,3,224,224] [--cores 0] [--seconds 1 | --runs N]
 
 Every engine gets the same NCHW float32 input, is timed from NumPy array to NumPy array, and keeps
-to float32 arithmetic. The engine runs as many threads as there are cores to pin it to.
+to float32 arithmetic. The engine runs as many threads as there are cores to pin it to. With --runs
+nothing is timed: that many inferences, on one thread, for arm/count.py.
 """
 
 from __future__ import annotations
@@ -118,6 +119,14 @@ ENGINES = {
 }
 
 
+def load_and_run(engine: str, path: str, shape: list[int], runs: int) -> None:
+    """Loads a file and runs it so many times."""
+    _, _, open_model = ENGINES[engine]
+    run = open_model(path, 1, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+    for _ in range(runs):
+        run()
+
+
 def peak_memory() -> float:
     """Returns the most memory that this process has had resident so far, in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -181,7 +190,11 @@ def main() -> None:
     parser.add_argument("--shape", type=numbers, default=[1, 3, 224, 224])
     parser.add_argument("--cores", type=numbers, default=[0], help="CPU numbers to pin to")
     parser.add_argument("--seconds", type=float, default=1.0, help="0: load and run once only")
+    parser.add_argument("--runs", type=int, help="so many, not timed")
     args = parser.parse_args()
+    if args.runs is not None:
+        load_and_run(args.engine, args.file, args.shape, args.runs)
+        return
     os.sched_setaffinity(0, args.cores)
     result = measure(args.engine, args.file, args.shape, len(args.cores), args.seconds)
     print(json.dumps(result))

@@ -9,6 +9,10 @@ cancels out. ``--functions 10`` adds the functions with most of the SIMD instruc
 A count is not a time: it knows neither caches nor latencies, nor how many instructions a CPU issues
 at once. It ranks kernels and engines, and finds instructions that nobody needs.
 
+A model's file name says what runs it: .edgert, .onnx in ONNX Runtime or .tflite in LiteRT. For the
+last two a Debian for ARM and their wheels are put below build/cross first; they are run by Python,
+whose instructions are the same in every inference: of vectors a few hundred.
+
 Needs Debian's qemu-user, which has plugins, and the cross build of ``tools/cross.py tests``.
 """
 
@@ -27,9 +31,11 @@ import numpy as np
 import edgert
 
 HERE = Path(__file__).resolve().parent
-BUILD = HERE.parents[1] / "build" / "cross"
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "cross"
 PROGRAM = BUILD / "gcc-aarch64" / "edgert_emulated_run"
 LIBRARIES = "/usr/aarch64-linux-gnu"  # of Debian's cross compiler
+PEERS = {".onnx": ("ort", "onnxruntime"), ".tflite": ("litert", "ai-edge-litert")}
 COLUMNS = ["simd", "dot", "mmla", "simd_load", "simd_store", "all"]
 
 Counts = dict[str, collections.Counter[str]]  # by function, by class
@@ -77,17 +83,45 @@ def inputs_of(model: Path) -> bytes:
     return b"".join(parts)
 
 
+def board() -> Path:
+    """A Debian for AArch64 with Python and the peers, which looks like a Raspberry Pi 4."""
+    tool = [sys.executable, ROOT / "tools" / "cross" / "sysroot.py", "aarch64"]
+    done = subprocess.run(tool, check=True, stdout=subprocess.PIPE, text=True)
+    root = Path(done.stdout.strip())
+    packages = root / "peers"
+    if not packages.exists():
+        names = [package for _, package in PEERS.values()]
+        platforms = [f"manylinux{level}_aarch64" for level in ("2014", "_2_27", "_2_28")]
+        options = ["--python-version=3.11", "--implementation=cp", "--only-binary=:all:"]
+        options += [f"--platform={platform}" for platform in platforms]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", f"--target={packages}"]
+        subprocess.run([*pip, *options, *names], check=True)
+    # What these engines ask about the CPU; this machine's own answer ends ONNX Runtime.
+    cpu = {"BogoMIPS": "108.00", "Features": "fp asimd evtstrm crc32 cpuid"}
+    cpu |= {"CPU implementer": "0x41", "CPU architecture": "8", "CPU variant": "0x0"}
+    cpu |= {"CPU part": "0xd08", "CPU revision": "3"}
+    (root / "proc").mkdir(exist_ok=True)
+    lines = [f"{name}\t: {value}" for name, value in {"processor": "0", **cpu}.items()]
+    (root / "proc" / "cpuinfo").write_text("\n".join(lines) + "\n\n")
+    return root
+
+
 def inference(model: Path, cpu: str, plugin: Path) -> Counts:
     """The counts of one inference."""
     with tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = Path(folder, "inputs"), Path(folder, "outputs")
-        inputs.write_bytes(inputs_of(model))
-        three, two = (
-            count(
-                [str(PROGRAM), runs, str(model), str(inputs), str(outputs)], cpu, LIBRARIES, plugin
-            )
-            for runs in ("3", "2")
-        )
+        if model.suffix in PEERS:
+            engine, _ = PEERS[model.suffix]
+            root = board()
+            libraries = str(root)
+            python = ["-E", f"PYTHONPATH={root / 'peers'}", str(root / "usr/bin/python3.11")]
+            worker = [*python, str(HERE.parent / "worker.py"), engine, str(model), "--runs"]
+            commands = [[*worker, runs] for runs in ("3", "2")]
+        else:
+            libraries = LIBRARIES
+            files = [str(model), str(Path(folder, "inputs")), str(Path(folder, "outputs"))]
+            Path(files[1]).write_bytes(inputs_of(model))
+            commands = [[str(PROGRAM), runs, *files] for runs in ("3", "2")]
+        three, two = (count(command, cpu, libraries, plugin) for command in commands)
     for function, kinds in two.items():
         three[function].subtract(kinds)
     return three
@@ -98,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="a .edgert file")
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     parser.add_argument("--cpus", default="cortex-a72,cortex-a76", help="CPUs of QEMU")
     parser.add_argument(
         "--functions", type=int, default=0, metavar="N", help="those with most SIMD"
