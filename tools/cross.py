@@ -1,15 +1,15 @@
 """Builds edgert for other machines than this one.
 
     python tools/cross.py wheel --target aarch64 --python 3.11    # for old systems, too
-    python tools/cross.py library --target armv7l                 # libedgert, edgert.h, edgert-run
+    python tools/cross.py library --target armv7l --libc musl     # libedgert, edgert.h, edgert-run
     python tools/cross.py tests --target aarch64                  # the C++ tests
 
 ``wheel`` and ``library`` use Clang and libc++ from the PyPI package ziglang, so that what they
-build runs on systems with glibc 2.28 or older, or with ``--libc musl`` on those with musl; results
-stand in build/cross/dist. ``--compiler gcc`` takes Debian's cross compilers, as ``tests`` does:
-fast, but what they build needs a system as new as this one. Python's headers come from Debian,
-those of 3.10 and 3.12 from Pythons of this system. The first build for a target takes minutes more,
-for the C++ library.
+build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those with musl; an
+``edgert-run`` with musl is static and runs on both. Results stand in build/cross/dist.
+``--compiler gcc`` takes Debian's cross compilers, as ``tests`` does: fast, but what they build
+needs a system as new as this one. Python's headers come from Debian, those of 3.10 and 3.12 from
+Pythons of this system. The first build for a target takes minutes more, for the C++ library.
 
 Needs ``pip install -r tools/cross/requirements.txt``.
 """
@@ -82,15 +82,18 @@ def cmake_build(folder: Path, *options: object, targets: tuple[str, ...] = ()) -
 def build_tests(target: str) -> Path:
     """The C++ tests and programs, by Debian's cross compiler; returns the folder."""
     folder = BUILD / f"gcc-{target}"
-    cmake_build(folder, *toolchain(target, "gcc", "gnu"), "-DEDGERT_TESTS=ON")
+    programs = ("edgert_kernel_test", "edgert_emulated_run", "edgert_emulated_load")
+    options = ("-DEDGERT_TESTS=ON", "-DEDGERT_LIBRARY=OFF")
+    cmake_build(folder, *toolchain(target, "gcc", "gnu"), *options, targets=programs)
     return folder
 
 
 def build_library(target: str, compiler: str, libc: str) -> Path:
-    """What ``cmake --install`` gives: libedgert, edgert.h, a static edgert-run."""
+    """What ``cmake --install`` gives: libedgert, edgert.h, and edgert-run, static with musl."""
     folder = BUILD / f"library-{compiler}-{triple(target, libc)}"
     prefix = DIST / f"edgert-{triple(target, libc)}"
-    options = ["-DEDGERT_LIBRARY=ON", f"-DEDGERT_STATIC={'ON' if libc == 'musl' else 'OFF'}"]
+    options = [f"-DEDGERT_STATIC={'ON' if libc == 'musl' else 'OFF'}"]
+    options.append("-DCMAKE_BUILD_TYPE=MinSizeRel")  # as small as it can be with fast kernels
     cmake_build(folder, *toolchain(target, compiler, libc), *options)
     run("cmake", "--install", folder, "--prefix", prefix)
     return prefix

@@ -9,9 +9,9 @@
 namespace edgert {
 namespace {
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist, the
-// last vector being partly filled at least. Meanwhile a part of the next weights is fetched: a line
-// per unrolled step, so that a few tiles share the work and none waits for memory.
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist,
+// more than half. Meanwhile a part of the next weights is fetched: a line per unrolled step, so
+// that a few tiles share the work and none waits for memory.
 template <int kRows, int kVectors>
 void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
   constexpr int kLanes = F32::kLanes;
@@ -21,10 +21,10 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
     b[v] = g.b + column / K1N16::kOutputs * g.b_panel_stride + column % K1N16::kOutputs;
   }
   float* const c = g.c + i * g.c_stride + j;
-  const int last = columns - (kVectors - 1) * kLanes;  // columns in the last vector
+  const auto is_whole = [&](int v) { return v < kVectors / 2 || columns >= (v + 1) * kLanes; };
+  const auto part = [&](int v) { return columns > v * kLanes ? columns - v * kLanes : 0; };
   const auto load = [&](const float* p, int v) {
-    return v < kVectors - 1 || last == kLanes ? F32::load(p + v * kLanes)
-                                              : F32::load(p + v * kLanes, last);
+    return is_whole(v) ? F32::load(p + v * kLanes) : F32::load(p + v * kLanes, part(v));
   };
 
   // Every loop over accumulators is unrolled, or the compiler would keep them in memory.
@@ -99,10 +99,10 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
     for (int r = 0; r < kRows; ++r) {
       const F32 y = clamp(acc[r][v]);
       float* const out = c + r * g.c_stride + v * kLanes;
-      if (v < kVectors - 1 || last == kLanes)
+      if (is_whole(v))
         y.store(out);
       else
-        y.store(out, last);
+        y.store(out, part(v));
     }
   if (!is_clamp(g.activation)) activate(g.activation, c, kRows, g.c_stride, columns);
 }
@@ -120,13 +120,13 @@ constexpr const Tile* tiles_of(std::integer_sequence<int, kRows...>) {
 }
 
 // All rows of the columns j ... in tiles of nearly equal height, so that there is no thin last one.
-// A tile whose last vector had no column would read a panel that is not there: it is narrowed
-// first.
+// Of columns that half a tile holds it is one of that width, so that no tile reads a panel that is
+// not there.
 template <int kRows, int kVectors>
 void column_block(const GemmF32& g, size_t j, int columns) {
   if constexpr (kVectors > 1) {
-    if (columns <= (kVectors - 1) * F32::kLanes)
-      return column_block<kRows, kVectors - 1>(g, j, columns);
+    if (columns <= kVectors / 2 * F32::kLanes)
+      return column_block<kRows, kVectors / 2>(g, j, columns);
   }
   const Tile* const tiles = tiles_of<kVectors>(std::make_integer_sequence<int, kRows>());
   size_t left = (g.m + kRows - 1) / kRows, number = g.prefetched;

@@ -42,15 +42,15 @@ __attribute__((noinline, noclone)) inline void finish_dynamic(const GemmI8& g, s
   if (!is_clamp(activation)) activate(activation, c, rows, c_stride, columns);
 }
 
-// What the tiles of the same columns share. `columns` exist, the last vector being partly filled at
-// least.
+// What the tiles of the same columns share. `columns` exist, 1 or more: of the last vectors perhaps
+// none.
 template <int kVectors>
 struct ColumnBlock {
   static constexpr int kLanes = F32::kLanes;
   const int8_t* b[kVectors];
   I32 bias[kVectors];
   F32 multiplier[kVectors];
-  int last;  // columns in the last vector
+  int last;  // columns in the last vector; less than 1 if there are none
   int columns() const { return (kVectors - 1) * kLanes + last; }
 
   // `shifted`: bytes of a are taken as what they are above 128.
@@ -58,7 +58,8 @@ struct ColumnBlock {
       : last(columns - (kVectors - 1) * kLanes) {
     for (int v = 0; v < kVectors; ++v) {
       const size_t column = j + v * kLanes;
-      const int n = v < kVectors - 1 ? kLanes : last;
+      const int left = columns - v * kLanes;
+      const int n = left < 0 ? 0 : left < kLanes ? left : kLanes;
       b[v] = g.b + column / K4N16::kOutputs * g.b_panel_stride +
              column % K4N16::kOutputs * K4N16::kDepth;
       bias[v] = g.out.bias ? load_first(g.out.bias + column, n) : I32::broadcast(0);

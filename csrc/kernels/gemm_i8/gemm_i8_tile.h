@@ -1,13 +1,13 @@
 // The loops of every gemm_i8 kernel, over the vector types of the including file and over a
 // `Method`, which says how the products of a tile are added up:
 //
-//   kShifted                                    whether it takes bytes of a as what they are above
-//   128 Sums<kRows, kVectors>                       the sums of a tile,
-//     Sums(const I32 (&start)[kVectors])        which start from those of the columns
-//     add_segment(rows, at, stride, b, k, next) adds k of the depth: from byte `at` of the rows on,
-//     and
-//                                               from where the pointers b are, which it moves on
-//     total(r, v)                               vector v of row r
+//   kShifted                                  it takes bytes of a as what they are above 128
+//   Sums<kRows, kVectors>                     the sums of a tile
+//     Sums(const I32 (&start)[kVectors])      start from those of the columns
+//     add_segment(rows, at, stride, b, k, next)
+//                                             adds k of the depth, from byte `at` of the rows and
+//                                             the pointers b on, which it moves on
+//     total(r, v)                             vector v of row r
 //
 // gemm_i8_steps.h has the methods that go through the depth in steps of four.
 #pragma once
@@ -87,9 +87,10 @@ class RowCursor {
   size_t rows_, step_, run_step_;
 };
 
-// One tile of kRows x (kVectors * kLanes) elements at row i, column j. A line from `next` on is
-// fetched for each eight of the depth. `kWhole` says that most tiles are like this one: only these
-// add residuals from registers, all of them would be 300 KB of code.
+// One tile of kRows x (kVectors * kLanes) elements at row i, column j, of which some of the last
+// vectors need not exist. A line from `next` on is fetched for each eight of the depth. `kWhole`
+// says that most tiles are like this one: only these add residuals from registers, all of them
+// would be 300 KB of code. Tiles of four vectors leave no registers for that.
 template <typename Method, int kRows, int kVectors, bool kWhole>
 inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<kRows>& rows,
                                                 size_t i, size_t j,
@@ -103,7 +104,7 @@ inline __attribute__((always_inline)) void tile(const GemmI8& g, const TileRows<
   for (size_t s = 0; s < g.segments; ++s)
     acc.add_segment(rows, g.a_offsets[s], stride, b, g.k, next);
 
-  if (is_linear_u8(g.out)) {
+  if (block.last > 0 && is_linear_u8(g.out)) {
     const LinearU8 linear(g.out);
     const size_t at = i * g.c_stride + j;
     uint8_t* const c = static_cast<uint8_t*>(g.c) + at;
@@ -165,8 +166,8 @@ using TilesFn = void (*)(const GemmI8&, RowCursor&, size_t, size_t, size_t, int,
 
 template <typename Method, int kVectors, int... kRows>
 struct Tiles {
-  static constexpr TilesFn of_rows[] = {tiles < Method, kRows + 1, kVectors,
-                                        kVectors == 2 && kRows + 1 == sizeof...(kRows) > ...};
+  static constexpr TilesFn of_rows[] = {
+      tiles<Method, kRows + 1, kVectors, (kVectors == 2 && kRows + 1 == sizeof...(kRows))>...};
 };
 
 template <typename Method, int kVectors, int... kRows>
@@ -175,13 +176,13 @@ constexpr const TilesFn* tiles_of(std::integer_sequence<int, kRows...>) {
 }
 
 // All rows of the columns j ... in tiles of nearly equal height, so that there is no thin last one.
-// A tile whose last vector had no column would read a panel that is not there: it is narrowed
-// first.
+// Of columns that half a tile holds it is one of that width, but for less than half a panel: no
+// tile reads a panel that is not there.
 template <typename Method, int kRows, int kVectors>
 void column_block(const GemmI8& g, size_t j, int columns) {
-  if constexpr (kVectors > 1) {
-    if (columns <= (kVectors - 1) * F32::kLanes)
-      return column_block<Method, kRows, kVectors - 1>(g, j, columns);
+  constexpr int kHalf = kVectors / 2 * F32::kLanes;
+  if constexpr (kHalf >= K4N16::kOutputs / 2) {
+    if (columns <= kHalf) return column_block<Method, kRows, kVectors / 2>(g, j, columns);
   }
   const TilesFn* const of_rows =
       tiles_of<Method, kVectors>(std::make_integer_sequence<int, kRows>());

@@ -149,6 +149,10 @@ inline __attribute__((always_inline)) void store_linear(const LinearU8& linear,
       q[i] = to_i32(t);
     }
     const Bytes4 bytes(q, linear.range);
+    if (kVectors == 4 && last == kLanes) {
+      store_bytes(y + first / kVectors * stride, bytes.bytes());
+      continue;
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       if (first + i >= kCount) break;

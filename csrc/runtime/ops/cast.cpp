@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -52,29 +54,53 @@ To convert(From x) {
   }
 }
 
-template <typename To, typename From>
-Step bind_pair(const BindContext& context) {
+constexpr size_t kBlock = 256;  // elements at a time, whose wide ones stay in the first cache
+
+// What holds every value of a type, so that there need not be a loop for each pair of types.
+template <typename T>
+using Wide =
+    std::conditional_t<std::is_floating_point_v<T> || std::is_same_v<T, Half>, double, int64_t>;
+
+template <typename From>
+void widen(const std::byte* x, size_t first, size_t n, Wide<From>* wide) {
   // Any byte but zero is true, whatever the caller's array holds.
   using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+  const Stored* const from = reinterpret_cast<const Stored*>(x) + first;
+  for (size_t i = 0; i < n; ++i)
+    if constexpr (std::is_same_v<From, bool>)
+      wide[i] = from[i] != 0;
+    else
+      wide[i] = convert<Wide<From>>(from[i]);
+}
+
+template <typename To, typename W>
+void narrow(const W* wide, size_t n, std::byte* y, size_t first) {
+  To* const to = reinterpret_cast<To*>(y) + first;
+  for (size_t i = 0; i < n; ++i) to[i] = convert<To>(wide[i]);
+}
+
+template <typename W>
+Step bind_pair(const BindContext& context, void (*widen)(const std::byte*, size_t, size_t, W*),
+               void (*narrow)(const W*, size_t, std::byte*, size_t)) {
   const size_t n = context.output().type.shape.elements();
   const uint32_t in = context.input_index(0), out = context.output_index();
   return {"portable", 0, [=](const RunContext& run) {
-            const Stored* const x = run.tensor<Stored>(in);
-            To* const y = run.tensor<To>(out);
-            split_elements(run.pool(), n, sizeof(To) + sizeof(From),
-                           [=](size_t first, size_t last) {
-                             for (size_t i = first; i < last; ++i)
-                               if constexpr (std::is_same_v<From, bool>)
-                                 y[i] = convert<To>(x[i] != 0);
-                               else
-                                 y[i] = convert<To>(x[i]);
-                           });
+            const std::byte* const x = run.tensor<std::byte>(in);
+            std::byte* const y = run.tensor<std::byte>(out);
+            split_elements(run.pool(), n, 2 * sizeof(W), [=](size_t first, size_t last) {
+              W wide[kBlock];
+              for (; first < last; first += kBlock) {
+                const size_t count = std::min(kBlock, last - first);
+                widen(x, first, count, wide);
+                narrow(wide, count, y, first);
+              }
+            });
           }};
 }
 
 // Calls body with a value of the C++ type of `dtype`.
 template <typename Body>
-Step with_type(DType dtype, const Body& body) {
+auto with_type(DType dtype, const Body& body) {
   switch (dtype) {
     case DType::f32:
       return body(float{});
@@ -99,9 +125,11 @@ Step with_type(DType dtype, const Body& body) {
 }
 
 Step bind(const BindContext& context) {
-  return with_type(context.output().type.dtype, [&](auto to) {
-    return with_type(context.input(0)->type.dtype,
-                     [&](auto from) { return bind_pair<decltype(to), decltype(from)>(context); });
+  return with_type(context.input(0)->type.dtype, [&](auto from) {
+    using W = Wide<decltype(from)>;
+    return bind_pair<W>(
+        context, widen<decltype(from)>,
+        with_type(context.output().type.dtype, [](auto to) { return narrow<decltype(to), W>; }));
   });
 }
 

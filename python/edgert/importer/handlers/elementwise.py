@@ -113,7 +113,7 @@ def celu(call: Call) -> Tensor:
 
 
 @onnx_op("PRelu")
-@onnx_op(*(_BINARY.keys() - {"PRelu"}), attrs="axis broadcast")
+@onnx_op(*sorted(_BINARY.keys() - {"PRelu"}), attrs="axis broadcast")
 def binary(call: Call) -> Tensor:
     """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
     a, b = call.input(0), call.input(1)
