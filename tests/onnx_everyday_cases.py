@@ -132,6 +132,9 @@ def functions(case: Callable) -> None:
         for fmod in (0, 1):
             case("Mod", (10, LATEST), dividend, divisor, fmod=fmod)
     case("Mod", (10, LATEST), 9 * x(4, 9), x(9), fmod=1)
+    case("Mod", (13, LATEST), 9 * x(4, 9), x(9), expect=np.mod)
+    case("Mod", (13, LATEST), few(4, 9), np.array([[0.5], [-0.5], [1], [-3]], f32),
+         expect=np.mod)  # fmt: skip
     case("ThresholdedRelu", (10, LATEST), x(3, 9), alpha=0.5)
     case("Shrink", (9, LATEST), x(3, 9), lambd=0.5, bias=0.25)
     case("Softplus", (1, LATEST), 20 * x(3, 9), like=1)
@@ -215,6 +218,8 @@ def windows_and_norms(case: Callable) -> None:
     for mode in ("nearest", "linear"):
         case("Resize", (13, LATEST), v, None, Const(np.array([1, 1, 2, 2, 2], f32)), mode=mode)
         case("Resize", (13, LATEST), v, None, None, c([1, 2, 2, 6, 7]), mode=mode)
+    case("Pad", (19, LATEST), x(3, 4), c([4, 0, 1, 9]), mode="wrap")
+    case("Pad", (19, LATEST), x(2, 3, 4), c([-1, 2]), None, c([2]), mode="wrap")
     case("Range", (11, LATEST), c(3.0, f32), c(-2.0, f32), c(-0.75, f32))
     case("Range", (11, LATEST), c(5), c(5), c(1))
 

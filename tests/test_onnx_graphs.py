@@ -206,7 +206,6 @@ UNSUPPORTED = {
     "scatter_at_run_time": helper.make_node("ScatterND", ["x", "places", "row"], ["y"]),
     "range_at_run_time": helper.make_node("Range", ["number", "number", "number"], ["y"]),
     "shape_at_run_time": helper.make_node("ConstantOfShape", ["shape"], ["y"]),
-    "floored_mod_of_floats": helper.make_node("Mod", ["x", "x"], ["y"], fmod=0),
     "lstm": helper.make_node("LSTM", ["boxes", "boxes", "boxes"], ["y"], hidden_size=4),
     "resize_mode": helper.make_node(
         "Resize",
@@ -227,7 +226,6 @@ UNSUPPORTED = {
     "resize_antialias": helper.make_node(
         "Resize", ["image", "", "half"], ["y"], mode="linear", antialias=1
     ),
-    "pad_wrap": helper.make_node("Pad", ["x", "pads"], ["y"], mode="wrap"),
     "dropout_in_training": helper.make_node("Dropout", ["x", "", "true"], ["y"]),
     "cast_to_bfloat16": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.BFLOAT16),
     "cast_to_string": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING),

@@ -267,7 +267,8 @@ class Lowering:
         inputs = call.inputs + [None] * (len(function.input) - len(call.inputs))
         values = ChainMap(dict(zip(function.input, inputs)))
         scope = _Scope(values, opsets, functions, attrs, f"{call.name}/")
-        return self._enter(scope, function, list(function.output))
+        # A definition that depends on the node writes only what is asked for.
+        return self._enter(scope, function, list(function.output)[: call.outputs])
 
     def _enter(self, scope: _Scope, body: Body, outputs: list[str]) -> list[Tensor]:
         if len(self._scopes) > MAX_DEPTH:

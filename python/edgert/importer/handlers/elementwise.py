@@ -11,7 +11,7 @@ import numpy as np
 from edgert.importer.call import Call
 from edgert.importer.handlers.reduce import normal_axis
 from edgert.importer.registry import onnx_op
-from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
+from edgert.importer.values import Constant, Tensor
 from edgert.schema import BinaryFn, UnaryFn
 
 # {operator: (function, attributes and their defaults, for alpha and beta)}
@@ -133,11 +133,16 @@ def binary(call: Call) -> Tensor:
 
 @onnx_op("Mod", attrs="fmod")
 def mod(call: Call) -> Tensor:
-    """The rest has the sign of the divisor, with fmod that of the dividend; of floats, only so."""
+    """The rest has the sign of the divisor, with fmod that of the dividend."""
     a, b, fmod = call.input(0), call.input(1), call.choice("fmod", 0, (0, 1))
-    if a.dtype.kind == "f" and not fmod:
-        raise UnsupportedNodeError("it divides floats and its fmod is 0, which ONNX has no")
-    return emit_binary(call, BinaryFn.remainder if fmod else BinaryFn.modulo, a, b)
+    if fmod or a.dtype.kind != "f":
+        return emit_binary(call, BinaryFn.remainder if fmod else BinaryFn.modulo, a, b)
+    rest, zero = emit_binary(call, BinaryFn.remainder, a, b), call.const(0, b.dtype)
+    signs_differ = call.call("Xor", [call.call("Less", [t, zero]) for t in (rest, b)])
+    is_whole = call.call("Equal", [rest, zero])
+    rest = call.call("Where", [signs_differ, call.call("Add", [rest, b]), rest])
+    # A zero has the sign of the divisor, too.
+    return call.call("Where", [is_whole, call.call("Mul", [b, zero]), rest])
 
 
 def aligned(call: Call, a: Tensor, b: Tensor) -> Tensor:
