@@ -11,6 +11,7 @@
 #include "kernels/binary_f32/binary_f32.h"
 #include "kernels/binary_int/binary_int.h"
 #include "kernels/col2im_f32/col2im_f32.h"
+#include "kernels/compare_f32/compare_f32.h"
 #include "kernels/crc32/crc32.h"
 #include "kernels/dequantize_f32/dequantize_f32.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
@@ -30,6 +31,7 @@
 #include "kernels/reduce_f32/reduce_f32.h"
 #include "kernels/resize_f32/resize_f32.h"
 #include "kernels/resize_int/resize_int.h"
+#include "kernels/select_f32/select_f32.h"
 #include "kernels/softmax_f32/softmax_f32.h"
 #include "kernels/softmax_u8/softmax_u8.h"
 #include "kernels/unary_f32/unary_f32.h"
@@ -108,6 +110,26 @@ Work prepare(BinaryF32& g, Arrays& arrays) {
   g.fn = BinaryFn::add;
   g.rows = 1;
   g.columns = kCount;
+  g.a = {arrays.varied<float>(), 0, 1};
+  g.b = {arrays.varied<float>(), 0, 1};
+  g.y = arrays.ones<float>();
+  return floats(2 * kCount, kCount);
+}
+
+Work prepare(CompareF32& g, Arrays& arrays) {
+  g.fn = CompareFn::less;
+  g.rows = 1;
+  g.columns = kCount;
+  g.a = {arrays.varied<float>(), 0, 1};
+  g.b = {arrays.varied<float>(), 0, 1};
+  g.y = arrays.ones<uint8_t>();
+  return bytes(2 * kCount, g.a.data, kCount, g.y);
+}
+
+Work prepare(SelectF32& g, Arrays& arrays) {
+  g.rows = 1;
+  g.columns = kCount;
+  g.c = {arrays.varied<uint8_t>(), 0, 1};
   g.a = {arrays.varied<float>(), 0, 1};
   g.b = {arrays.varied<float>(), 0, 1};
   g.y = arrays.ones<float>();

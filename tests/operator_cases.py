@@ -30,6 +30,7 @@ from resizes import resize_attrs
 from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
 from edgert.schema import (
     BinaryFn,
+    CompareFn,
     DType,
     PadMode,
     ReduceFn,
@@ -192,7 +193,8 @@ def _binary(rng: np.random.Generator) -> Iterator[Case]:
     pairs = [((), ()), ((3, 5), (3, 5)), ((2, 4, 33), (33,)), ((2, 5, 7, 16), (1, 1, 1, 16)),
              ((2, 5, 7, 16), (2, 1, 1, 16)), ((4, 1, 6), (3, 1)), ((5, 6), ()), ((7,), (2, 3, 7)),
              ((1, 3, 1, 5), (2, 1, 4, 1))]  # fmt: skip
-    for fn in BinaryFn:
+    yield from _integer_binary(rng)
+    for fn in (fn for fn in BinaryFn if fn < BinaryFn.modulo):
         for a, b in pairs:
             x, y = _normal(rng, *a), _normal(rng, *b)
             if fn in (BinaryFn.pow, BinaryFn.div):
@@ -203,6 +205,73 @@ def _binary(rng: np.random.Generator) -> Iterator[Case]:
         for fn in (BinaryFn.add, BinaryFn.sub, BinaryFn.mul, BinaryFn.max, BinaryFn.min):
             x, y = _normal(rng, 3, 5, dtype=dtype), _normal(rng, 5, dtype=dtype)
             yield Case({"fn": fn}, [x, y])
+
+
+def _strange(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Few floats, so that many are equal, among them all that compare in a way of their own."""
+    values = [0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1.0, 1e-45]
+    return rng.choice(np.array(values, np.float32), shape)
+
+
+_BROADCASTS = [((), ()), ((3, 5), (3, 5)), ((2, 4, 33), (33,)), ((2, 5, 7, 16), (2, 1, 1, 16)),
+               ((4, 1, 6), (3, 1)), ((7,), (2, 3, 7)), ((1, 3, 1, 5), (2, 1, 4, 1)),
+               ((0, 3), (1,))]  # fmt: skip
+
+
+def _integers(rng: np.random.Generator, dtype: str, *shape: int) -> np.ndarray:
+    """Small ones, and the least and the greatest."""
+    limits = np.iinfo(dtype)
+    some = np.array([limits.min, limits.max, 0, 1, 2, 3, 7, limits.max // 3], dtype)
+    return rng.choice(some, shape)
+
+
+def _integer_binary(rng: np.random.Generator) -> Iterator[Case]:
+    fns = [fn for fn in BinaryFn if fn not in (BinaryFn.prelu, BinaryFn.pow)]
+    for dtype in ("uint8", "int8", "int16", "int32", "int64"):
+        for fn in fns:
+            for a, b in _BROADCASTS:
+                yield Case({"fn": fn}, [_integers(rng, dtype, *a), _integers(rng, dtype, *b)])
+        power = [_integers(rng, dtype, 4, 33), rng.integers(0, 9, 33).astype(dtype)]
+        yield Case({"fn": BinaryFn.pow}, power)
+    for fn in (BinaryFn.bit_and, BinaryFn.bit_or, BinaryFn.bit_xor):
+        for a, b in _BROADCASTS:
+            yield Case({"fn": fn}, [_normal(rng, *a, dtype="bool"), _normal(rng, *b, dtype="bool")])
+
+
+def _compare(rng: np.random.Generator) -> Iterator[Case]:
+    for fn in CompareFn:
+        for a, b in _BROADCASTS:
+            yield Case({"fn": fn}, [_strange(rng, *a), _strange(rng, *b)])
+            yield Case({"fn": fn}, [_strange(rng, *a), _strange(rng, *b)], (1,))
+            for dtype in ("uint8", "int8", "int16", "int32", "int64"):
+                yield Case({"fn": fn}, [_integers(rng, dtype, *a), _integers(rng, dtype, *b)])
+            if fn in (CompareFn.equal, CompareFn.not_equal):
+                inputs = [_normal(rng, *a, dtype="bool"), _normal(rng, *b, dtype="bool")]
+                yield Case({"fn": fn}, inputs)
+
+
+def _select(rng: np.random.Generator) -> Iterator[Case]:
+    thirds: list[tuple[int, ...]] = [(), (1,), (1, 1), (1, 1, 1)]
+    for a, b in _BROADCASTS:
+        out = np.broadcast_shapes(a, b)
+        for c in [out, out[-1:], *thirds[: len(out) + 1]]:
+            for shapes in [(c, a, b), (a, b, c), (b, c, a)]:
+                inputs = [_normal(rng, *shapes[0], dtype="bool")]
+                yield Case({}, [*inputs, _strange(rng, *shapes[1]), _strange(rng, *shapes[2])])
+    for x in _all_dtypes(rng, 3, 33):
+        yield Case({}, [_normal(rng, 3, 1, dtype="bool"), x, x[:1]], (2,))
+        yield Case({}, [_normal(rng, 2, 1, 33, dtype="bool"), x[:, :1], x], (0,))
+
+
+def _cumulate(rng: np.random.Generator) -> Iterator[Case]:
+    for fn in (ReduceFn.sum, ReduceFn.prod):
+        for shape in [(1,), (7,), (3, 5), (2, 40, 3), (2, 3, 300), (4, 0), (0, 4)]:
+            for axis in range(len(shape)):
+                attrs = {"fn": fn, "axis": axis}
+                yield Case(attrs, [_normal(rng, *shape)])
+                for dtype in ("int32", "int64"):
+                    yield Case(attrs, [_normal(rng, *shape, dtype=dtype)])
+    yield Case({"fn": ReduceFn.sum, "axis": 1}, [_strange(rng, 3, 20)])
 
 
 def _batch_norm(rng: np.random.Generator) -> Iterator[Case]:
@@ -346,6 +415,9 @@ CASES = {
     "average_pool": lambda rng: _pool(rng, average=True),
     "reduce": _reduce,
     "top_k": _top_k,
+    "compare": _compare,
+    "select": _select,
+    "cumulate": _cumulate,
     "unary": _unary,
     "binary": _binary,
     "batch_norm": _batch_norm,

@@ -265,6 +265,21 @@ class _Builder:
         k = 1 + self.below(self.shape(x)[-1])
         return self.add("top_k", x, k=k, smallest=self.below(2))
 
+    def chosen(self) -> str:
+        """Where a constant holds: one of computed values would jump."""
+        x = self.value()
+        shape = [d if self.chance(0.7) else 1 for d in self.shape(x)]
+        condition = self.graph.add_constant("holds", self.rng.integers(0, 2, shape) == 1)
+        other = x if self.chance(0.3) else self.number(-0.5)
+        first = self.unary(x, UnaryFn.neg)
+        return self.add("select", condition, *self.any([(first, other), (other, first)]))
+
+    def cumulated(self) -> str | None:
+        x = self.value(1, 2, 3, 4)
+        if x is None:
+            return None
+        return self.add("cumulate", x, fn=ReduceFn.sum, axis=self.below(len(self.shape(x))))
+
     def softmax(self) -> str:
         x = self.value()
         return self.add("softmax", x, axis=self.below(len(self.shape(x))), log=0)
@@ -424,7 +439,7 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
         b.slice, b.split_halves, b.pad, b.reduce, b.sorted, b.softmax, b.transpose,
         b.shuffled_channels, b.flatten, b.merge_axes, b.split_axis, b.gemm, b.attention,
         b.layer_norm, b.expanded, b.spelled_function, b.constant_chain, b.tiled, b.gathered,
-        b.identity, b.rounded_input, b.padded_conv,
+        b.identity, b.rounded_input, b.padded_conv, b.chosen, b.cumulated,
     ]  # fmt: skip
     while len(b.graph.nodes) < nodes:
         small = [n for n in b.made if b.shape(n) and int(np.prod(b.shape(n))) <= 3000]

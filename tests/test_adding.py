@@ -115,11 +115,11 @@ def test_pass() -> None:
 
 def test_operator(tmp_path: Path) -> None:
     """The row has the next id and as many columns as others, and the file compiles."""
-    row, source = example("// cumsum"), example('#include "runtime/op.h"')
+    row, source = example("// cummax"), example("#include <algorithm>")
     (entry,) = re.findall(r"^X\((.*)\)$", row, re.MULTILINE)
     assert int(entry.split(",")[1]) == max(op.id for op in schema.OPS.values()) + 1
     check_row(f"X({entry})", "schema/ops.def")
-    check_compiles(tmp_path, "cumsum.cpp", {"cumsum.cpp": source})
+    check_compiles(tmp_path, "cummax.cpp", {"cummax.cpp": source})
 
 
 SHRINK = """

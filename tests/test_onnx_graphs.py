@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import make_model, value_info
 from onnx_refusals import F32, I64, WEIGHT, X, matmul_model, refuse, relu
 
+from edgert import interp
 from edgert.errors import (
     FormatError,
     LimitError,
@@ -202,7 +203,9 @@ UNSUPPORTED = {
     "loop": helper.make_node("NonMaxSuppression", ["boxes", "boxes"], ["y"]),
     "random": helper.make_node("RandomNormal", [], ["y"], shape=[2]),
     "random_like": helper.make_node("RandomUniformLike", ["x"], ["y"]),
-    "where": helper.make_node("Where", ["mask", "x", "x"], ["y"]),
+    "scatter_at_run_time": helper.make_node("ScatterND", ["x", "places", "row"], ["y"]),
+    "range_at_run_time": helper.make_node("Range", ["number", "number", "number"], ["y"]),
+    "shape_at_run_time": helper.make_node("ConstantOfShape", ["shape"], ["y"]),
     "lstm": helper.make_node("LSTM", ["boxes", "boxes", "boxes"], ["y"], hidden_size=4),
     "resize_mode": helper.make_node(
         "Resize",
@@ -210,18 +213,23 @@ UNSUPPORTED = {
         ["y"],
         coordinate_transformation_mode="tf_crop_and_resize",
     ),
-    "resize_three_axes": helper.make_node("Resize", ["image", "", "scales3"], ["y"]),
+    "resize_three_axes_of_bytes": helper.make_node(
+        "Resize", ["bytes", "", "scales3"], ["y"], mode="linear"
+    ),
+    "resize_between_corners": helper.make_node(
+        "Resize",
+        ["image", "", "fractions"],
+        ["y"],
+        mode="linear",
+        coordinate_transformation_mode="align_corners",
+    ),
     "resize_antialias": helper.make_node(
         "Resize", ["image", "", "half"], ["y"], mode="linear", antialias=1
     ),
-    "pad_wrap": helper.make_node("Pad", ["x", "pads"], ["y"], mode="wrap"),
     "dropout_in_training": helper.make_node("Dropout", ["x", "", "true"], ["y"]),
     "cast_to_bfloat16": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.BFLOAT16),
     "cast_to_string": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING),
     "cast_to_uint16": helper.make_node("Cast", ["x"], ["y"], to=TensorProto.UINT16),
-    "normalised_statistics": helper.make_node(
-        "LayerNormalization", ["x", "scale"], ["a", "y"], "norm"
-    ),
 }
 
 
@@ -235,12 +243,14 @@ def test_unsupported_nodes(name: str) -> None:
         "kernel3d": np.ones((2, 3, 2, 2, 2), F32), "scales": np.array([1, 1, 2, 2], F32),
         "scales3": np.array([1, 2, 2, 2], F32), "half": np.array([1, 1, 0.5, 0.5], F32),
         "pads": np.array([1, 0, 1, 0], I64), "true": np.array(True), "k": np.array([1], I64),
-        "scale": np.ones(3, F32),
+        "scale": np.ones(3, F32), "fractions": np.array([1, 1, 1.2, 1.2], F32),
     }  # fmt: skip
     inputs = {
         "x": np.zeros((2, 3), F32), "image": np.zeros((1, 3, 8, 8), F32),
         "volume": np.zeros((1, 3, 4, 4, 4), F32), "boxes": np.zeros((1, 4, 4), F32),
         "shape": np.zeros(2, I64), "mask": np.zeros((2, 3), bool),
+        "places": np.zeros((1, 1), I64), "row": np.zeros((1, 3), F32), "number": np.zeros((), I64),
+        "bytes": np.zeros((1, 3, 8, 8), np.uint8),
     }  # fmt: skip
     model = make_model(
         [node],
@@ -252,6 +262,46 @@ def test_unsupported_nodes(name: str) -> None:
     message = refuse(UnsupportedError, "OP", model)
     assert "'the_node'" in message
     assert node.op_type in message
+
+
+def _if_model(then: list[onnx.NodeProto], other: list[onnx.NodeProto]) -> onnx.ModelProto:
+    """An If whose condition is an input, with branches that write "y" of "x" and "i"."""
+    result = onnx.ValueInfoProto(name="y")
+    branches = {
+        f"{name}_branch": helper.make_graph(nodes, name, [], [result])
+        for name, nodes in (("then", then), ("else", other))
+    }
+    node = helper.make_node("If", ["c"], ["z"], "choice", **branches)
+    inputs = {"c": np.zeros(1, bool), "x": np.zeros((2, 3), F32), "i": np.zeros(2, I64)}
+    infos = [value_info(name, data) for name, data in inputs.items()]
+    return make_model([node], infos, ["z"], opset=17)
+
+
+def test_if_of_a_computed_condition() -> None:
+    """Both branches are computed, and then one result of two is taken."""
+    exp = [helper.make_node("Exp", ["x"], ["y"])]
+    negative = [helper.make_node("Neg", ["x"], ["t"]), helper.make_node("Ceil", ["t"], ["y"])]
+    x, i = np.array([[0.5, -2, 3], [1, 2, -0.25]], F32), np.zeros(2, I64)
+    graph = import_model(_if_model(exp, negative))
+    for condition, wanted in ((True, np.exp(x)), (False, np.ceil(-x))):
+        (found,) = interp.run(graph, {"c": np.array([condition]), "x": x, "i": i}).values()
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_if_that_cannot_be_decided() -> None:
+    """What is missing in any branch is named; shapes, types and errors may not depend on it."""
+    exp = [helper.make_node("Exp", ["x"], ["y"])]
+    missing = [[helper.make_node(op, ["x"], ["y"], f"the_{op}")] for op in ("Det", "Unique")]
+    message = refuse(UnsupportedError, "OP", _if_model(*missing))
+    assert "2 nodes" in message
+    assert "'the_Det'" in message
+    assert "'the_Unique'" in message
+    flat = [helper.make_node("Flatten", ["x"], ["y"], axis=0)]
+    assert "[2, 3] and float32 [1, 6]" in refuse(UnsupportedError, "OP", _if_model(exp, flat))
+    other = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT32)]
+    assert "int32 [2, 3]" in refuse(UnsupportedError, "OP", _if_model(exp, other))
+    gather = [helper.make_node("Gather", ["x", "i"], ["y"])]
+    assert "out of range" in refuse(UnsupportedError, "OP", _if_model(exp, gather))
 
 
 def test_counts_and_sizes_beyond_reason() -> None:

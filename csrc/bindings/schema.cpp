@@ -62,6 +62,8 @@ RECORD(PoolAttrs, kernel, strides, dilations, pads, ceil_mode, count_include_pad
 RECORD(ReduceAttrs, fn, axes, keep_dims)
 RECORD(UnaryAttrs, function)
 RECORD(BinaryAttrs, fn, activation)
+RECORD(CompareAttrs, fn)
+RECORD(CumulateAttrs, fn, axis)
 RECORD(BatchNormAttrs, activation)
 RECORD(LayerNormAttrs, epsilon)
 RECORD(SoftmaxAttrs, axis, log)
@@ -112,7 +114,7 @@ py::dict ops() {
 
 // {enumeration: {name: value}}
 py::dict enums() {
-  py::dict dtype, form, unary, binary, reduce, pad, resize, section;
+  py::dict dtype, form, unary, binary, compare, reduce, pad, resize, section;
 #define X(name, id, bits, numpy_name) dtype[numpy_name] = id;
 #include "schema/dtypes.def"
 #undef X
@@ -124,6 +126,7 @@ py::dict enums() {
 #undef X
 #define UNARY(name, id) unary[#name] = id;
 #define BINARY(name, id) binary[#name] = id;
+#define COMPARISON(name, id) compare[#name] = id;
 #define REDUCTION(name, id) reduce[#name] = id;
 #include "schema/functions.def"
 #define PAD_MODE(name, id) pad[#name] = id;
@@ -135,6 +138,7 @@ py::dict enums() {
   d["Section"] = section;
   d["UnaryFn"] = unary;
   d["BinaryFn"] = binary;
+  d["CompareFn"] = compare;
   d["ReduceFn"] = reduce;
   d["PadMode"] = pad;
   d["ResizeMode"] = resize;

@@ -64,6 +64,15 @@ struct BinaryAttrs {
   Activation activation;
 };
 
+struct CompareAttrs {
+  int32_t fn;  // CompareFn
+};
+
+struct CumulateAttrs {
+  int32_t fn;  // ReduceFn: sum or prod
+  int32_t axis;
+};
+
 struct BatchNormAttrs {
   Activation activation;
 };

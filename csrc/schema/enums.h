@@ -33,6 +33,11 @@ enum class BinaryFn : int32_t {
 #include "schema/functions.def"
 };
 
+enum class CompareFn : int32_t {
+#define COMPARISON(name, id) name = id,
+#include "schema/functions.def"
+};
+
 enum class ReduceFn : int32_t {
 #define REDUCTION(name, id) name = id,
 #include "schema/functions.def"

@@ -91,6 +91,9 @@ TRAITS: dict[str, Trait] = {
     "qlayer_norm": _T.LAST_AXIS | _T.NORMALIZES | _T.QUANTIZED,
     "qconv_transpose": _T.WINDOW | _T.PRODUCT | _T.ACTIVATION | _T.QUANTIZED,
     "top_k": _T.LAST_AXIS,
+    "compare": _T.ELEMENTWISE,
+    "select": _T.ELEMENTWISE,
+    "cumulate": _T.ANY_AXIS,
 }
 
 

@@ -19,6 +19,9 @@ bool is_exact(const Activation& activation) {
     case UnaryFn::floor:
     case UnaryFn::ceil:
     case UnaryFn::round:
+    case UnaryFn::sign:
+    case UnaryFn::sin:
+    case UnaryFn::cos:
       return true;
     default:
       return false;
@@ -42,6 +45,8 @@ bool is_exact(const Model& model, const Node& node) {
     case Op::dequantize:
     case Op::lookup:
     case Op::top_k:
+    case Op::select:
+    case Op::cumulate:
     case Op::qsoftmax:
     case Op::qlayer_norm:
       return true;

@@ -31,14 +31,16 @@ double exact(BinaryFn fn, double a, double b) {
       return std::min(a, b);
     case BinaryFn::prelu:
       return a < 0 ? b * a : a;
+    case BinaryFn::remainder:
+      return std::fmod(a, b);
+    default:
+      return 0;
   }
-  return 0;
 }
 
-const BinaryFn kFunctions[] = {
-#define BINARY(name, id) BinaryFn::name,
-#include "schema/functions.def"
-};
+const BinaryFn kFunctions[] = {BinaryFn::add, BinaryFn::sub,   BinaryFn::mul,
+                               BinaryFn::div, BinaryFn::pow,   BinaryFn::max,
+                               BinaryFn::min, BinaryFn::prelu, BinaryFn::remainder};
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -71,7 +73,7 @@ TEST(binary_f32_every_repetition_and_tail) {
             };
             const auto operand = [&](const Repetition& r, const float* data) {
               const size_t width = r.columns ? 1 : columns;
-              return BinaryOperandF32{data, r.rows ? 0 : width, r.columns ? size_t{0} : 1};
+              return Operand<float>{data, r.rows ? 0 : width, r.columns ? size_t{0} : 1};
             };
             GuardedArray<float> a(extent(in_a), guard), b(extent(in_b), guard);
             test::fill_uniform(a, random, fn == BinaryFn::pow ? 0.1f : -2.0f, 2.0f);
@@ -79,7 +81,7 @@ TEST(binary_f32_every_repetition_and_tail) {
             FusedBits bits;
             for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32)) {
               GuardedArray<float> y(kRows * columns, guard);
-              const BinaryOperandF32 x1 = operand(in_a, a.data()), x2 = operand(in_b, b.data());
+              const Operand<float> x1 = operand(in_a, a.data()), x2 = operand(in_b, b.data());
               kernel.run({fn, kRows, columns, x1, x2, y.data(), {}});
               int wrong = 0;
               for (size_t r = 0; r < kRows; ++r)
@@ -124,8 +126,8 @@ TEST(binary_f32_max_and_min_keep_nan) {
       }
 }
 
-// Every pair of these, which have all the special cases of pow().
-TEST(binary_f32_pow_corners) {
+// Every pair of these, which have all the special cases of pow() and of fmod().
+TEST(binary_f32_corners) {
   const float corners[] = {0.0f,  0.5f,    1.0f,      2.0f,      3.0f,  7.25f, 1e-45f, 1e-30f,
                            3e38f, 1.0001f, 16777215., 16777216., 2e30f, 1e4f,  150.5f, kInfinity};
   std::vector<float> list = {kNan};
@@ -136,13 +138,37 @@ TEST(binary_f32_pow_corners) {
   for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32))
     for (float x : list)
       for (float y : list) {
-        float power = 0;
+        float power = 0, rest = 0;
         kernel.run({BinaryFn::pow, 1, 1, {&x, 1, 1}, {&y, 1, 1}, &power, {}});
-        const float expected = static_cast<float>(std::pow(double{x}, double{y}));
-        const bool same = std::isnan(expected) ? std::isnan(power) : power == expected;
-        CHECK(same && (std::isnan(power) || std::signbit(power) == std::signbit(expected)),
-              "%s: %g to the %g is %g, expected %g", kernel.name, x, y, power, expected);
+        kernel.run({BinaryFn::remainder, 1, 1, {&x, 1, 1}, {&y, 1, 1}, &rest, {}});
+        for (const auto& [found, exact] :
+             {std::pair{power, std::pow(double{x}, double{y})}, {rest, double{std::fmod(x, y)}}}) {
+          const float expected = static_cast<float>(exact);
+          const bool same = std::isnan(expected) ? std::isnan(found) : found == expected;
+          CHECK(same && (std::isnan(found) || std::signbit(found) == std::signbit(expected)),
+                "%s: of %g and %g %g, expected %g", kernel.name, x, y, found, expected);
+        }
       }
+}
+
+// Of floats of all sizes, and their neighbours by few units: what is left is exact.
+TEST(binary_f32_remainder_is_exact) {
+  Random random(3);
+  std::vector<float> x(4096), y(4096), z(4096);
+  for (const Kernel<BinaryF32>& kernel : test::kernels(&LevelKernels::binary_f32)) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      const int size = static_cast<int>(random.uniform(-140.0f, 120.0f));
+      x[i] = std::ldexp(random.uniform(-1.0f, 1.0f), size + static_cast<int>(i % 280) - 140);
+      y[i] = std::ldexp(random.uniform(0.1f, 1.0f), size);
+    }
+    kernel.run(
+        {BinaryFn::remainder, 1, x.size(), {x.data(), 0, 1}, {y.data(), 0, 1}, z.data(), {}});
+    for (size_t i = 0; i < x.size(); ++i) {
+      const float expected = std::fmod(x[i], y[i]);
+      CHECK(std::isnan(expected) ? std::isnan(z[i]) : z[i] == expected, "%s: %g mod %g is %g",
+            kernel.name, x[i], y[i], z[i]);
+    }
+  }
 }
 
 }  // namespace

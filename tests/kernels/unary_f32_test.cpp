@@ -61,6 +61,13 @@ const Function kFunctions[] = {
     {UnaryFn::softplus,
      [](double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); }, 2, 0, false, 0,
      0},
+    {UnaryFn::sign, [](double x) { return x > 0    ? 1
+                                          : x < 0  ? -1
+                                          : x == 0 ? 0
+                                                   : x; }, 0, 0, true, 0,
+     0},
+    {UnaryFn::sin, [](double x) { return std::sin(x); }, 0.5001, 0, false, 0, 0},
+    {UnaryFn::cos, [](double x) { return std::cos(x); }, 0.5001, 0, false, 0, 0},
 };
 
 // Ascending: every 5003rd float, and the corners.

@@ -7,22 +7,16 @@
 
 #include <cstddef>
 
+#include "kernels/records/operand.h"
 #include "schema/attrs.h"
 #include "schema/enums.h"
 
 namespace edgert {
 
-// Element (r, j) of an operand is data[r * row + j * column].
-struct BinaryOperandF32 {
-  const float* data;
-  size_t row;
-  size_t column;  // 1, or 0: one element per row
-};
-
 struct BinaryF32 {
-  BinaryFn fn;
+  BinaryFn fn;  // not one of those that are of integers only
   size_t rows, columns;
-  BinaryOperandF32 a, b;
+  Operand<float> a, b;
   float* y;               // rows x columns, contiguous
   Activation activation;  // the function f
 };

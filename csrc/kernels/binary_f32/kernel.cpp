@@ -1,6 +1,8 @@
 #include "kernels/binary_f32/binary_f32.h"
 #include "kernels/level.h"
 #include "kernels/simd/activation.h"
+#include "kernels/simd/operand.h"
+#include "kernels/simd/scalar_math.h"
 
 namespace edgert {
 namespace {
@@ -21,16 +23,12 @@ inline F32 combine(F32 a, F32 b) {
     return max_or_nan(a, b);
   } else if constexpr (fn == BinaryFn::min) {
     return min_or_nan(a, b);
-  } else {
-    static_assert(fn == BinaryFn::prelu);
+  } else if constexpr (fn == BinaryFn::prelu) {
     return select(a < F32::zero(), b * a, a);
+  } else {
+    static_assert(fn == BinaryFn::remainder);
+    return remainder(a, b);
   }
-}
-
-// Elements j .. j + n - 1 of a row, or n copies of its only one.
-template <bool repeats>
-inline F32 operand(const float* row, size_t j, int n) {
-  return repeats ? F32::broadcast(row) : load_first(row + j, n);
 }
 
 template <BinaryFn fn, bool a_repeats, bool b_repeats, bool activates>
@@ -73,10 +71,24 @@ inline void combine_repeated(const BinaryF32& g) {
 
 inline void binary(const BinaryF32& g) {
   switch (g.fn) {
-#define BINARY(name, id) \
-  case BinaryFn::name:   \
+    case BinaryFn::modulo:
+    case BinaryFn::bit_and:
+    case BinaryFn::bit_or:
+    case BinaryFn::bit_xor:
+      return;  // of integers
+#define FUNCTION(name) \
+  case BinaryFn::name: \
     return combine_repeated<BinaryFn::name>(g);
-#include "schema/functions.def"
+      FUNCTION(add)
+      FUNCTION(sub)
+      FUNCTION(mul)
+      FUNCTION(div)
+      FUNCTION(pow)
+      FUNCTION(max)
+      FUNCTION(min)
+      FUNCTION(prelu)
+      FUNCTION(remainder)
+#undef FUNCTION
   }
 }
 

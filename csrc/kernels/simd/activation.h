@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/simd/math.h"
+#include "kernels/simd/scalar_math.h"
 #include "schema/enums.h"
 
 namespace edgert {
@@ -64,9 +65,15 @@ inline F32 apply(F32 x, F32 alpha, F32 beta) {
     return round(x);
   } else if constexpr (fn == UnaryFn::elu) {
     return select(x < zero, alpha * expm1_negative(min(zero, x)), x);
-  } else {
-    static_assert(fn == UnaryFn::softplus);
+  } else if constexpr (fn == UnaryFn::softplus) {
     return softplus(x);
+  } else if constexpr (fn == UnaryFn::sign) {
+    return select(zero < x, one, select(x < zero, -one, select(x == zero, zero, x)));
+  } else if constexpr (fn == UnaryFn::sin) {
+    return sin(x);
+  } else {
+    static_assert(fn == UnaryFn::cos);
+    return cos(x);
   }
 }
 

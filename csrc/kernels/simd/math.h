@@ -192,56 +192,5 @@ inline F32 erf(F32 x) {
 
 inline F32 softplus(F32 x) { return max(F32::zero(), x) + log1p_unit(exp(-abs(x))); }
 
-// x^y in float64, lane by lane, with additions, multiplications and divisions only, so that every
-// instruction set rounds alike. Special cases as those of C.
-inline float pow(float x, float y) {
-  if (y == 0.0f || x == 1.0f) return 1.0f;
-  if (x != x || y != y) return x + y;
-  const float infinity = __builtin_inff();
-  const float size = __builtin_fabsf(y);
-  // From 2^24 on every float is even.
-  const bool integer = size >= 0x1p24f || static_cast<float>(static_cast<int32_t>(y)) == y;
-  const bool odd = integer && size < 0x1p24f && (static_cast<int32_t>(y) & 1);
-  const bool negative = __builtin_signbit(x);
-  const float a = __builtin_fabsf(x);
-  if (a == 1.0f && size == infinity) return 1.0f;
-  if (negative && !integer && a != 0.0f && a != infinity) return __builtin_nanf("");
-  const float sign = negative && odd ? -1.0f : 1.0f;
-  if (a == 0.0f || a == infinity || size == infinity)
-    return sign * ((y > 0.0f) == (a > 1.0f) ? infinity : 0.0f);
-
-  // log2(a) = n + log2(m), m in sqrt(1/2) .. sqrt(2); log m = 2 atanh((m - 1) / (m + 1)).
-  int64_t word;
-  double m = a;
-  __builtin_memcpy(&word, &m, 8);
-  const int64_t n = (word - 0x3fe6a09e667f3bcd) >> 52;
-  word -= n * (int64_t{1} << 52);
-  __builtin_memcpy(&m, &word, 8);
-  const double s = (m - 1.0) / (m + 1.0), t = s * s;
-  double series = 0.0;
-#pragma GCC unroll 16
-  for (int k = 17; k >= 1; k -= 2) series = series * t + 1.0 / k;
-  const double product =
-      y * (static_cast<double>(n) + s * series * 2.8853900817779268);  // 2 / ln 2
-  if (product >= 129.0) return sign * infinity;
-  if (product <= -151.0) return sign * 0.0f;
-  const double whole = product + 0x1.8p52 - 0x1.8p52;
-  const double r = (product - whole) * 0.69314718055994531;
-  double e = 1.0;
-#pragma GCC unroll 16
-  for (int k = 11; k >= 1; --k) e = e * r * (1.0 / k) + 1.0;
-  word = (static_cast<int64_t>(whole) + 1023) << 52;
-  double scale;
-  __builtin_memcpy(&scale, &word, 8);
-  return sign * static_cast<float>(e * scale);
-}
-inline F32 pow(F32 x, F32 y) {
-  float a[F32::kLanes], b[F32::kLanes];
-  x.store(a);
-  y.store(b);
-  for (int i = 0; i < F32::kLanes; ++i) a[i] = pow(a[i], b[i]);
-  return F32::load(a);
-}
-
 }  // namespace
 }  // namespace edgert

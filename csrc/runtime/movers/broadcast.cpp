@@ -9,29 +9,40 @@ int32_t dim(const Shape& shape, int rank, int axis) {
   return own < 0 ? 1 : shape[own];
 }
 
+std::string list_shapes(const NodeTypes& node) {
+  std::string text = to_string(node.shape(0));
+  for (int i = 1; i < node.inputs(); ++i)
+    text += (i + 1 < node.inputs() ? ", " : " and ") + to_string(node.shape(i));
+  return text;
+}
+
 }  // namespace
 
 Shape broadcast_shape(const NodeTypes& node) {
-  const Shape &a = node.shape(0), &b = node.shape(1);
   Shape out;
-  out.rank = std::max(a.rank, b.rank);
-  for (int i = 0; i < out.rank; ++i) {
-    const int32_t x = dim(a, out.rank, i), y = dim(b, out.rank, i);
-    if (x != y && x != 1 && y != 1)
-      node.fail("SHAPE", "shapes %s and %s do not broadcast", to_string(a).c_str(),
-                to_string(b).c_str());
-    out[i] = x == 1 ? y : x;
+  for (int i = 0; i < node.inputs(); ++i) out.rank = std::max(out.rank, node.shape(i).rank);
+  for (int axis = 0; axis < out.rank; ++axis) {
+    int32_t size = 1;
+    for (int i = 0; i < node.inputs(); ++i) {
+      const int32_t own = dim(node.shape(i), out.rank, axis);
+      if (own == 1) continue;
+      if (size != 1 && own != size)
+        node.fail("SHAPE", "shapes %s do not broadcast", list_shapes(node).c_str());
+      size = own;
+    }
+    out[axis] = size;
   }
   return out;
 }
 
-Broadcast::Broadcast(const Shape& out, const Shape& a, const Shape& b) {
-  std::array<std::array<size_t, kMaxRank>, 2> strides = {};
-  const Shape* const shapes[2] = {&a, &b};
-  for (int which = 0; which < 2; ++which) {
+template <size_t n>
+Broadcast<n>::Broadcast(const BindContext& context) {
+  const Shape& out = context.output().type.shape;
+  std::array<std::array<size_t, kMaxRank>, n> strides = {};
+  for (size_t which = 0; which < n; ++which) {
     size_t stride = 1;
     for (int i = out.rank - 1; i >= 0; --i) {
-      const int32_t size = dim(*shapes[which], out.rank, i);
+      const int32_t size = dim(context.input(which)->type.shape, out.rank, i);
       strides[which][i] = size == 1 ? 0 : stride;
       stride *= static_cast<size_t>(size);
     }
@@ -40,26 +51,30 @@ Broadcast::Broadcast(const Shape& out, const Shape& a, const Shape& b) {
     const size_t size = static_cast<size_t>(out[i]);
     if (size == 1) continue;
     bool merged = rank_ > 0;
-    for (int which = 0; which < 2; ++which)
+    for (size_t which = 0; which < n; ++which)
       merged = merged && strides_[which][rank_ - 1] == strides[which][i] * size;
     if (merged)
       dims_[rank_ - 1] *= size;
     else
       dims_[rank_++] = size;
-    for (int which = 0; which < 2; ++which) strides_[which][rank_ - 1] = strides[which][i];
+    for (size_t which = 0; which < n; ++which) strides_[which][rank_ - 1] = strides[which][i];
   }
   if (rank_ == 0) dims_[rank_++] = 1;  // strides of 0: a single element
   for (int i = 0; i + 1 < rank_; ++i) rows_ *= dims_[i];
 }
 
-Broadcast::Operand Broadcast::operand(int which, size_t row) const {
+template <size_t n>
+BroadcastOperand Broadcast<n>::operand(size_t which, size_t row) const {
   const auto& strides = strides_[which];
-  Operand result = {0, rank_ < 2 ? 0 : strides[rank_ - 2], strides[rank_ - 1]};
+  BroadcastOperand result = {0, rank_ < 2 ? 0 : strides[rank_ - 2], strides[rank_ - 1]};
   for (int i = rank_ - 2; i >= 0; --i) {
     result.offset += row % dims_[i] * strides[i];
     row /= dims_[i];
   }
   return result;
 }
+
+template class Broadcast<2>;
+template class Broadcast<3>;
 
 }  // namespace edgert

@@ -9,12 +9,18 @@
 namespace edgert {
 namespace {
 
+bool is_bitwise(int32_t fn) {
+  return fn == static_cast<int32_t>(BinaryFn::bit_and) ||
+         fn == static_cast<int32_t>(BinaryFn::bit_or) ||
+         fn == static_cast<int32_t>(BinaryFn::bit_xor);
+}
+
 OutputTypes infer(const NodeTypes& node) {
   const BinaryAttrs& attrs = node.attrs<BinaryAttrs>();
   node.require_activation(attrs.activation);
   const DType dtype = node.input(0).dtype;
-  if (dtype != DType::f32 && dtype != DType::i32 && dtype != DType::i64)
-    node.fail("DTYPE", "input 0 is %s, expected float32, int32 or int64", dtype_name(dtype));
+  if (dtype == DType::f16 || dtype == DType::f64)
+    node.fail("DTYPE", "input 0 is %s, expected float32, integers or bool", dtype_name(dtype));
   node.require_dtype(1, dtype);
   switch (static_cast<BinaryFn>(attrs.fn)) {
 #define BINARY(name, id) case BinaryFn::name:
@@ -27,26 +33,44 @@ OutputTypes infer(const NodeTypes& node) {
     if (!is_identity(attrs.activation))
       node.fail("DTYPE", "an activation needs float32, not %s", dtype_name(dtype));
     if (attrs.fn == static_cast<int32_t>(BinaryFn::prelu)) node.require_dtype(0, DType::f32);
+    if (dtype == DType::boolean && !is_bitwise(attrs.fn))
+      node.fail("DTYPE", "function %d of booleans, expected bit_and, bit_or or bit_xor", attrs.fn);
+  } else if (attrs.fn == static_cast<int32_t>(BinaryFn::modulo) || is_bitwise(attrs.fn)) {
+    node.fail("DTYPE", "function %d needs integers, not float32", attrs.fn);
   }
   return {dtype, broadcast_shape(node)};
+}
+
+// For arithmetic modulo 2^bits: those of T, or more, as products in int would overflow.
+template <typename T>
+using Modular = std::conditional_t<sizeof(T) < 8, uint32_t, uint64_t>;
+
+template <typename T>
+bool is_negative(T x) {
+  if constexpr (std::is_signed_v<T>) return x < 0;
+  return false;
+}
+
+template <typename T>
+bool is_minus_one(T x) {
+  if constexpr (std::is_signed_v<T>) return x == -1;
+  return false;
 }
 
 // x^y modulo 2^bits; the quotient, rounded towards zero, for negative y (0 of 0).
 template <typename T>
 T power(T x, T y) {
-  using U = std::make_unsigned_t<T>;
-  if (y < 0) return x == 1 ? 1 : x == -1 ? (y & 1 ? -1 : 1) : 0;
-  U result = 1;
-  for (U factor = static_cast<U>(x); y > 0; y >>= 1, factor *= factor)
+  if (is_negative(y)) return x == 1 ? 1 : is_minus_one(x) ? static_cast<T>(y & 1 ? -1 : 1) : 0;
+  Modular<T> result = 1;
+  for (Modular<T> factor = static_cast<Modular<T>>(x); y > 0; y >>= 1, factor *= factor)
     if (y & 1) result *= factor;
   return static_cast<T>(result);
 }
 
-// Integers wrap around; division is towards zero and gives 0 for a divisor of 0.
+// Integers wrap around; divisions give 0 for a divisor of 0.
 template <typename T>
 T combine(BinaryFn fn, T a, T b) {
-  using U = std::make_unsigned_t<T>;
-  const U x = static_cast<U>(a), y = static_cast<U>(b);
+  const Modular<T> x = static_cast<Modular<T>>(a), y = static_cast<Modular<T>>(b);
   switch (fn) {
     case BinaryFn::add:
       return static_cast<T>(x + y);
@@ -55,44 +79,58 @@ T combine(BinaryFn fn, T a, T b) {
     case BinaryFn::mul:
       return static_cast<T>(x * y);
     case BinaryFn::div:
-      return b == 0 ? 0 : b == -1 ? static_cast<T>(0 - x) : a / b;
+      return b == 0 ? 0 : is_minus_one(b) ? static_cast<T>(0 - x) : static_cast<T>(a / b);
     case BinaryFn::pow:
       return power(a, b);
     case BinaryFn::max:
       return std::max(a, b);
     case BinaryFn::min:
       return std::min(a, b);
+    case BinaryFn::remainder:
+      return b == 0 || is_minus_one(b) ? 0 : static_cast<T>(a % b);
+    case BinaryFn::modulo: {
+      if (b == 0 || is_minus_one(b)) return 0;
+      const T rest = static_cast<T>(a % b);
+      return rest != 0 && is_negative(rest) != is_negative(b) ? static_cast<T>(rest + b) : rest;
+    }
+    case BinaryFn::bit_and:
+      return static_cast<T>(a & b);
+    case BinaryFn::bit_or:
+      return static_cast<T>(a | b);
+    case BinaryFn::bit_xor:
+      return static_cast<T>(a ^ b);
     case BinaryFn::prelu:
       break;  // float32 only
   }
   return 0;
 }
 
-template <typename T>
-Step bind_integer(const BindContext& context, const Broadcast& shape) {
+// Of elements that are stored as Stored and combined as T.
+template <typename T, typename Stored = T>
+Step bind_integer(const BindContext& context) {
   const BinaryFn fn = static_cast<BinaryFn>(context.attrs<BinaryAttrs>().fn);
+  const Broadcast<2> shape(context);
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
   const uint32_t out = context.output_index();
   return {"portable", 0, [=](const RunContext& run) {
-            const T* const a = run.tensor<T>(in_a);
-            const T* const b = run.tensor<T>(in_b);
-            T* const y = run.tensor<T>(out);
-            split_broadcast(run.pool(), shape, 3 * sizeof(T),
-                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
-                              for (size_t r = 0; r < rows; ++r)
-                                for (size_t j = 0; j < columns; ++j)
-                                  y[at + r * columns + j] = combine(
-                                      fn, a[from_a.offset + r * from_a.row + j * from_a.column],
-                                      b[from_b.offset + r * from_b.row + j * from_b.column]);
-                            });
+            const Stored* const a = run.tensor<Stored>(in_a);
+            const Stored* const b = run.tensor<Stored>(in_b);
+            Stored* const y = run.tensor<Stored>(out);
+            const auto body = [=](size_t at, size_t rows, size_t columns, const auto& from) {
+              for (size_t r = 0; r < rows; ++r) {
+                const Stored* const p = a + from[0].offset + r * from[0].row;
+                const Stored* const q = b + from[1].offset + r * from[1].row;
+                for (size_t j = 0; j < columns; ++j)
+                  y[at + r * columns + j] = combine<T>(fn, static_cast<T>(p[j * from[0].column]),
+                                                       static_cast<T>(q[j * from[1].column]));
+              }
+            };
+            split_broadcast(run.pool(), shape, 3 * sizeof(T), body);
           }};
 }
 
-Step bind(const BindContext& context) {
-  const TensorType& type = context.output().type;
-  const Broadcast shape(type.shape, context.input(0)->type.shape, context.input(1)->type.shape);
-  if (type.dtype == DType::i32) return bind_integer<int32_t>(context, shape);
-  if (type.dtype == DType::i64) return bind_integer<int64_t>(context, shape);
+Step bind_float(const BindContext& context) {
+  const Broadcast<2> shape(context);
   const BinaryAttrs attrs = context.attrs<BinaryAttrs>();
   const Kernel<BinaryF32>& kernel = select_kernels(context.isa).binary_f32;
   const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
@@ -102,16 +140,35 @@ Step bind(const BindContext& context) {
             const float* const b = run.tensor<float>(in_b);
             float* const y = run.tensor<float>(out);
             split_broadcast(run.pool(), shape, 3 * sizeof(float),
-                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                            [=](size_t at, size_t rows, size_t columns, const auto& from) {
                               run_kernel({static_cast<BinaryFn>(attrs.fn),
                                           rows,
                                           columns,
-                                          {a + from_a.offset, from_a.row, from_a.column},
-                                          {b + from_b.offset, from_b.row, from_b.column},
+                                          {a + from[0].offset, from[0].row, from[0].column},
+                                          {b + from[1].offset, from[1].row, from[1].column},
                                           y + at,
                                           attrs.activation});
                             });
           }};
+}
+
+Step bind(const BindContext& context) {
+  switch (context.output().type.dtype) {
+    case DType::i64:
+      return bind_integer<int64_t>(context);
+    case DType::i32:
+      return bind_integer<int32_t>(context);
+    case DType::i16:
+      return bind_integer<int16_t>(context);
+    case DType::i8:
+      return bind_integer<int8_t>(context);
+    case DType::u8:
+      return bind_integer<uint8_t>(context);
+    case DType::boolean:  // any byte but zero is true, whatever the caller's array holds
+      return bind_integer<bool, uint8_t>(context);
+    default:
+      return bind_float(context);
+  }
 }
 
 }  // namespace

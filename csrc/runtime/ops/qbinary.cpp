@@ -33,7 +33,7 @@ OutputTypes infer(const NodeTypes& node) {
 Step bind(const BindContext& context) {
   const QBinaryAttrs attrs = context.attrs<QBinaryAttrs>();
   const TensorType& type = context.output().type;
-  const Broadcast shape(type.shape, context.input(0)->type.shape, context.input(1)->type.shape);
+  const Broadcast<2> shape(context);
   const Kernel<BinaryInt>& kernel = select_kernels(context.isa).binary_int;
   const size_t bytes = dtype_bytes(type.dtype);
   const DType dtype = context.input(0)->type.dtype;
@@ -45,16 +45,16 @@ Step bind(const BindContext& context) {
             const uint8_t* const b = run.tensor<uint8_t>(in_b);
             std::byte* const y = run.tensor<std::byte>(out);
             split_broadcast(run.pool(), shape, 2 * element + bytes,
-                            [=](size_t at, size_t rows, size_t columns, auto from_a, auto from_b) {
+                            [=](size_t at, size_t rows, size_t columns, const auto& from) {
                               run_kernel({static_cast<BinaryFn>(attrs.fn),
                                           attrs.shifted != 0,
                                           dtype,
                                           rows,
                                           columns,
-                                          {a + from_a.offset * element, from_a.row, from_a.column,
-                                           attrs.a_zero, attrs.a_scale},
-                                          {b + from_b.offset * element, from_b.row, from_b.column,
-                                           attrs.b_zero, attrs.b_scale},
+                                          {a + from[0].offset * element, from[0].row,
+                                           from[0].column, attrs.a_zero, attrs.a_scale},
+                                          {b + from[1].offset * element, from[1].row,
+                                           from[1].column, attrs.b_zero, attrs.b_scale},
                                           attrs.shift,
                                           y + at * bytes,
                                           attrs.output});

@@ -19,6 +19,7 @@ OutputTypes infer(const NodeTypes& node) {
     case UnaryFn::relu:
     case UnaryFn::neg:
     case UnaryFn::abs:
+    case UnaryFn::sign:
       if (dtype != DType::f32 && dtype != DType::i32 && dtype != DType::i64)
         node.fail("DTYPE", "input 0 is %s, expected float32, int32 or int64", dtype_name(dtype));
       break;
@@ -31,6 +32,7 @@ OutputTypes infer(const NodeTypes& node) {
 template <typename T>
 T apply(UnaryFn fn, T x) {
   const bool negates = fn == UnaryFn::neg || (fn == UnaryFn::abs && x < 0);
+  if (fn == UnaryFn::sign) return static_cast<T>((x > 0) - (x < 0));
   // Unsigned: the least integer is its own negative.
   if (negates) return static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(x));
   return fn == UnaryFn::relu && x < 0 ? 0 : x;

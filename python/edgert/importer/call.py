@@ -113,6 +113,6 @@ class Call:
         """Asks the budget for what a constant will take that is about to be computed."""
         self._lowering.graph.budget.take(math.prod(shape) * dtype.itemsize, "a constant")
 
-    def branch(self, graph: onnx.GraphProto) -> list[Tensor]:
-        """The outputs of a subgraph of this node, which has no inputs."""
-        return self._lowering.enter_subgraph(graph)
+    def branches(self, *graphs: onnx.GraphProto) -> list[list[Tensor]]:
+        """The outputs of subgraphs of this node, which have no inputs."""
+        return self._lowering.enter_subgraphs(graphs)

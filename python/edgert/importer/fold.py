@@ -36,7 +36,7 @@ _FOLDED = {
     7: "Add Sub Mul Div And Or Xor Equal Greater Less PRelu",
     8: "Max Min Sum Mean",
     9: """Erf Sign Round IsNaN IsInf Sin Cos Mod BitShift Trilu CumSum GreaterOrEqual LessOrEqual
-       Where Pow OneHot EyeLike Range NonZero Compress Unique MatMul Gemm""",
+       Where Pow OneHot EyeLike NonZero Compress Unique MatMul Gemm""",
     11: "Clip Pad",
 }
 _SINCE = {op: opset for opset, ops in _FOLDED.items() for op in ops.split()}

@@ -209,7 +209,28 @@ class Lowering:
         stated = attribute is not None and attribute.default_value.name
         return self._attribute(attribute.default_value) if stated else None
 
-    def enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
+    def enter_subgraphs(self, graphs: Sequence[onnx.GraphProto]) -> list[list[Tensor]]:
+        """The outputs of subgraphs of one node; what is unsupported in any of them is reported."""
+        results, reported, first = [], False, len(self.graph.nodes)
+        for graph in graphs:
+            try:
+                results.append(self._enter_subgraph(graph))
+            except _Reported:
+                reported = True
+        if reported:
+            raise _Reported
+        if len(graphs) > 1 and any(map(self._may_fail, self.graph.nodes[first:])):
+            raise UnsupportedNodeError(
+                "an index in a branch is computed while the model runs: it may be out of range "
+                "where the branch is not taken"
+            )
+        return results
+
+    def _may_fail(self, node: ir.Node) -> bool:
+        """Whether what a node computes may be an error."""
+        return node.op == "gather" and self.graph.constant(node.inputs[1]) is None
+
+    def _enter_subgraph(self, graph: onnx.GraphProto) -> list[Tensor]:
         if graph.input:
             raise UnsupportedNodeError("its subgraph has inputs")
         scope = replace(self._scopes[-1], values=self._scopes[-1].values.new_child())
@@ -246,7 +267,8 @@ class Lowering:
         inputs = call.inputs + [None] * (len(function.input) - len(call.inputs))
         values = ChainMap(dict(zip(function.input, inputs)))
         scope = _Scope(values, opsets, functions, attrs, f"{call.name}/")
-        return self._enter(scope, function, list(function.output))
+        # A definition that depends on the node writes only what is asked for.
+        return self._enter(scope, function, list(function.output)[: call.outputs])
 
     def _enter(self, scope: _Scope, body: Body, outputs: list[str]) -> list[Tensor]:
         if len(self._scopes) > MAX_DEPTH:
@@ -287,6 +309,10 @@ class Lowering:
             body = self._context_dependent_definition(schema, call)
             if body is not None:
                 return body
+        if self._folder.folds(call.op, call.opset):
+            raise UnsupportedNodeError(
+                "its inputs are computed while the model runs; only the converter computes it"
+            )
         raise UnsupportedNodeError("edgert has no such operator")
 
     def _context_dependent_definition(

@@ -14,6 +14,7 @@ import numpy as np
 from edgert.errors import InputError
 from edgert.schema import (
     BinaryFn,
+    CompareFn,
     DType,
     PadMode,
     ReduceFn,
@@ -80,14 +81,18 @@ UNARY: dict[UnaryFn, Callable[[np.ndarray, float, float], np.ndarray]] = {
     UnaryFn.round: lambda x, a, b: np.rint(x),
     UnaryFn.elu: lambda x, a, b: np.where(x < 0, a * np.expm1(np.minimum(x, 0)), x),
     UnaryFn.softplus: lambda x, a, b: np.logaddexp(x, 0),
+    UnaryFn.sign: lambda x, a, b: np.sign(x),
+    UnaryFn.sin: lambda x, a, b: np.sin(x),
+    UnaryFn.cos: lambda x, a, b: np.cos(x),
 }
 
 
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.dtype.kind == "f":
         return a / b
-    quotient = np.abs(a) // np.abs(b)
-    return np.where((a < 0) != (b < 0), -quotient, quotient)  # integers round towards zero
+    floor = a // b  # integers round towards zero, and to 0 of a divisor of 0
+    up = ((a < 0) != (b < 0)) & (floor * b != a)
+    return np.where(b == 0, 0, floor + up.astype(a.dtype))
 
 
 _BINARY: dict[BinaryFn, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -99,6 +104,18 @@ _BINARY: dict[BinaryFn, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     BinaryFn.max: np.maximum,
     BinaryFn.min: np.minimum,
     BinaryFn.prelu: lambda x, slope: np.where(x < 0, slope * x, x),
+    BinaryFn.remainder: np.fmod,
+    BinaryFn.modulo: np.mod,
+    BinaryFn.bit_and: np.bitwise_and,
+    BinaryFn.bit_or: np.bitwise_or,
+    BinaryFn.bit_xor: np.bitwise_xor,
+}
+
+_COMPARE: dict[CompareFn, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    CompareFn.equal: np.equal,
+    CompareFn.not_equal: np.not_equal,
+    CompareFn.less: np.less,
+    CompareFn.less_or_equal: np.less_equal,
 }
 
 _REDUCE: dict[ReduceFn, Callable[..., np.ndarray]] = {
@@ -263,6 +280,12 @@ def _binary(attrs: np.void, inputs: Inputs) -> np.ndarray:
     return _narrow(_activate(y, attrs["activation"]), a.dtype)
 
 
+def _cumulate(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x = _exact(inputs[0])
+    cumulate = np.cumprod if attrs["fn"] == ReduceFn.prod else np.cumsum
+    return _narrow(cumulate(x, int(attrs["axis"])), inputs[0].dtype)
+
+
 def _batch_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x, scale, shift = map(_f64, inputs)
     return _f32(_activate(x * scale + shift, attrs["activation"]))
@@ -423,4 +446,7 @@ OPERATORS: dict[str, Operator] = {
     "pad": _pad,
     "resize": _resize,
     "cast": _cast,
+    "compare": lambda attrs, inputs: _COMPARE[CompareFn(attrs["fn"])](*inputs),
+    "select": lambda attrs, inputs: np.where(*inputs),
+    "cumulate": _cumulate,
 }

@@ -18,6 +18,7 @@ from edgert.schema import BinaryFn, UnaryFn
 _UNARY: dict[str, tuple[UnaryFn, Sequence[tuple[str, float]]]] = {
     "Abs": (UnaryFn.abs, ()),
     "Ceil": (UnaryFn.ceil, ()),
+    "Cos": (UnaryFn.cos, ()),
     "Elu": (UnaryFn.elu, [("alpha", 1.0)]),
     "Erf": (UnaryFn.erf, ()),
     "Exp": (UnaryFn.exp, ()),
@@ -31,6 +32,8 @@ _UNARY: dict[str, tuple[UnaryFn, Sequence[tuple[str, float]]]] = {
     "Relu": (UnaryFn.relu, ()),
     "Round": (UnaryFn.round, ()),
     "Sigmoid": (UnaryFn.sigmoid, ()),
+    "Sign": (UnaryFn.sign, ()),
+    "Sin": (UnaryFn.sin, ()),
     "Softplus": (UnaryFn.softplus, ()),
     "Sqrt": (UnaryFn.sqrt, ()),
     "Tanh": (UnaryFn.tanh, ()),
@@ -78,8 +81,9 @@ def swish(call: Call) -> Tensor:
 def clip(call: Call) -> Tensor:
     """Bounds are attributes up to operator set 6, optional inputs from 11 on."""
     x = call.input(0)
-    if x.dtype.kind != "f":
-        return _clip_integers(call, x)
+    bounds = [bound for bound in call.inputs[1:] if bound is not None]
+    if x.dtype.kind != "f" or not all(isinstance(bound, Constant) for bound in bounds):
+        return _clip_by_tensors(call, x)
     low = call.attr("min", _scalar(call, 1, "min", -math.inf))
     high = call.attr("max", _scalar(call, 2, "max", math.inf))
     limit = float(np.finfo(np.float32).max)  # what ONNX states as the default bound of old clips
@@ -89,10 +93,11 @@ def clip(call: Call) -> Tensor:
     return _unary(call, x, UnaryFn.clip, low, high)
 
 
-def _clip_integers(call: Call, x: Tensor) -> Tensor:
+def _clip_by_tensors(call: Call, x: Tensor) -> Tensor:
     for i, op in ((1, "Max"), (2, "Min")):
         if call.input(i) is not None:
-            x = call.call(op, [x, call.input(i)])
+            bound = call.call("Reshape", [call.input(i), call.const([], np.int64)])
+            x = call.call(op, [x, bound])
     return x
 
 
@@ -118,15 +123,29 @@ def binary(call: Call) -> Tensor:
     """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
     a, b = call.input(0), call.input(1)
     if call.opset < 7 and call.op != "PRelu":
-        return call.call(call.op, [a, _aligned(call, a, b)])
+        return call.call(call.op, [a, aligned(call, a, b)])
     if call.op == "PRelu" and call.opset < 7 and len(b.shape) == 1 and len(a.shape) > 2:
         b = _unsqueezed(call, b, (*b.shape, *[1] * (len(a.shape) - 2)))
     if call.op == "Pow" and a.dtype != b.dtype:
         b = call.call("CastLike", [b, a])
-    return _binary(call, _BINARY[call.op], a, b)
+    return emit_binary(call, _BINARY[call.op], a, b)
 
 
-def _aligned(call: Call, a: Tensor, b: Tensor) -> Tensor:
+@onnx_op("Mod", attrs="fmod")
+def mod(call: Call) -> Tensor:
+    """The rest has the sign of the divisor, with fmod that of the dividend."""
+    a, b, fmod = call.input(0), call.input(1), call.choice("fmod", 0, (0, 1))
+    if fmod or a.dtype.kind != "f":
+        return emit_binary(call, BinaryFn.remainder if fmod else BinaryFn.modulo, a, b)
+    rest, zero = emit_binary(call, BinaryFn.remainder, a, b), call.const(0, b.dtype)
+    signs_differ = call.call("Xor", [call.call("Less", [t, zero]) for t in (rest, b)])
+    is_whole = call.call("Equal", [rest, zero])
+    rest = call.call("Where", [signs_differ, call.call("Add", [rest, b]), rest])
+    # A zero has the sign of the divisor, too.
+    return call.call("Where", [is_whole, call.call("Mul", [b, zero]), rest])
+
+
+def aligned(call: Call, a: Tensor, b: Tensor) -> Tensor:
     """``b`` with axes of size one behind those that the attribute axis aligns with ``a``'s."""
     if not call.attr("broadcast", 0):
         if a.shape != b.shape:
@@ -147,14 +166,15 @@ def variadic(call: Call) -> Tensor:
     total = call.input(0)
     fn = {"Max": BinaryFn.max, "Min": BinaryFn.min}.get(call.op, BinaryFn.add)
     for tensor in call.inputs[1:]:
-        total = _binary(call, fn, total, tensor)
+        total = emit_binary(call, fn, total, tensor)
     if call.op == "Mean" and len(call.inputs) > 1:
         count = call.const(len(call.inputs), total.dtype)
-        total = _binary(call, BinaryFn.div, total, count)
+        total = emit_binary(call, BinaryFn.div, total, count)
     return total
 
 
-def _binary(call: Call, fn: BinaryFn, a: Tensor, b: Tensor) -> Tensor:
+def emit_binary(call: Call, fn: BinaryFn, a: Tensor, b: Tensor) -> Tensor:
+    """What a function makes of two tensors that are broadcast."""
     np.broadcast_shapes(a.shape, b.shape)
     if a.dtype != b.dtype and a.dtype.kind == b.dtype.kind == "f":
         # A float64 constant beside a value that is computed in float32.

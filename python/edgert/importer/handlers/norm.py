@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -67,11 +68,24 @@ def _grouped_norm(call: Call, x: Tensor, groups: int, scales_groups: bool = Fals
     return reshape(call, y, x.shape)
 
 
-@onnx_op("LayerNormalization", attrs="axis epsilon")
-def layer_normalization(call: Call) -> Tensor:
-    """Over the axes from the attribute axis on."""
-    if call.outputs > 1:
-        raise UnsupportedNodeError("its outputs 'Mean' and 'InvStdDev' are used")
+@onnx_op("LayerNormalization", attrs="axis epsilon", unused="stash_type")
+def layer_normalization(call: Call) -> Sequence[Tensor]:
+    """Over the axes from the attribute axis on; mean and 1 / deviation on request."""
+    return [_normalised(call), *(_moments(call) if call.outputs > 1 else [])][: call.outputs]
+
+
+def _moments(call: Call) -> list[Tensor]:
+    x, epsilon = call.input(0), call.const(call.attr("epsilon", 1e-5), np.float32)
+    axis = normal_axis(call.attr("axis", -1), len(x.shape))
+    axes = call.const(range(axis, len(x.shape)), np.int64)
+    mean = call.call("ReduceMean", [x, axes], keepdims=1)
+    centred = call.call("Sub", [x, mean])
+    variance = call.call("ReduceMean", [call.call("Mul", [centred, centred]), axes], keepdims=1)
+    deviation = call.call("Sqrt", [call.call("Add", [variance, epsilon])])
+    return [mean, call.call("Reciprocal", [deviation])]
+
+
+def _normalised(call: Call) -> Tensor:
     x, scale, bias = call.input(0), call.constant(1, "Scale"), call.constant(2, "B")
     axis = normal_axis(call.attr("axis", -1), len(x.shape))
     normalised = x.shape[axis:]

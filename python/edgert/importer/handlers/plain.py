@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,3 +64,13 @@ def cast(call: Call) -> Tensor:
     if dtype.name not in DType.__members__:
         raise UnsupportedNodeError(f"it converts to {dtype}")
     return x if dtype == x.dtype else call.emit("cast", [x], {"dtype": DType[dtype.name]})
+
+
+@onnx_op("Range", unused="stash_type")
+def range_(call: Call) -> Tensor:
+    """Known bounds, which may have one axis of size one."""
+    bounds = [call.constant(i, what) for i, what in enumerate(("start", "limit", "delta"))]
+    start, limit, delta = (bound.reshape(())[()] for bound in bounds)
+    count = max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
+    call.reserve([count], start.dtype)
+    return call.const(start + np.arange(count, dtype=start.dtype) * delta, start.dtype)

@@ -32,17 +32,15 @@ ROUNDINGS = "round_prefer_floor", "round_prefer_ceil", "floor", "ceil"
 @onnx_op("Resize", attrs=_ATTRS, unused="extrapolation_value")
 @onnx_op("Upsample", attrs="height_scale mode scales width_scale")
 def resize(call: Call) -> Tensor:
-    """Up to two axes change; they become the height and the width of an image."""
+    """Two axes at a time; they become the height and the width of an image."""
     x = call.input(0)
     size, scale = _sizes_and_scales(call)
     changed = [i for i, dim in enumerate(x.shape) if size[i] != dim or scale[i] != 1]
-    if len(changed) > 2:
-        raise UnsupportedNodeError(f"it resizes {len(changed)} axes, at most 2 are supported")
-    if not changed:
-        return x
     if call.attr("antialias", 0) and any(scale[i] < 1 for i in changed):
         raise UnsupportedNodeError("it shrinks with antialias")
     mode, coordinate, rounding = _modes(call)
+    if len(changed) > 2 and mode != "nearest" and x.dtype.kind != "f":
+        raise UnsupportedNodeError(f"it blends {x.dtype} elements over {len(changed)} axes")
     attrs = {
         "mode": ResizeMode[mode],
         "cubic_coefficient": call.attr("cubic_coeff_a", -0.75),
@@ -53,8 +51,15 @@ def resize(call: Call) -> Tensor:
         # Operator set 10 leaves the rounding open; ONNX Runtime's is this one.
         rounds = "ceil" if call.op == "Resize" and call.opset == 10 and by < 1 else rounding
         rounds = rounds if mode == "nearest" else None
+        if coordinate == "align_corners" and by != Fraction(to, dim):
+            raise UnsupportedNodeError(
+                f"it aligns the corners of {dim} elements with a scale, {float(by)}, that gives no "
+                "whole number of them: implementations differ in where these are; state 'sizes'"
+            )
         places.append(source_places(dim, to, by, coordinate, rounds))
-    return _resize_axes(call, x, changed, size, places, attrs)
+    for last in range(len(changed), 0, -2):
+        x = _resize_axes(call, x, changed[max(last - 2, 0) : last], size, places, attrs)
+    return x
 
 
 def source_places(
@@ -97,6 +102,7 @@ def _resize_axes(
     attrs: dict[str, object],
 ) -> Tensor:
     rank = len(x.shape)
+    size = [size[i] if i in changed else x.shape[i] for i in range(rank)]
     if rank == 4 and set(changed) <= {1, 2}:
         perm, rows_and_columns = [0, 1, 2, 3], [1, 2]
     elif rank == 4 and set(changed) <= {2, 3}:

@@ -95,7 +95,7 @@ def pad(call: Call) -> Tensor:
     before, after = [0] * rank, [0] * rank
     for i, axis in enumerate(axes):
         before[axis], after[axis] = pads[i], pads[i + len(axes)]
-    mode = call.choice("mode", "constant", PadMode.__members__)
+    mode = call.choice("mode", "constant", [*PadMode.__members__, "wrap"])
     value = call.constant(2, "constant_value")
     value = call.attr("value", 0.0) if value is None else float(value.reshape(()))
     cut = {
@@ -107,8 +107,19 @@ def pad(call: Call) -> Tensor:
     before, after = [max(p, 0) for p in before], [max(p, 0) for p in after]
     if not any(before + after):
         return x
+    if mode == "wrap":
+        return _wrap(call, x, before, after)
     attrs = {"mode": PadMode[mode], "before": before, "after": after, "value": value}
     return call.emit("pad", [x], attrs)
+
+
+def _wrap(call: Call, x: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
+    """What lies beyond an end comes from the other one, over and over."""
+    for axis, (dim, first, last) in enumerate(zip(x.shape, before, after)):
+        if first or last:
+            places = np.arange(-first, dim + last) % dim
+            x = call.call("Gather", [x, call.const(places, np.int64)], axis=axis)
+    return x
 
 
 def take_ranges(call: Call, x: Tensor, taken: dict[int, range]) -> Tensor:
