@@ -237,13 +237,23 @@ def build_cases() -> None:
 
     for place in (32, 63, 26 * 64 + 32, 27 * 64 - 1):
         change("F40", fill(place))
+
+    def claim(facts: int, *place: str | int):
+        """What all tensors with the elements of one claim of them."""
+
+        def edit(f: ModelFile) -> None:
+            tensors = f[Section.tensors]
+            tensors["facts"][tensors["payload"] == f.tensor(*place)] = facts
+
+        return edit
+
     change("F41", tensor(w1, "facts", 1))
     change("F41", tensor(b3, "facts", 1))
     change("F41", tensor(("y_i", 1), "facts", 1), SHORTS)
     for facts in (0b1011, 0b1110, 0b1111, 1 << 4, 2**32 - 1):
-        change("F41", tensor(("y_u8", 1), "facts", facts), PANELS)
+        change("F41", claim(facts, "y_u8", 1), PANELS)
     for facts in (2, 3, 2**32 - 1):
-        change("F41", tensor(("y_i16", 1), "facts", facts), PANELS)
+        change("F41", claim(facts, "y_i16", 1), PANELS)
 
     change("F42", lambda f: f.__setitem__(Section.data, np.append(f[Section.data], 0)))
     change("F42", shape(("y_i", 1), (39,)), SHORTS)

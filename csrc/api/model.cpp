@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "api/structs.h"
 #include "runtime/model_file.h"
@@ -38,7 +39,9 @@ edgert_model* open_model(const edgert_load_options& options, const Where&... whe
   const int threads = options.threads == EDGERT_DEFAULT_THREADS
                           ? default_threads()
                           : static_cast<int>(std::min<int64_t>(options.threads, usable_cpus()));
-  return new edgert_model{Session(load_model(where..., load), threads, load.isa, limit)};
+  auto pool = std::make_unique<ThreadPool>(threads);
+  auto model = load_model(where..., load, *pool);
+  return new edgert_model{Session(std::move(model), std::move(pool), load.isa, limit)};
 }
 
 // Sets `*model` to null, too, if there is an error.

@@ -76,8 +76,14 @@ IsaSet cap_by_environment(IsaSet detected) {
       format("EDGERT_ISA=%.64s: this CPU has no such level; it has %s", cap, valid.c_str()));
 }
 
+// Read once: it takes tens of files.
+const GroupLimits& granted() {
+  static const GroupLimits limits = group_limits();
+  return limits;
+}
+
 int within_quota(size_t cpus) {
-  const int quota = group_limits().cpus;
+  const int quota = granted().cpus;
   const int count = static_cast<int>(cpus);
   return std::max(1, quota > 0 ? std::min(quota, count) : count);
 }
@@ -122,7 +128,7 @@ int usable_cpus() { return within_quota(scheduled_cpus().size()); }
 int default_threads() { return within_quota(hardware().big(scheduled_cpus()).size()); }
 
 size_t usable_memory() {
-  return static_cast<size_t>(std::min<uint64_t>(group_limits().memory, PTRDIFF_MAX));
+  return static_cast<size_t>(std::min<uint64_t>(granted().memory, PTRDIFF_MAX));
 }
 
 CacheSizes cache_sizes() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/cpu.h"
+#include "core/threads.h"
 #include "runtime/model.h"
 
 namespace edgert {
@@ -24,7 +25,10 @@ struct LoadOptions {
 
 // Any bytes at all give either a typed Error or a model that can be bound and run safely. The model
 // has a private copy of them, all of whose checksums are right, and no use for the file any more.
-std::shared_ptr<const Model> load_model(const std::string& path, const LoadOptions& options);
-std::shared_ptr<const Model> load_model(const void* data, size_t bytes, const LoadOptions& options);
+// Large files are read and checked on the threads of `pool`.
+std::shared_ptr<const Model> load_model(const std::string& path, const LoadOptions& options,
+                                        ThreadPool& pool);
+std::shared_ptr<const Model> load_model(const void* data, size_t bytes, const LoadOptions& options,
+                                        ThreadPool& pool);
 
 }  // namespace edgert

@@ -12,8 +12,9 @@
 
 namespace edgert {
 
-Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, uint64_t memory_limit)
-    : model_(std::move(model)), isa_(isa), pool_(new ThreadPool(threads)) {
+Session::Session(std::shared_ptr<const Model> model, std::unique_ptr<ThreadPool> pool, IsaSet isa,
+                 uint64_t memory_limit)
+    : model_(std::move(model)), isa_(isa), pool_(std::move(pool)) {
   // Each limit is checked before anything of that size is allocated.
   MemoryBudget memory(memory_limit);
   for (const Tensor& tensor : model_->tensors)
@@ -23,7 +24,7 @@ Session::Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, ui
   uint64_t scratch = 0;
   for (const Node& node : model_->nodes) {
     check_interrupt();
-    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads, memory}));
+    steps_.push_back(bind_node(BindContext{*model_, node, isa, threads(), memory}));
     scratch = std::max(scratch, steps_.back().scratch_bytes);
     memory.require(scratch);
   }

@@ -27,9 +27,10 @@ struct MemoryUse {  // bytes
 
 class Session {
  public:
-  // Plans the run. Throws Error for a model that this CPU, or `memory_limit` bytes of private
-  // memory, cannot run.
-  Session(std::shared_ptr<const Model> model, int threads, IsaSet isa, uint64_t memory_limit);
+  // Plans runs on the threads of a pool. Throws Error for a model that this CPU, or `memory_limit`
+  // bytes of private memory, cannot run.
+  Session(std::shared_ptr<const Model> model, std::unique_ptr<ThreadPool> pool, IsaSet isa,
+          uint64_t memory_limit);
   ~Session();
 
   // Runs the model once; may be called from several threads at a time. `inputs` and `outputs` point

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -34,8 +36,9 @@ void run(const void* data, size_t bytes) {
   options.isa = cpu_isa();
   options.memory_limit = kMemoryLimit;
   options.max_operations = 1e7;
-  const std::shared_ptr<const Model> model = load_model(data, bytes, options);
-  const Session session(model, 1, options.isa, options.memory_limit);
+  auto pool = std::make_unique<ThreadPool>(1);
+  const std::shared_ptr<const Model> model = load_model(data, bytes, options, *pool);
+  const Session session(model, std::move(pool), options.isa, options.memory_limit);
   const std::vector<Buffer> inputs = zeros(*model, model->inputs);
   const std::vector<Buffer> outputs = zeros(*model, model->outputs);
   std::vector<const void*> from;

@@ -6,6 +6,8 @@
 // those of all outputs.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -37,8 +39,9 @@ void run(const char* path, const char* inputs_path, const char* outputs_path, in
   LoadOptions options;
   options.isa = cpu_isa();
   options.memory_limit = usable_memory();
-  const std::shared_ptr<const Model> model = load_model(path, options);
-  const Session session(model, 1, options.isa, options.memory_limit);
+  auto pool = std::make_unique<ThreadPool>(1);
+  const std::shared_ptr<const Model> model = load_model(path, options, *pool);
+  const Session session(model, std::move(pool), options.isa, options.memory_limit);
   const std::vector<Buffer> inputs = arrays_of(*model, model->inputs);
   const std::vector<Buffer> outputs = arrays_of(*model, model->outputs);
   transfer_file(inputs_path, "rb", inputs, std::fread);

@@ -54,12 +54,12 @@ void run_all(const std::shared_ptr<const Model>& model, const uint8_t* data, siz
   for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
     const IsaSet isa = detected_isa().capped(*level);
     const std::string name = isa_name(*level);
-    const Session session(model, 1, isa, kMemoryLimit);
+    const Session session(model, std::make_unique<ThreadPool>(1), isa, kMemoryLimit);
     Result result = runs.run(session, name);
     if (*level == chosen) {
       runs.compare(result, runs.run(session, name + ", timed", true), true);
       runs.compare(result, runs.run_apart(session, name + ", steps apart"), true);
-      const Session threads(model, 2, isa, kMemoryLimit);
+      const Session threads(model, std::make_unique<ThreadPool>(2), isa, kMemoryLimit);
       runs.compare(result, runs.run(threads, name + ", two threads"), true);
     }
     if (first == nullptr)
@@ -82,12 +82,13 @@ extern "C" const char* __asan_default_options() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<Isa> levels = isa_list(detected_isa());
+  static ThreadPool pool(1);
   const uint32_t choice = checksum(data, size);
   const Isa chosen = levels[choice % levels.size()];
   ++counters().files;
   try {
     const std::shared_ptr<const Model> model =
-        load_model(data, size, {detected_isa(), kMemoryLimit});
+        load_model(data, size, {detected_isa(), kMemoryLimit}, pool);
     ++counters().loaded;
     count_nodes(*model, counters().op_loaded);
     const Blocks constants = part_constants(*model);
@@ -96,7 +97,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } else if (is_chosen_to_run(*model, choice / levels.size())) {
       run_all(model, data, size, levels, chosen);
     } else {
-      const Session bound(model, 1, detected_isa().capped(chosen), kMemoryLimit);
+      const Session bound(model, std::make_unique<ThreadPool>(1), detected_isa().capped(chosen),
+                          kMemoryLimit);
       ++counters().bound;
     }
   } catch (const Error& error) {

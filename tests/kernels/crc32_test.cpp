@@ -1,6 +1,7 @@
 #include "kernels/crc32/crc32.h"
 
 #include "harness.h"
+#include "runtime/file/checksum.h"
 
 namespace edgert {
 namespace {
@@ -53,6 +54,9 @@ TEST(crc32_lengths_and_alignments) {
           const uint32_t head = run(kernel, data.data(), cut, 0);
           CHECK(run(kernel, data.data() + cut, n - cut, head) == expected,
                 "%s: %zu bytes, cut at %zu", kernel.name, n, cut);
+          const uint32_t tail = run(kernel, data.data() + cut, n - cut, 0);
+          CHECK(joined_checksum(head, tail, n - cut) == expected, "%s: %zu bytes, joined at %zu",
+                kernel.name, n, cut);
         }
       }
     }

@@ -29,7 +29,7 @@ TEST(session_counts_scratch_in_64_bits) {
   const auto model = std::make_shared<const Model>(framed_pixel(attrs, weights.data()));
   const size_t limit = static_cast<size_t>(UINT32_MAX);
   try {
-    const Session session(model, 4, cpu_isa(), limit);
+    const Session session(model, std::make_unique<ThreadPool>(4), cpu_isa(), limit);
     CHECK(false, "%zu bytes of scratch are below the limit", session.memory().scratch);
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::kLimit, "%s", error.what());

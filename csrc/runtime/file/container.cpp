@@ -9,7 +9,7 @@
 
 #include "core/interrupt.h"
 #include "core/text.h"
-#include "kernels/crc32/crc32.h"
+#include "runtime/file/checksum.h"
 #include "runtime/file/file_kind.h"
 #include "runtime/file/rules.h"
 #include "runtime/memory_budget.h"
@@ -35,8 +35,9 @@ constexpr bool ids_are_consecutive() {
 }
 static_assert(ids_are_consecutive(), "a section's place follows from its id; data is the last");
 
-// What is read at a time and is still in the cache when its checksum is taken.
-constexpr size_t kChunk = 256 * 1024;
+// What is read at a time and is still in the cache when its checksum is taken, and what a thread
+// reads in such chunks: whole huge pages, so that no two threads touch the same one first.
+constexpr size_t kChunk = 256 * 1024, kSlice = 8 * kChunk;
 
 constexpr bool kBigEndian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 
@@ -44,12 +45,6 @@ constexpr bool kBigEndian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 std::string machine() {
   utsname names;
   return uname(&names) == 0 ? printable(names.machine) : "of unknown kind";
-}
-
-// The checksum of bytes, of which `crc` is that of those before them.
-uint32_t checksum(IsaSet isa, const void* data, uint64_t bytes, uint32_t crc = 0) {
-  select_crc32(isa).run({data, static_cast<size_t>(bytes), &crc});
-  return crc;
 }
 
 void check(const char* section, uint32_t found, uint32_t expected) {
@@ -64,11 +59,13 @@ bool all_zero(const std::byte* data, size_t bytes) {
 }
 
 Container::Container(const Source& source, Mapping map, bool verify, IsaSet isa,
-                     uint64_t memory_limit)
+                     uint64_t memory_limit, ThreadPool& pool)
     : mapping(std::move(map)) {
   read_header(source);
   read_section_table(source, isa);
-  read_sections(source, verify, isa, memory_limit);
+  read_metadata(source, isa, memory_limit);
+  const bool mapped = mapping.data() != nullptr;
+  if (!mapped || verify) read_data(source, isa, pool);
 }
 
 void Container::read_header(const Source& source) {
@@ -157,10 +154,8 @@ void Container::read_section_table(const Source& source, IsaSet isa) {
   std::memcpy(table_, found.data(), sizeof table_);
 }
 
-void Container::read_sections(const Source& source, bool verify, IsaSet isa,
-                              uint64_t memory_limit) {
-  const bool mapped = mapping.data() != nullptr;
-  const uint64_t copied = mapped ? data_offset() : bytes();
+void Container::read_metadata(const Source& source, IsaSet isa, uint64_t memory_limit) {
+  const uint64_t copied = mapping.data() != nullptr ? data_offset() : bytes();
   MemoryBudget(memory_limit).require(Buffer::huge_bytes(copied));
   copy = Buffer::huge(copied);
   // Header and table as they were checked, whatever the file holds by now.
@@ -175,15 +170,25 @@ void Container::read_sections(const Source& source, bool verify, IsaSet isa,
       fail(F21, "the padding behind section '%s' is not zero", kSections[i].name);
     check(kSections[i].name, checksum(isa, data, section.bytes), section.crc);
   }
-  if (mapped && !verify) return;
+}
+
+void Container::read_data(const Source& source, IsaSet isa, ThreadPool& pool) {
+  const uint64_t first = data_offset() / kSlice;
+  std::vector<uint32_t> parts(static_cast<size_t>((bytes() + kSlice - 1) / kSlice - first));
+  const auto begin_of = [&](size_t i) { return std::max((first + i) * kSlice, data_offset()); };
+  const auto end_of = [&](size_t i) { return std::min((first + i + 1) * kSlice, bytes()); };
+  pool.parallel_for(parts.size(), [&](size_t i, int) {
+    for (uint64_t at = begin_of(i); at < end_of(i);) {
+      check_interrupt();
+      const size_t chunk = static_cast<size_t>(std::min<uint64_t>(kChunk, end_of(i) - at));
+      if (mapping.data() == nullptr) source.read(at, copy.data() + at, chunk);
+      parts[i] = checksum(isa, data_at(at), chunk, parts[i]);
+      at += chunk;
+    }
+  });
   uint32_t crc = 0;
-  for (uint64_t at = data_offset(); at < bytes();) {
-    check_interrupt();
-    const size_t chunk = static_cast<size_t>(std::min<uint64_t>(kChunk, bytes() - at));
-    if (!mapped) source.read(at, copy.data() + at, chunk);
-    crc = checksum(isa, data_at(at), chunk, crc);
-    at += chunk;
-  }
+  for (size_t i = 0; i < parts.size(); ++i)
+    crc = joined_checksum(crc, parts[i], end_of(i) - begin_of(i));
   check("data", crc, table_[k_data - 1].crc);
 }
 

@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/threads.h"
 #include "schema/format.h"
 
 namespace edgert {
@@ -29,7 +30,7 @@ bool all_zero(const std::byte* data, size_t bytes);
 // Where the bytes of a file come from.
 struct Source {
   uint64_t bytes;
-  // All that is asked for, or throws Error.
+  // All that is asked for, or throws Error. From several threads at a time.
   std::function<void(uint64_t offset, void* to, size_t bytes)> read;
 };
 
@@ -64,7 +65,8 @@ class Container {
  public:
   // Reads a file and checks F1 to F22. The copy is private and complete. If the file is mapped, it
   // lacks the section `data`, whose checksum is looked at only to `verify` it.
-  Container(const Source& source, Mapping mapping, bool verify, IsaSet isa, uint64_t memory_limit);
+  Container(const Source& source, Mapping mapping, bool verify, IsaSet isa, uint64_t memory_limit,
+            ThreadPool& pool);
 
   uint64_t bytes() const { return header_.file_bytes; }
   uint64_t data_offset() const { return table_[k_data - 1].offset; }
@@ -87,7 +89,8 @@ class Container {
  private:
   void read_header(const Source& source);
   void read_section_table(const Source& source, IsaSet isa);
-  void read_sections(const Source& source, bool verify, IsaSet isa, uint64_t memory_limit);
+  void read_metadata(const Source& source, IsaSet isa, uint64_t memory_limit);
+  void read_data(const Source& source, IsaSet isa, ThreadPool& pool);
 
   FileHeader header_;
   SectionRecord table_[kSectionCount];  // that of section `id` at id - 1

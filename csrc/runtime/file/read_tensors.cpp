@@ -1,11 +1,13 @@
 #include <cstring>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "core/text.h"
 #include "runtime/file/read.h"
 #include "runtime/file/rules.h"
 #include "runtime/memory_budget.h"
+#include "runtime/split.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/shorts.h"
@@ -50,9 +52,10 @@ class TensorReader {
     memory_.take(file.copy.bytes());
   }
 
-  void read() {
+  void read(ThreadPool& pool) {
     read_metadata();
     read_tensors();
+    check_weights(pool);
   }
 
  private:
@@ -185,21 +188,39 @@ class TensorReader {
     tensor->data = file_.data_at(begin);
     data_end_ = begin + *bytes;
     if (tensor->form == Form::shorts) decode(i, tensor);
-    check_weight(record, i, tensor);
+    const auto facts = decode_facts(tensor->form, tensor->type.dtype, record.facts);
+    if (!facts) refuse_facts(i, *tensor);
+    tensor->facts = *facts;
+    weights_.push_back(i);
   }
 
-  void check_weight(const TensorRecord& record, size_t i, Tensor* tensor) {
-    const TensorType& type = tensor->type;
-    const WeightShape shape = weight_shape(type.shape);
-    if (!is_filled_with_zeros(tensor->form, shape, type.dtype, tensor->data))
-      fail(F40, "%s: what fills up form %s is not zero", label_of(i, *tensor).c_str(),
-           form_name(tensor->form));
-    const auto facts = decode_facts(tensor->form, type.dtype, record.facts);
-    if (!facts || !facts_hold(*facts, tensor->form, type.dtype, shape, tensor->data))
-      fail(F41, "%s, %s in form %s: what 'facts' claims, 0x%x, is not so",
-           label_of(i, *tensor).c_str(), describe(type).c_str(), form_name(tensor->form),
-           record.facts);
-    tensor->facts = *facts;
+  // Looks at all elements: nothing else that is read here takes as long.
+  void check_weights(ThreadPool& pool) {
+    std::vector<uint8_t> is_filled(weights_.size()), has_facts(weights_.size());
+    const auto check = [&](size_t w) {
+      const Tensor& tensor = model_->tensors[weights_[w]];
+      const DType dtype = tensor.type.dtype;
+      const WeightShape shape = weight_shape(tensor.type.shape);
+      is_filled[w] = is_filled_with_zeros(tensor.form, shape, dtype, tensor.data);
+      has_facts[w] = facts_hold(tensor.facts, tensor.form, dtype, shape, tensor.data);
+    };
+    if (file_.bytes() - file_.data_offset() > kInlineBytes)
+      pool.parallel_for(weights_.size(), [&](size_t w, int) { check(w); });
+    else
+      for (size_t w = 0; w < weights_.size(); ++w) check(w);
+    for (size_t w = 0; w < weights_.size(); ++w) {
+      const Tensor& tensor = model_->tensors[weights_[w]];
+      if (!is_filled[w])
+        fail(F40, "%s: what fills up form %s is not zero", label_of(weights_[w], tensor).c_str(),
+             form_name(tensor.form));
+      if (!has_facts[w]) refuse_facts(weights_[w], tensor);
+    }
+  }
+
+  [[noreturn]] void refuse_facts(size_t i, const Tensor& tensor) {
+    fail(F41, "%s, %s in form %s: what 'facts' claims, 0x%x, is not so",
+         label_of(i, tensor).c_str(), describe(tensor.type).c_str(), form_name(tensor.form),
+         file_.records<TensorRecord>(k_tensors)[i].facts);
   }
 
   // Puts the elements that a constant has in the file as `shorts` into private memory.
@@ -223,13 +244,14 @@ class TensorReader {
   Model* const model_;
   Entries<char> strings_;
   Entries<int32_t> dims_;
-  uint64_t data_end_;  // of the payloads so far, as an offset in the file
+  uint64_t data_end_;            // of the payloads so far, as an offset in the file
+  std::vector<size_t> weights_;  // the constants with elements of their own
 };
 
 }  // namespace
 
-void read_tensors(const Container& file, uint64_t memory_limit, Model* model) {
-  TensorReader(file, memory_limit, model).read();
+void read_tensors(const Container& file, uint64_t memory_limit, ThreadPool& pool, Model* model) {
+  TensorReader(file, memory_limit, model).read(pool);
 }
 
 }  // namespace edgert
