@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import edgert
-from edgert import interp, quantize
+from edgert import interp
 from edgert.cli import main
+from edgert.compress import preset, recipe_text
+from edgert.compress.quantize import quantizer
 from edgert.errors import InputError, UnsupportedError
 from edgert.inputs import ImageOptions
-from edgert.quantize import Options, Recipe
 from edgert.unpack import unpack
 
 EXAMPLES = resources.files("edgert") / "examples"
@@ -38,15 +39,20 @@ def report(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+def forms(done: dict) -> set[str]:
+    """The forms that layers have."""
+    return {layer["form"] for layer in done["layers"].values()}
+
+
 def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Smaller, as accurate, and the report says what was done."""
     main(["convert", "digits.onnx", "-o", "float.edgert"])
     capsys.readouterr()
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
     done = report(capsys, *words)
-    quantization = done["quantization"]
+    quantization = done["compression"]
     assert quantization["samples"] == 360
-    assert quantization["float_layers"] == {}
+    assert forms(quantization) == {"i8"}
     assert not quantization["data_free"]
     assert quantization["sqnr"] > 30
     assert done["check"]["outputs"][0]["sqnr"] > 30
@@ -79,21 +85,18 @@ def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "images"]
     assert main(words) == 0
     assert "broken.png" in capsys.readouterr().out
-    assert len(report(capsys, *words)["quantization"]["skipped"]) == 1
+    assert len(report(capsys, *words)["compression"]["skipped"]) == 1
 
 
 def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Layers are named; the recipe gives the same file."""
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["quantization"]["sqnr"]
+    plain = report(capsys, *words)["compression"]["sqnr"]
     done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
-    assert done["quantization"]["sqnr"] >= plain + 2
-    assert done["quantization"]["int16_layers"]
+    assert done["compression"]["sqnr"] >= plain + 2
+    assert forms(done["compression"]) == {"i8", "i16"}
     again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
-    assert (
-        report(capsys, *again)["quantization"]["int16_layers"]
-        == (done["quantization"]["int16_layers"])
-    )
+    assert report(capsys, *again)["compression"]["layers"] == done["compression"]["layers"]
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
 
 
@@ -103,8 +106,8 @@ def test_int16(
 ) -> None:
     """All layers, and what compare and info say of them."""
     words = ["--quantize", "int16", "--weights", weights, "--calibrate", "data.npy"]
-    done = report(capsys, "convert", "digits.onnx", *words)["quantization"]
-    assert len(done["int16_layers"]) == done["layers"]
+    done = report(capsys, "convert", "digits.onnx", *words)["compression"]
+    assert forms(done) == {"i16" if weights == "int16" else "i16_w8"}
     assert done["sqnr"] > least
     words = ["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]
     layers = report(capsys, *words)["layers"]
@@ -139,7 +142,7 @@ def test_int16(
 )
 def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """One line, exit code 2, no file, and the original is as it was."""
-    Path("int16.json").write_text(Recipe(Options(activations="int16")).text())
+    Path("int16.json").write_text(recipe_text(preset("int16")))
     original = Path("digits.onnx").read_bytes()
     assert main(["convert", "digits.onnx", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -162,10 +165,13 @@ def test_a_recipe_that_was_given_is_not_overwritten(
 ) -> None:
     """What was decided from it lies beside it."""
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["quantization"]
+    plain = report(capsys, *words)["compression"]
     given, target = Path(plain["recipe"]), str(plain["sqnr"] + 2)
+    recipe = json.loads(given.read_text())
+    del recipe["layers"]
+    given.write_text(json.dumps(recipe))
     before = given.read_bytes()
-    done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["quantization"]
+    done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["compression"]
     assert given.read_bytes() == before
     assert Path(done["recipe"]).read_bytes() != before
 
@@ -182,7 +188,7 @@ def test_the_recipe_takes_the_place_of_no_input(
     link(other, "out.recipe.json")
     words = ["convert", "digits.onnx", "-o", "out.edgert", "--quantize", "int8", "--calibrate",
              "data.npy", "--data", "check.npy"]  # fmt: skip
-    assert report(capsys, *words)["quantization"]["recipe"] == "out.decided.recipe.json"
+    assert report(capsys, *words)["compression"]["recipe"] == "out.decided.recipe.json"
     assert Path("out.decided.recipe.json").read_text().startswith("{")
     Path("out.decided.recipe.json").unlink()
     link(other, "out.decided.recipe.json")
@@ -214,7 +220,7 @@ def test_api(folder: Path) -> None:
     """The same from Python, with any iterable of samples."""
     samples = (row for row in np.load("data.npy"))
     result = edgert.convert("digits.onnx", "a.edgert", quantize="int8", calibrate=samples)
-    assert result.quantization.samples == 360
+    assert result.compression.samples == 360
     edgert.convert("digits.onnx", "b.edgert", quantize="int8", calibrate="data.npy")
     assert Path("a.edgert").read_bytes() == Path("b.edgert").read_bytes()
     with pytest.raises(UnsupportedError, match="int3"):
@@ -265,8 +271,8 @@ def test_what_the_gate_accepts_is_not_built_again(
         fitted.append(arguments)
         return reconstruct_weights(*arguments)
 
-    reconstruct_weights = quantize.reconstruct_weights
-    monkeypatch.setattr(quantize, "reconstruct_weights", reconstruct)
+    reconstruct_weights = quantizer.reconstruct_weights
+    monkeypatch.setattr(quantizer, "reconstruct_weights", reconstruct)
     words = {"quantize": "int8", "calibrate": "data.npy"}
     edgert.convert("digits.onnx", "plain.edgert", **words)
     assert len(fitted) == 1

@@ -11,6 +11,12 @@ import onnx
 
 from edgert import ir
 from edgert.budget import memory_errors
+from edgert.compress import Compression, Recipe, Target, compress, read_recipe
+from edgert.compress.ladder import KINDS
+from edgert.compress.quantize.stated import Stated, lower_stated, states_quantization
+from edgert.compress.recipe import chosen_preset, require_kind
+from edgert.compress.samples import Samples, source_files
+from edgert.compress.samples import Source as Calibration
 from edgert.errors import InputError, UnsupportedError, require
 from edgert.files import refuse_input
 from edgert.importer import Source, import_proto, read_model
@@ -21,13 +27,6 @@ from edgert.inputs import ImageOptions, random_inputs, require_random
 from edgert.model import TensorInfo
 from edgert.pack import pack, write_file
 from edgert.passes import PassReport, optimize
-from edgert.quantize import ACTIVATIONS, Quantization, Recipe, Target, read_recipe
-from edgert.quantize import quantize as quantize_graph
-from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
-from edgert.quantize.options import choose
-from edgert.quantize.samples import Samples, source_files
-from edgert.quantize.samples import Source as Calibration
-from edgert.quantize.stated import Stated, lower_stated, states_quantization
 
 STAGES = ("read", "import", "optimize", "pack", "write")
 DATA_FREE_SAMPLES = 16
@@ -51,7 +50,7 @@ class Report:
     before: ModelSize
     after: ModelSize
     passes: tuple[PassReport, ...]
-    quantization: Quantization | None = None
+    compression: Compression | None = None
     stated: Stated | None = None  # of a model that was quantised before
 
 
@@ -80,21 +79,18 @@ def convert(
     the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
     each of ``STAGES`` as it begins.
 
-    ``quantize="int8"`` makes the network compute on bytes, ``"int16"`` on integers of 16 bits, with
-    ``weights`` "int8" (by default) or "int16". ``calibrate`` is the data that shows it
-    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy,
-    an image or a folder, or any iterable of samples; ``image`` says how images become tensors.
-    Without it, the ranges are those of random inputs, which also judge the result. ``ranges``,
-    ``steps`` and ``weight_fit`` are those of :class:`edgert.quantize.Options`, which has their
-    defaults, too; a ``recipe``, or the path of one, takes their place.
-    ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
-    the first samples: layers get int16, or stay in float, until it does; ``weights`` is then the
-    type of the weights of those on int16, by default "int16".
+    ``quantize`` names a recipe: "int8" makes the network compute on bytes, "int16" on integers of
+    16 bits, with ``weights`` "int8" (by default) or "int16"; "dynamic" stores weights as bytes and
+    lets each layer that gains by it turn its input into bytes while the model runs, by the range
+    that the values have then. ``ranges``, ``steps`` and ``weight_fit`` change it, see
+    :func:`edgert.compress.preset`. A ``recipe``, or the path of one, says all of that itself.
 
-    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
-    input into bytes while the model runs, by the range that the values have then: no data is
-    needed, ``calibrate`` only serves to judge the result. Layers that are not accurate enough stay
-    in float.
+    ``calibrate`` is the data that shows which values occur, see
+    :class:`edgert.compress.samples.Samples`: the path of an .npz, an .npy, an image or a folder, or
+    any iterable of samples; ``image`` says how images become tensors. Without it, the ranges are
+    those of random inputs, which also judge the result; dynamic layers need none.
+    ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the network must reach on the first
+    samples: layers of which the recipe does not state the form get more exact ones until it does.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
@@ -105,14 +101,18 @@ def convert(
     """
     _check_kinds(model, output, input_shapes, recipe, image, progress)
     begin = progress or (lambda stage: None)
-    if quantize not in (None, *ACTIVATIONS, "dynamic"):
+    if quantize not in (None, *KINDS):
         raise UnsupportedError(
-            f"quantize is {quantize!r}, expected 'int8', 'int16' or 'dynamic'", "QUANTIZE"
+            f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "recipe": recipe, "image": image}  # fmt: skip
-    options = choose(quantize, choices, [n for n, value in rest.items() if value is not None])
+    given = [name for name, value in rest.items() if value is not None]
+    chosen = chosen_preset(quantize, choices, given)
+    if recipe is not None:
+        chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, quantize)
+        require_kind(chosen, quantize)
     target = Target(min_sqnr, min_agreement)
     begin("read")
     proto, path = read_model(model)
@@ -130,34 +130,20 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
-    quantization = stated = None
-    if graph.dynamic or states_quantization(graph):
-        if quantize is not None:
+    compression = stated = None
+    if states_quantization(graph):
+        if chosen is not None:
             raise InputError(
                 "the model is quantised already; convert it without quantize", "QUANTIZE"
             )
-        stated = Stated()
-        if graph.dynamic:
-            graph = lower_dynamic(graph, stated)
-        if states_quantization(graph):
-            graph, found = lower_stated(graph)
-            stated.add(found)
+        graph, stated = lower_stated(graph)
         ir.verify(graph)
-    if quantize is not None:
+    elif chosen is not None:
         samples = calibration_samples(graph, calibrate, image)
-        if recipe is None:
-            recipe = Recipe(options)
-        elif not isinstance(recipe, Recipe):
-            recipe = read_recipe(recipe)
-        if quantize in ACTIVATIONS and recipe.options.activations != quantize:
-            raise InputError(
-                f"the recipe is one for {recipe.options.activations}, not for {quantize}", "RECIPE"
-            )
-        run = quantize_dynamic if quantize == "dynamic" else quantize_graph
-        graph, quantization = run(graph, samples, recipe, target, begin)
+        graph, compression = compress(graph, samples, chosen, target, begin)
         ir.verify(graph)
-        quantization = replace(
-            quantization, skipped=tuple(samples.skipped), data_free=calibrate is None
+        compression = replace(
+            compression, skipped=tuple(samples.skipped), data_free=calibrate is None
         )
     begin("pack")
     data = pack(graph)
@@ -166,7 +152,7 @@ def convert(
     begin("write")
     write_file(output, data)
     inputs = tuple(map(os.fsdecode, read))
-    return Report(os.fsdecode(output), inputs, before, after, tuple(passes), quantization, stated)
+    return Report(os.fsdecode(output), inputs, before, after, tuple(passes), compression, stated)
 
 
 def default_output(model: str) -> str:

@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Compares the layers that both models have."""
     try:
+        from edgert.compress.layers import compare_layers
         from edgert.converter import calibration_samples
         from edgert.importer import import_model
         from edgert.passes import optimize
-        from edgert.quantize.layers import compare_layers
         from edgert.unpack import unpack
     except ImportError as error:
         raise UnsupportedError(

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edgert.commands.arguments import DATA, add_image, image_options
-from edgert.commands.quantization import (
+from edgert.commands.compression import (
     CHECKED_SAMPLES,
-    add_quantization,
+    add_compression,
+    compression_data,
+    compression_options,
+    compression_text,
     first_samples,
-    quantization_data,
-    quantization_options,
-    quantization_text,
     stated_data,
     stated_text,
 )
@@ -60,13 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: those of --calibrate, or reproducible random numbers)",
     )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
-    add_quantization(parser)
+    add_compression(parser)
     add_image(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
-    options = quantization_options(args)
+    options = compression_options(args)
     if image_options(args) and not (args.data or args.calibrate):
         raise InputError(
             "--mean, --std and --crop are for images: give some to --calibrate or --data",
@@ -75,7 +75,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     shapes = parse_shapes(args.input_shape)
     data, text = convert_file(args.model, args.output, shapes, args.data, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
-    reached = data.get("quantization", {}).get("reached", True)
+    reached = data.get("compression", {}).get("reached", True)
     if args.no_check:
         return Outcome(data, text, 0 if reached else CHECK_FAILED)
     model = load(data["output"])
@@ -104,16 +104,17 @@ def convert_file(
     Files of ``check_data`` are not written over, no more than what the conversion reads.
     """
     try:
+        from edgert.compress import STAGES as MORE_STAGES
+        from edgert.compress import recipe_text
+        from edgert.compress.samples import source_files
         from edgert.converter import STAGES, convert, default_output
-        from edgert.quantize import STAGES as MORE_STAGES
-        from edgert.quantize.samples import source_files
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
     check_files = source_files(check_data)
     refuse_input(output or default_output(source), check_files)
-    stages = len(STAGES) + (len(MORE_STAGES) if options.get("quantize") else 0)
+    stages = len(STAGES) + (len(MORE_STAGES) if options["quantize"] or options["recipe"] else 0)
     with progress_bar(stages) as advance:
         report = convert(source, output, input_shapes=shapes, progress=advance, **options)
     before, after = report.before, report.after
@@ -124,12 +125,12 @@ def convert_file(
         ("bytes", size(before.bytes), size(after.bytes)),
     ]
     text = table(rows, ("", "before", "after"))
-    if report.quantization is not None:
+    if report.compression is not None:
         path = _recipe_path(report.output, [*report.inputs, *check_files])
         with replacing(path) as file:
-            file.write(report.quantization.recipe.text().encode())
-        data["quantization"] = quantization_data(report.quantization, path)
-        text += f"\n\n{quantization_text(report.quantization, path)}"
+            file.write(recipe_text(report.compression.recipe).encode())
+        data["compression"] = compression_data(report.compression, path)
+        text += f"\n\n{compression_text(report.compression, path)}"
     if report.stated is not None:
         data["stated"] = stated_data(report.stated)
         text += f"\n\n{stated_text(report.stated)}"
