@@ -26,6 +26,11 @@ def stating(recipe: Recipe, form: Form, *layers: str) -> Recipe:
     return replace(recipe, layers={**recipe.layers, **dict.fromkeys(layers, Layer(form))})
 
 
+def with_target(recipe: Recipe, **target: float) -> Recipe:
+    """A recipe whose network must reach something."""
+    return replace(recipe, target=Target(**target))
+
+
 def with_form(done: Compression, *forms: Form) -> list[str]:
     """The layers that have one of the forms."""
     return [name for name, layer in done.layers.items() if layer.form in forms]
@@ -53,7 +58,7 @@ def quantized(net: Net, *outputs: str, recipe: Recipe = INT8, **target):
     net.outputs = list(outputs)
     samples = samples_of(net)
     expected = interp.run(net, samples[0])
-    graph, done = compress(net, samples, recipe, Target(**target))
+    graph, done = compress(net, samples, with_target(recipe, **target))
     ir.verify(graph)
     assert graph.outputs == net.outputs
     found = interp.run(graph, samples[0])

@@ -16,6 +16,7 @@ from quantized_nets import (
     samples_of,
     stating,
     with_form,
+    with_target,
 )
 
 from edgert import interp, ir
@@ -124,11 +125,12 @@ def deep_net() -> Net:
 
 def test_gate_keeps_layers_until_the_target_holds() -> None:
     """Some layers but not all; the recipe leads to the same graph without the search."""
-    samples = samples_of(deep_net(), 8)
+    samples = samples_of(deep_net(), 16)
     _, free = compress(deep_net(), samples, INT8)
     target = Target(sqnr=free.quality.sqnr + 3)
-    graph, done = compress(deep_net(), samples, INT8, target)
-    assert done.quality.sqnr >= target.sqnr
+    graph, done = compress(deep_net(), samples, replace(INT8, target=target))
+    assert (done.calibrated, done.chose, done.quality.samples) == (8, 4, 4)
+    assert done.quality.sqnr > free.quality.sqnr + 1  # other samples have chosen
     assert 0 < len(with_form(done, Form.i16)) < len(done.layers)
     assert in_float(done) == {}
     again, repeated = compress(deep_net(), samples, done.recipe)
@@ -142,7 +144,7 @@ def test_gate_beyond_int16() -> None:
     _, int16 = compress(deep_net(), samples, INT16)
     for recipe in (INT8, INT16):
         target = Target(sqnr=int16.quality.sqnr + 1)
-        _, done = compress(deep_net(), samples, recipe, target)
+        _, done = compress(deep_net(), samples, replace(recipe, target=target))
         assert done.quality.sqnr >= target.sqnr
         assert set(in_float(done).values()) == {"the accuracy needs it"}
         assert len(with_form(done, Form.i16)) == len(done.layers) - len(in_float(done))
@@ -152,7 +154,7 @@ def test_gate_beyond_int16() -> None:
 
 def test_gate_at_the_limit() -> None:
     """A target that only floats can meet leaves a network of floats."""
-    graph, done = compress(deep_net(), samples_of(deep_net()), INT8, Target(sqnr=150))
+    graph, done = compress(deep_net(), samples_of(deep_net()), with_target(INT8, sqnr=150))
     assert len(in_float(done)) == len(done.layers) == 5
     assert "quantize" not in ops(graph)
 

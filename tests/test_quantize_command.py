@@ -18,6 +18,7 @@ from edgert.compress import preset, recipe_text
 from edgert.compress.quantize import quantizer
 from edgert.errors import InputError, UnsupportedError
 from edgert.inputs import ImageOptions
+from edgert.parity import OutputParity, Parity
 from edgert.unpack import unpack
 
 EXAMPLES = resources.files("edgert") / "examples"
@@ -71,8 +72,9 @@ def test_text_names_the_data_free_mode(folder: Path, capsys: pytest.CaptureFixtu
     """It cannot be overlooked."""
     assert main(["convert", "digits.onnx", "--quantize", "int8", "--no-check"]) == 0
     text = capsys.readouterr().out
-    assert "WARNING: no calibration data" in text
-    assert "16 random inputs" in text
+    assert "verdict: check" in text
+    assert "the samples are random numbers" in text
+    assert "calibrated on  16 random inputs" in text
 
 
 def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,10 +156,56 @@ def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[st
 def test_a_target_out_of_reach(
     folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
-    """The report says so, and so does the exit code."""
+    """The report says so, and so does the exit code; what was there stays, unless it is forced."""
+    Path("digits.edgert").write_bytes(b"earlier")
+    Path("digits.recipe.json").write_bytes(b"earlier")
     quantized = ["--quantize", "int8", "--calibrate", "data.npy", "--min-sqnr", "900"]
     assert main(["convert", "digits.onnx", *quantized, *words]) == 1
-    assert "the target is not reached" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "verdict: bad" in text
+    assert "900 were asked for" in text
+    assert Path("digits.edgert").read_bytes() == b"earlier"
+    assert Path("digits.recipe.json").read_bytes() == b"earlier"
+    assert main(["convert", "digits.onnx", *quantized, *words, "--force"]) == 1
+    assert len(edgert.load("digits.edgert").inputs) == 1
+    assert "earlier" not in Path("digits.recipe.json").read_text()
+
+
+def test_a_bad_network_from_python(folder: Path) -> None:
+    """The error has the report."""
+    words = {"quantize": "int8", "calibrate": "data.npy", "min_sqnr": 900.0}
+    with pytest.raises(edgert.QualityError, match="900 were asked for") as error:
+        edgert.convert("digits.onnx", "bad.edgert", **words)
+    assert error.value.report.compression.verdict.word == "bad"
+    assert error.value.report.parity.passed
+    assert not Path("bad.edgert").exists()
+    edgert.convert("digits.onnx", "bad.edgert", **words, force=True)
+    assert Path("bad.edgert").exists()
+
+
+def test_an_import_that_differs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not compressed, from Python as on the command line."""
+    wrong = Parity("nothing", [OutputParity("y", 1.0, 3.0, 60.0, True)])
+    monkeypatch.setattr("edgert.converter.check_parity", lambda *_: wrong)
+    monkeypatch.setattr("edgert.converter.compress", lambda *_: pytest.fail("it was compressed"))
+    words = {"quantize": "int8", "calibrate": "data.npy"}
+    with pytest.raises(edgert.QualityError, match="differs from the original") as error:
+        edgert.convert("digits.onnx", "bad.edgert", **words)
+    assert error.value.report.parity == wrong
+    command = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    assert main(command) == 1
+    assert not Path("digits.edgert").exists()
+
+
+def test_a_metric_of_the_working_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is found, and what is none is refused."""
+    name = "metric_of_the_working_folder"
+    Path(f"{name}.py").write_text("def same(a, b):\n    return 7\n\nnumber = 3\n")
+    words = ["convert", "digits.onnx", "--quantize", "dynamic", "--no-check", "--metric"]
+    assert report(capsys, *words, f"{name}:same")["compression"]["metric"] == 7
+    for other in (f"{name}:other", f"{name}:number", name, "absent_module:same", ":", ""):
+        assert main([*words, other]) == 2
+        assert "--metric" in capsys.readouterr().err
 
 
 def test_a_recipe_that_was_given_is_not_overwritten(
@@ -304,6 +352,14 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(info["metadata"]["edgert.scales"]) > 60
     assert main(["info", "digits.edgert"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) < 160
+    alone = [row["alone"] for row in rows]
+    known = [value for value in alone if value is not None]
+    assert alone[: len(known)] == sorted(known)
+    products = [row for row in rows if row["form"]]
+    assert {(row["form"], row["next_form"]) for row in products} == {("i8", "i16")}
+    for row in products:
+        assert row["alone"] is None or row["alone"] > row["sqnr"] - 1
+    assert sum(row["alone"] is not None for row in products) >= len(products) - 1
     for row in rows:
         if row["dtype"] == "uint8":
             assert 0 < row["used"] <= 1
@@ -311,5 +367,4 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         if row["sqnr"] is not None:
             assert row["sqnr"] > 25
             assert row["cosine"] > 0.99
-    assert rows[-1]["dtype"] == "float32"
-    assert rows[-1]["used"] is None
+    assert [row["used"] for row in rows if row["dtype"] == "float32"] == [None]

@@ -149,7 +149,7 @@ def test_operators_on_int16(case: str, recipe: Recipe, least: float) -> None:
         "float32", "int16",
     }  # fmt: skip
     weights = {graph.values[n.inputs[1]].dtype.name for n in graph.nodes if n.op == "qgemm"}
-    assert weights == {recipe.options.weights}
+    assert weights == {recipe.forms[0].weights.name}
     assert not {"conv", "gemm", "lookup"} & set(ops(graph))
     assert not with_form(done, Form.i8, Form.f32)
     assert found > least
@@ -325,7 +325,7 @@ def test_nothing_to_quantise() -> None:
     net = Net()
     graph, done, found = quantized(net, net.f(UnaryFn.relu, net.x(2, 3)))
     assert [n.op for n in graph.nodes] == ["unary"]
-    assert done.layers == 0
+    assert done.layers == {}
     assert found == np.inf
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from edgert.compress import Layer, Recipe, Step, preset, read_recipe, recipe_text
+from edgert.compress import Layer, Recipe, Step, Target, preset, read_recipe, recipe_text
 from edgert.compress.ladder import Form
+from edgert.compress.pipeline import TECHNIQUES
+from edgert.compress.quantize.options import Options
+from edgert.compress.quantize.rounding.i16_sums import FITS
+from edgert.compress.quantize.rounding.ranges import METHODS
 from edgert.errors import InputError, ModelIOError
 
+ROOT = Path(__file__).resolve().parent.parent
 OLD = {
     "format": "edgert-recipe-1",
     "ranges": "minmax",
@@ -35,6 +41,7 @@ def test_round_trip(tmp_path: Path) -> None:
         (Form.i8, Form.f32),
         (Step("equalize"), Step("quantize", {"ranges": "mse", "correct": False})),
         {"a": Layer(Form.f32, 'it "must"\n'), "\u00e9/\U0001f600": Layer(Form.i8_dynamic)},
+        Target(sqnr=0, agreement=0.5),
         {"t": (-1.0, 2.5)},
     )
     text = recipe_text(recipe)
@@ -163,3 +170,22 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_recipe(tmp_path / "r.json")
     with pytest.raises(ModelIOError):
         read_recipe(tmp_path / "absent.json")
+
+
+def test_the_schema_is_that_of_the_code() -> None:
+    """Forms, steps, their parameters and what these may be."""
+    schema = json.loads((ROOT / "docs" / "recipe.schema.json").read_text())
+    members = schema["properties"]
+    assert schema["$defs"]["form"]["enum"] == [form.text for form in Form]
+    assert list(members) == list(json.loads(recipe_text(preset())))
+    assert members["format"]["const"] == json.loads(recipe_text(preset()))["format"]
+    assert list(members["target"]["properties"]) == [f"min_{f.name}" for f in fields(Target)]
+    layer = members["layers"]["additionalProperties"]["properties"]
+    assert list(layer) == [f.name for f in fields(Layer)]
+    steps = {}
+    for step in members["steps"]["items"]["anyOf"]:
+        steps[step["properties"].pop("step")["const"]] = step["properties"]
+    assert list(steps) == list(TECHNIQUES)
+    assert list(steps["quantize"]) == [f.name for f in fields(Options)]
+    assert steps["quantize"]["ranges"]["enum"] == list(METHODS)
+    assert steps["quantize"]["weight_fit"]["enum"] == list(FITS)

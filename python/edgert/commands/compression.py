@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import itertools
+import importlib
+import os
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edgert.commands.arguments import DATA, image_options
-from edgert.inputs import ImageOptions
-from edgert.model import TensorInfo
+from edgert.errors import InputError
 from edgert.report import decibels, json_number, table
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ RANGES = "mse", "minmax", "percentile", "entropy"
 TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
 FITS = "any", "pairs", "quads"
-CHECKED_SAMPLES = 16  # the samples on which the converter judges, too
 
 
 def add_compression(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +79,16 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "--min-agreement",
         type=float,
         metavar="SHARE",
-        help="of the first 16 samples with the same best class, 0 to 1; as --min-sqnr",
+        help="of the samples with the same best class, 0 to 1; as --min-sqnr",
+    )
+    group.add_argument(
+        "--metric",
+        metavar="MODULE:FUNCTION",
+        help="your own measure: a Python function of the outputs of the original and of the "
+        "network for a sample, two dicts of arrays by name; the higher its result, the better",
+    )
+    group.add_argument(
+        "--min-metric", type=float, metavar="NUMBER", help="of --metric; as --min-sqnr"
     )
     group.add_argument(
         "--recipe",
@@ -92,6 +100,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
+    compresses = args.quantize is not None or args.recipe is not None
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -104,35 +113,52 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "weights": args.weights,
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
+        "min_metric": args.min_metric,
+        "metric": None if args.metric is None else load_metric(args.metric),
         "recipe": args.recipe,
-        "image": image_options(args) if args.calibrate else None,
+        "image": image_options(args) if compresses and (args.calibrate or args.data) else None,
+        "check": not args.no_check,
+        "force": args.force,
     }
 
 
-def first_samples(
-    source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
-) -> tuple[list[dict[str, np.ndarray]], str]:
-    """The first samples of ``source``, and what to call them."""
-    from edgert.compress.samples import Samples
-
-    found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
-    count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
-    return found, f"{count} of {source}"
+def load_metric(text: str) -> Callable[[Any, Any], float]:
+    """The function of a ``MODULE:FUNCTION`` argument; modules of the working folder are found."""
+    module, _, name = text.partition(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        metric = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"--metric {text}: {error}; expected MODULE:FUNCTION", "ARGUMENT"
+        ) from None
+    finally:
+        sys.path.pop(0)
+    if not callable(metric):
+        raise InputError(f"--metric {text}: {name} is no function", "ARGUMENT")
+    return metric
 
 
 def compression_data(done: Compression, recipe: Path) -> dict[str, Any]:
     """What a compression did, for JSON."""
+    quality = done.quality
     return {
+        "verdict": done.verdict.word,
+        "reasons": list(done.verdict.reasons),
+        "next": list(done.verdict.steps),
         "samples": done.samples,
+        "calibrated": done.calibrated,
+        "chose": done.chose,
+        "judged": quality.samples,
         "data_free": done.data_free,
         "skipped": list(done.skipped),
         "layers": {
             name: {"form": layer.form.text, "why": layer.why} for name, layer in done.layers.items()
         },
-        "sqnr": json_number(done.quality.sqnr),
-        "agreement": done.quality.agreement,
-        "judged": done.judged,
-        "reached": done.reached,
+        "sqnr": json_number(quality.sqnr),
+        "agreement": quality.agreement,
+        "metric": json_number(quality.metric),
+        "outputs": [{**asdict(o), "sqnr": json_number(o.sqnr)} for o in quality.outputs],
         "recipe": str(recipe),
     }
 
@@ -140,36 +166,52 @@ def compression_data(done: Compression, recipe: Path) -> dict[str, Any]:
 def compression_text(done: Compression, recipe: Path) -> str:
     """What a compression did, for people."""
     lines = []
-    kind = "random inputs" if done.data_free else "samples"
-    if done.data_free and done.needs_ranges:
-        lines.append(
-            "WARNING: no calibration data: the ranges are those of random inputs, which may be far "
-            "from real ones, and the result was judged on such; give --calibrate DATA"
-        )
-    elif done.data_free:
-        lines.append("judged on random inputs only; give --calibrate DATA for real ones")
-    if not done.reached:
-        lines.append("WARNING: the target is not reached, whatever stays in float")
     if done.skipped:
-        lines.append(f"WARNING: {len(done.skipped)} calibration files could not be read:")
+        lines.append(f"WARNING: {len(done.skipped)} files of data could not be read:")
         lines += [f"  {reason}" for reason in done.skipped]
+    kind = "random inputs" if done.data_free else "samples"
     counts = Counter(layer.form.text for layer in done.layers.values())
-    rows = [
-        *((f"layers {form}", f"{count} of {len(done.layers)}") for form, count in counts.items()),
-        *([("calibration", f"{done.samples} {kind}")] if done.needs_ranges else []),
-        ("judged on", f"the first {done.judged} {kind}"),
-        ("SQNR", decibels(done.quality.sqnr)),
-        ("agreement", f"{done.quality.agreement:.1%}"),
-        ("recipe", str(recipe)),
-    ]
-    lines.append(table(rows))
+    lines.append(
+        table(
+            [
+                *((f"layers {form}", f"{n} of {len(done.layers)}") for form, n in counts.items()),
+                *([("calibrated on", f"{done.calibrated} {kind}")] if done.calibrated else []),
+                *([("forms chosen on", f"{done.chose} others")] if done.chose else []),
+                ("judged on", f"{done.quality.samples} {kind} that decided nothing"),
+                ("recipe", str(recipe)),
+            ]
+        )
+    )
     first = done.recipe.forms[0]
-    told = [
-        (name, own.form.text, own.why) for name, own in done.layers.items() if own.form != first
-    ]
+    told = [(name, x.form.text, x.why) for name, x in done.layers.items() if x.form != first]
     if told:
         lines.append("\n" + table(told, ("layer", "form", "because")))
+    if done.quality.outputs:
+        lines.append("\n" + _quality_text(done))
+    lines.append(f"\nverdict: {done.verdict.word}")
+    lines += [f"  because {reason}" for reason in done.verdict.reasons]
+    lines += [f"  next: {step}" for step in done.verdict.steps]
     return "\n".join(lines)
+
+
+def _quality_text(done: Compression) -> str:
+    """The outputs, and what is measured of each; what no output has is left out."""
+    rows = [
+        (o.name, decibels(o.sqnr), f"{o.max_error:.2e}", share(o.agreement), share(o.overlap),
+         "tiny" if o.negligible else "")
+        for o in done.quality.outputs
+    ]  # fmt: skip
+    header = ("output", "SQNR", "max abs error", "same best class", "overlap", "")
+    kept = [i for i in range(len(header)) if i < 3 or any(row[i] for row in rows)]
+    text = table([[row[i] for i in kept] for row in rows], [header[i] for i in kept])
+    if done.quality.metric is not None:
+        text += f"\nmetric: {done.quality.metric:.6g}"
+    return text
+
+
+def share(value: float | None) -> str:
+    """A share in per cent, nothing for none."""
+    return "" if value is None else f"{value:.1%}"
 
 
 def stated_data(done: Stated) -> dict[str, Any]:

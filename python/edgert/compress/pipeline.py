@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edgert.budget import FEWER_SAMPLES, require_held
-from edgert.compress.judge import Quality, Target, compare, run_graph
+from edgert.compress.judge import MARGIN, Judge, Metric, Quality, Verdict, verdict
 from edgert.compress.ladder import Form, choose, why_not_worth
-from edgert.compress.probe import most_live_bytes
+from edgert.compress.probe import Probe, Sample, most_live_bytes
 from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
-from edgert.compress.statistics import HELD_SAMPLES, Sample, Statistics
+from edgert.compress.split import Split
+from edgert.compress.statistics import Statistics
 from edgert.compress.technique import Forms, Network, Proposal, Technique
 from edgert.errors import InputError
 from edgert.ir import Graph
@@ -20,7 +21,7 @@ from edgert.ops import PRODUCTS
 # By the names that the steps of recipes have.
 TECHNIQUES: dict[str, Technique] = {"equalize": equalize, "quantize": quantize}
 STAGES = ("calibrate", "compress", "judge")
-JUDGED_SAMPLES = 4  # for the order of the layers; a target is met on all that are held
+JUDGED_SAMPLES = 4  # for the order of the layers; a target is met on all that choose
 FIRST = "the first form that the recipe offers"
 NEEDED = "the accuracy needs it"
 
@@ -30,91 +31,163 @@ class Compression:
     """What a compression did.
 
     ``layers`` says of each product, and of what else stays in float because of its values, which
-    form it has and why; ``recipe`` says it, too, and would lead to the same bytes again.
-    ``quality`` was measured on the first ``HELD_SAMPLES`` of ``samples``. ``skipped`` names the
-    files that could not be read. ``reached``: whether the target, if there was one, is met.
+    form it has and why; ``recipe`` says it, too, and would lead to the same bytes again. So many
+    samples ``calibrated``, so many others ``chose`` forms, and on again others the ``quality`` was
+    measured. ``skipped`` names the files that could not be read; ``data_free``: the samples are
+    random numbers.
     """
 
-    samples: int
     layers: Mapping[str, Layer]
-    quality: Quality
     recipe: Recipe
-    reached: bool = True
+    quality: Quality
+    verdict: Verdict
+    calibrated: int
+    chose: int
     skipped: tuple[str, ...] = ()
     data_free: bool = False
 
     @property
-    def needs_ranges(self) -> bool:
-        """Whether a layer reads integers, whose ranges the samples had to show."""
-        return any(layer.form.is_integer for layer in self.layers.values())
-
-    @property
-    def judged(self) -> int:
-        """The samples on which the quality was measured, the first ones."""
-        return min(self.samples, HELD_SAMPLES)
+    def samples(self) -> int:
+        """All that were read."""
+        return self.calibrated + self.chose + self.quality.samples
 
 
 def compress(
     graph: Graph,
-    samples: Iterable[Sample],
+    samples: Iterable[Sample] | Split,
     recipe: Recipe,
-    target: Target = Target(),  # noqa: B008
+    *,
+    reporting: Iterable[Sample] | None = None,
+    metric: Metric | None = None,
+    is_random: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Graph, Compression]:
     """The graph as a recipe makes it; its inputs and outputs stay as they are.
 
-    ``samples`` are read once. If ``target`` is not met, the layers that cost most, and of which the
-    recipe does not state the form, get one that is more exact. ``progress`` is called with each of
-    ``STAGES`` as it begins, and as samples pass, with a number behind it. The weights of ``graph``
-    change as the steps change them. Raises InputError for a recipe that the network cannot have.
+    ``samples`` are read once, and dealt out: to those that calibrate, those that choose forms if
+    the recipe has a target, and those on which the quality is measured, unless there are others for
+    ``reporting``. If the target is not met, the layers that cost most, and of which the recipe does
+    not state the form, get one that is more exact. ``metric`` is measured besides what always is.
+    ``is_random``: the samples are made up. ``progress`` is called with each of ``STAGES`` as it
+    begins, and as samples pass, with a number behind it. The weights of ``graph`` change as the
+    steps change them. Raises InputError for a recipe that the network cannot have, and if there are
+    too few samples.
     """
     begin = progress or (lambda stage: None)
     _check(graph, recipe)
     begin(STAGES[0])
-    stream = _Counted(samples, begin)
-    statistics = Statistics(stream)
-    held = statistics.held
-    if not held:
-        raise InputError("there are no calibration samples", "CALIBRATION")
     ladders, reasons = _start(graph, recipe)
-    _require_memory(graph, ladders, len(held))
-    expected = run_graph(graph, held)
-    network = Network(graph, {name: own[0] for name, own in ladders.items()}, recipe.tensors)
-    begin(STAGES[1])
-    offer = Proposal()
-    for step in recipe.steps:
-        found = TECHNIQUES[step.name](network, statistics, step.parameters)
-        offer = found if found.build else offer
-        ladders = _without(graph, ladders, found.refused, recipe, reasons)
-        network.forms = {name: own[0] for name, own in ladders.items()}
-    if offer.build is None or offer.sketch is None:
-        recipe.refuse(("steps",), "no step offers forms for layers")
-    begin(STAGES[2])
-    accepted: list[tuple[Forms, Graph]] = []
+    split = samples
+    if not isinstance(samples, Split):
+        split = Split(
+            samples,
+            calibrates=_needs_data(recipe),
+            chooses=bool(recipe.target),
+            reporting=reporting,
+            progress=lambda count: begin(f"{STAGES[0]} {count}"),
+        )
+    statistics = Statistics(split.calibrating)
+    if _needs_data(recipe) and not statistics.held:
+        raise InputError("there are no calibration samples", "CALIBRATION")
+    _require_memory(graph, ladders, len(statistics.held))
+    with Probe(graph, graph.outputs) as original:
+        network = Network(graph, {name: own[0] for name, own in ladders.items()}, recipe.tensors)
+        begin(STAGES[1])
+        offer = Proposal()
+        for step in recipe.steps:
+            found = TECHNIQUES[step.name](network, statistics, step.parameters)
+            offer = found if found.build else offer
+            ladders = _without(graph, ladders, found.refused, recipe, reasons)
+            network.forms = {name: own[0] for name, own in ladders.items()}
+        if offer.build is None or offer.sketch is None:
+            recipe.refuse(("steps",), "no step offers forms for layers")
+        split.finish()
+        _require_samples(split)
+        nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
+        judged = len(split.choosing) + len(split.reporting)
+        require_held(2 * judged * nbytes, f"the outputs of {judged} samples", FEWER_SAMPLES)
+        begin(STAGES[2])
+        first = Judge(graph, original, split.choosing, metric)
+        final = Judge(graph, original, split.reporting, metric)
+    final.require_measures(recipe.target)
+    forms, compressed = _choose(network, ladders, recipe, offer, first if split.chooses else None)
+    for name, form in forms.items():
+        if form != ladders[name][0]:
+            reasons[name] = NEEDED
+    sizes = _weight_sizes(graph)
+    layers = {
+        name: Layer(form, reasons.get(name, FIRST), sizes.get(name, 0) * form.weights.itemsize)
+        for name, form in forms.items()
+    }
+    quality = final.measure(compressed)
+    doubts = split.survey.doubts()
+    found = verdict(quality, recipe.target, split.count, is_random, doubts)
+    measured = {
+        "data": "random numbers" if is_random else "samples",
+        "calibrated": split.calibrated,
+        "chose": len(split.choosing),
+        "judged": quality.samples,
+        **quality.figures(),
+        "verdict": found.word,
+    }
+    decided = replace(recipe, layers=layers, measured=measured, document=None)
+    return compressed, Compression(
+        layers, decided, quality, found, split.calibrated, len(split.choosing), data_free=is_random
+    )
+
+
+def _weight_sizes(graph: Graph) -> dict[str, int]:
+    """The weights of each product, by its output; those that are no constants do not count."""
+    found = {}
+    for node in graph.nodes:
+        weight = graph.constant(node.inputs[1]) if node.op in PRODUCTS else None
+        if weight is not None:
+            found[node.output] = weight.size
+    return found
+
+
+def _choose(
+    network: Network,
+    ladders: Mapping[str, Sequence[Form]],
+    recipe: Recipe,
+    offer: Proposal,
+    judge: Judge | None,
+) -> tuple[Mapping[str, Form], Graph]:
+    """The forms with which the target is met on the samples of the judge, if there is one, and the
+    network with them.
+    """
+    accepted: tuple[Mapping[str, Form], Graph] | None = None
 
     def is_met(forms: Forms) -> bool:
+        nonlocal accepted
         built = offer.build(forms)
-        met = target.is_met(compare(expected, run_graph(built, held)))
+        met = not recipe.target.missed(judge.measure(built), MARGIN)
         if met:
-            accepted[:] = [(dict(forms), built)]
+            accepted = dict(forms), built
         return met
 
     def exactness(layer: str) -> float:
         alone = {n: own if n == layer else Form.f32 for n, own in network.forms.items()}
-        few = held[:JUDGED_SAMPLES]
-        return compare(expected[: len(few)], run_graph(offer.sketch(alone), few)).sqnr
+        return judge.measure(offer.sketch(alone), JUDGED_SAMPLES).sqnr
 
-    forms = choose(recipe.forms, ladders, is_met, exactness) if target else network.forms
-    if not accepted or accepted[0][0] != forms:
-        accepted = [(forms, offer.build(forms))]
-    compressed = accepted[0][1]
-    quality = compare(expected, run_graph(compressed, held))
-    for name, form in forms.items():
-        if form != ladders[name][0]:
-            reasons[name] = NEEDED
-    layers = {name: Layer(form, reasons.get(name, FIRST)) for name, form in forms.items()}
-    decided = Recipe(recipe.forms, recipe.steps, layers, recipe.tensors)
-    return compressed, Compression(stream.count, layers, quality, decided, target.is_met(quality))
+    if judge is None:
+        return network.forms, offer.build(network.forms)
+    forms = choose(recipe.forms, ladders, is_met, exactness)
+    if accepted is None or accepted[0] != forms:
+        accepted = forms, offer.build(forms)
+    return accepted
+
+
+def _require_samples(split: Split) -> None:
+    """Refuses too few samples for the roles that there are."""
+    if split.count == 0:
+        raise InputError("there are no samples to judge with", "CALIBRATION")
+    if split.chooses and not (split.choosing and split.reporting):
+        raise InputError(
+            f"{split.count} samples are too few for a target: others must calibrate, choose and "
+            "show that it is met; give 32 or more",
+            "CALIBRATION",
+        )
 
 
 def _check(graph: Graph, recipe: Recipe) -> None:
@@ -141,6 +214,12 @@ def _check(graph: Graph, recipe: Recipe) -> None:
                 f"the range of {name!r} is found when the model runs, as no layer has a form "
                 "for which it must be known before",
             )
+
+
+def _needs_data(recipe: Recipe) -> bool:
+    """Whether samples must calibrate: for the ranges of integers, or for a step that may ask."""
+    others = any(TECHNIQUES[step.name] is not quantize for step in recipe.steps)
+    return others or any(form.is_integer for form in _forms(recipe))
 
 
 def _forms(recipe: Recipe) -> set[Form]:
@@ -196,22 +275,5 @@ def _without(
 def _require_memory(graph: Graph, ladders: Mapping[str, Sequence[Form]], samples: int) -> None:
     """Raises LimitError if the values of the samples that are held would take too much."""
     if any(form.is_integer for own in ladders.values() for form in own):
-        nbytes, what = most_live_bytes(graph), "values"
-    else:
-        names = (*graph.inputs, *graph.outputs)
-        nbytes, what = sum(graph.values[name].nbytes for name in names), "outputs"
-    require_held(2 * samples * nbytes, f"the {what} of {samples} samples", FEWER_SAMPLES)
-
-
-class _Counted:
-    """An iterable that counts what is taken from it, and says so."""
-
-    def __init__(self, items: Iterable[Sample], begin: Callable[[str], None]) -> None:
-        self.items, self.begin, self.count = items, begin, 0
-
-    def __iter__(self) -> Iterator[Sample]:
-        """The items."""
-        for item in self.items:
-            self.count += 1
-            self.begin(f"{STAGES[0]} {self.count}")
-            yield item
+        nbytes = 2 * samples * most_live_bytes(graph)
+        require_held(nbytes, f"the values of {samples} samples", FEWER_SAMPLES)

@@ -10,6 +10,8 @@ from edgert.ir import Graph, Node, Value
 from edgert.model import load
 from edgert.pack import pack
 
+Sample = Mapping[str, np.ndarray]  # arrays by input name
+
 
 class Probe:
     """A graph, loaded, whose outputs are chosen values: inputs, outputs of nodes or both.

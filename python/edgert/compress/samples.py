@@ -45,7 +45,7 @@ class Samples:
 
     def __post_init__(self) -> None:
         """Refuses options of images for data that has none."""
-        if self.image is not None and not any(map(_is_image, source_files(self.source))):
+        if self.image is not None and not any(map(is_image, source_files(self.source))):
             is_path = isinstance(self.source, (str, os.PathLike))
             refuse_image_options(os.fspath(self.source) if is_path else "arrays")
 
@@ -63,7 +63,7 @@ class Samples:
         """How many samples there are at most, 0 if that is unknown."""
         if isinstance(self.source, (str, os.PathLike)):
             files = source_files(self.source)
-            is_array = files == [Path(self.source)] and not _is_image(files[0])
+            is_array = files == [Path(self.source)] and not is_image(files[0])
             return _count(self._arrays(files[0])) if is_array else len(files)
         try:
             return len(self.source)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ class Samples:
         path = Path(self.source)
         if path.is_dir():
             yield from self._folder()
-        elif _is_image(path):
+        elif is_image(path):
             yield str(path), self._image(path)
         else:
             yield from self._rows(str(path), self._arrays(path))
@@ -96,7 +96,7 @@ class Samples:
         for path in source_files(self.source):
             try:
                 item = (
-                    self._image(path) if _is_image(path) else self._named_arrays(load_arrays(path))
+                    self._image(path) if is_image(path) else self._named_arrays(load_arrays(path))
                 )
             except (ModelIOError, InputError) as error:
                 self.skipped.append(str(error))
@@ -156,7 +156,8 @@ def source_files(source: Source | None) -> list[Path]:
         raise ModelIOError(f"{path}: {getattr(error, 'strerror', None) or error}", "IO") from None
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file of samples is an image, by its name."""
     return path.suffix not in ARRAY_SUFFIXES
 
 

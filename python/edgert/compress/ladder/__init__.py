@@ -2,7 +2,7 @@
 
 from edgert.compress.ladder.choose import choose
 from edgert.compress.ladder.costs import why_not_worth
-from edgert.compress.ladder.form import Form, form_named, reading
+from edgert.compress.ladder.form import Form, form_named, form_of, more_exact, reading
 from edgert.compress.ladder.presets import KINDS, WEIGHTS, forms_of
 
 __all__ = [
@@ -11,7 +11,9 @@ __all__ = [
     "Form",
     "choose",
     "form_named",
+    "form_of",
     "forms_of",
+    "more_exact",
     "reading",
     "why_not_worth",
 ]

@@ -6,6 +6,8 @@ from enum import Enum
 
 import numpy as np
 
+from edgert.ir import Graph, Node
+
 _F32, _I16, _U8, _I8 = (np.dtype(name) for name in ("float32", "int16", "uint8", "int8"))
 
 
@@ -39,6 +41,24 @@ class Form(Enum):
 def form_named(text: str) -> Form | None:
     """The form that a recipe calls so, None if there is no such form."""
     return next((form for form in Form if form.text == text), None)
+
+
+def form_of(graph: Graph, node: Node) -> Form:
+    """The form of a product in a compressed graph."""
+    reads, weights = (graph.values[name].dtype for name in node.inputs[:2])
+    is_dynamic = node.op.startswith("dynamic_")
+    return next(
+        form
+        for form in Form
+        if (form.reads, form.weights, form.is_dynamic) == (reads, weights, is_dynamic)
+    )
+
+
+def more_exact(form: Form) -> tuple[Form, ...]:
+    """Other forms for a layer that loses too much in this one, the fastest first."""
+    if form is Form.f32:
+        return ()
+    return (Form.f32,) if form in (Form.i16, Form.i8_dynamic) else (Form.i16, Form.f32)
 
 
 def reading(dtype: np.dtype) -> Form:

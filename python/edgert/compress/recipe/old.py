@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from edgert.compress.ladder import forms_of
@@ -42,7 +43,8 @@ def read_old(document: Document, kind: str | None) -> Recipe:
     *_, on_int16, exact = forms_of("int8", weights)
     layers = {name: Layer(on_int16) for name in _names(document, data, "int16")}
     layers.update((name, Layer(exact)) for name in _names(document, data, "float"))
-    return Recipe(chosen.forms, chosen.steps, layers, ranges(document, data), document)
+    tensors = ranges(document, data)
+    return replace(chosen, layers=layers, tensors=tensors, document=document)
 
 
 def _names(document: Document, data: dict[str, Any], name: str) -> list[str]:

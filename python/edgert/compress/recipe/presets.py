@@ -60,7 +60,9 @@ def chosen_preset(
     idle = [name for name in chosen if name != "weight_fit"]
     if kind is None and "recipe" not in rest and given:
         _refuse(given, "unless quantize is 'int8', 'int16' or 'dynamic', or there is a recipe")
-    if "image" in rest and "calibrate" not in rest:
+    if kind is None and "recipe" not in rest:
+        return None
+    if "image" in rest and not {"calibrate", "data"} & {*rest}:
         _refuse(["image"], "unless there are images to calibrate with")
     if kind == "dynamic" and idle:
         _refuse(idle, "on dynamic quantisation, whose ranges are those that values have in a run")
@@ -72,7 +74,7 @@ def chosen_preset(
             "'pairs'",
             "OPTION",
         )
-    return None if kind is None or "recipe" in rest else preset(kind, **chosen)
+    return None if "recipe" in rest else preset(kind, **chosen)
 
 
 def require_kind(recipe: Recipe, kind: str | None) -> None:

@@ -6,17 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edgert.compress.judge import Target
 from edgert.compress.ladder import Form, form_named
 from edgert.compress.recipe import lines
 from edgert.compress.recipe.lines import Document
 from edgert.compress.recipe.members import objects, ranges, require_members
 from edgert.compress.recipe.old import OLD_FORMAT, read_old
 from edgert.compress.recipe.recipe import Layer, Recipe, Step
-from edgert.compress.recipe.write import FORMAT
+from edgert.compress.recipe.write import FORMAT, TARGETS
 from edgert.errors import InputError, ModelIOError
 
-_MEMBERS = "format", "forms", "steps", "tensors", "layers"
-_LAYER_MEMBERS = "form", "why"
+_MEMBERS = "format", "forms", "steps", "target", "tensors", "layers", "measured"
+_LAYER_MEMBERS = "form", "why", "bytes"
 
 
 def read_recipe(path: str | os.PathLike[str], kind: str | None = None) -> Recipe:
@@ -51,8 +52,9 @@ def _read(document: Document) -> Recipe:
         tuple(_form(document, ("forms", i), text) for i, text in enumerate(data["forms"])),
         tuple(_step(document, i, step) for i, step in enumerate(data["steps"])),
         {n: _layer(document, n, layer) for n, layer in objects(document, data, "layers").items()},
+        _target(document, objects(document, data, "target")),
         ranges(document, data),
-        document,
+        document=document,
     )
 
 
@@ -70,6 +72,14 @@ def _step(document: Document, i: int, data: Any) -> Step:
     return Step(data["step"], {name: value for name, value in data.items() if name != "step"})
 
 
+def _target(document: Document, data: dict[str, Any]) -> Target:
+    require_members(document, ("target",), data, [f"min_{name}" for name in TARGETS])
+    try:
+        return Target(**{name[len("min_") :]: value for name, value in data.items()})
+    except InputError as error:
+        document.refuse(("target",), str(error))
+
+
 def _layer(document: Document, name: str, data: Any) -> Layer:
     path = "layers", name
     require_members(document, path, data, _LAYER_MEMBERS)
@@ -78,4 +88,4 @@ def _layer(document: Document, name: str, data: Any) -> Layer:
     why = data.get("why", Layer.why)
     if not isinstance(why, str):
         document.refuse((*path, "why"), f'"why" is {why!r}, expected text')
-    return Layer(_form(document, (*path, "form"), data["form"]), why)
+    return Layer(_form(document, (*path, "form"), data["form"]), why, data.get("bytes"))

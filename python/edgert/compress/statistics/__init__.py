@@ -2,7 +2,7 @@
 
 from edgert.compress.statistics.histogram import Histogram, Histograms
 from edgert.compress.statistics.moments import Channels, Covariances
-from edgert.compress.statistics.stream import HELD_SAMPLES, Sample, Statistics
+from edgert.compress.statistics.stream import HELD_SAMPLES, Statistics
 
 __all__ = [
     "HELD_SAMPLES",
@@ -10,6 +10,5 @@ __all__ = [
     "Covariances",
     "Histogram",
     "Histograms",
-    "Sample",
     "Statistics",
 ]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from edgert.compress.probe import Probe
+from edgert.compress.probe import Probe, Sample
 from edgert.ir import Graph
 
 HELD_SAMPLES = 16  # are kept; the rest of the data passes by once
-
-Sample = Mapping[str, np.ndarray]
 
 
 class Accumulator(Protocol):

@@ -12,6 +12,7 @@ from math import gcd, prod
 import numpy as np
 
 from edgert.budget import require_value
+from edgert.compress.probe import Sample
 from edgert.compress.quantize.assign import Assignment
 from edgert.compress.quantize.forms import weight_kind
 from edgert.compress.quantize.lowering.lower import Lowering
@@ -25,7 +26,6 @@ from edgert.compress.quantize.rounding.weights import (
     float_weights,
     sums_of,
 )
-from edgert.compress.statistics import Sample
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 

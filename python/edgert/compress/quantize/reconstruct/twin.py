@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgert.compress.probe import Probe
+from edgert.compress.probe import Probe, Sample
 from edgert.compress.quantize.lowering.lower import Lowering
-from edgert.compress.statistics import Sample
 from edgert.ir import Graph, Node
 
 
