@@ -21,10 +21,10 @@ from onnxruntime.quantization import (
 )
 
 from edgert import interp, ir
+from edgert.compress.probe import Probe
+from edgert.compress.quantize.stated import Stated, lower_conversions
 from edgert.importer import import_model
 from edgert.passes import optimize
-from edgert.quantize.probe import Probe
-from edgert.quantize.stated import Stated, lower_stated
 
 MICROSOFT = "com.microsoft"
 F32, U8, I8 = np.float32, np.uint8, np.int8
@@ -106,7 +106,7 @@ def lowered(model: Any) -> tuple[ir.Graph, Stated]:
     graph = import_model(model)
     optimize(graph)
     ir.verify(graph)
-    graph, done = lower_stated(graph)
+    graph, done = lower_conversions(graph)
     ir.verify(graph)
     return graph, done
 

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from pass_nets import Net
 
 from edgert import interp, ir
-from edgert.quantize import Options, Recipe, Target, quantize
-from edgert.quantize.probe import Probe
-from edgert.quantize.quality import sqnr
+from edgert.compress import Compression, Layer, Recipe, Target, compress, preset
+from edgert.compress.judge import sqnr
+from edgert.compress.ladder import Form
+from edgert.compress.probe import Probe
 from edgert.schema import UnaryFn
 
-PLAIN = Recipe(Options("minmax", ()))
-INT16 = Recipe(Options(activations="int16", weights="int16"))
-INT16_INT8_WEIGHTS = Recipe(Options(activations="int16", weights="int8"))
+INT8 = preset()
+PLAIN = preset(ranges="minmax", steps=())
+INT16 = preset("int16", weights="int16")
+INT16_INT8_WEIGHTS = preset("int16")
+
+
+def stating(recipe: Recipe, form: Form, *layers: str) -> Recipe:
+    """A recipe that gives layers a form."""
+    return replace(recipe, layers={**recipe.layers, **dict.fromkeys(layers, Layer(form))})
+
+
+def with_target(recipe: Recipe, **target: float) -> Recipe:
+    """A recipe whose network must reach something."""
+    return replace(recipe, target=Target(**target))
+
+
+def with_form(done: Compression, *forms: Form) -> list[str]:
+    """The layers that have one of the forms."""
+    return [name for name, layer in done.layers.items() if layer.form in forms]
+
+
+def in_float(done: Compression) -> dict[str, str]:
+    """The layers in float, and why."""
+    return {name: done.layers[name].why for name in with_form(done, Form.f32)}
 
 
 def activation(fn: UnaryFn, alpha: float = 0, beta: float = 0) -> dict:
@@ -30,12 +53,12 @@ def samples_of(net: Net, count: int = 4) -> list[dict]:
     ]
 
 
-def quantized(net: Net, *outputs: str, recipe: Recipe = Recipe(), **target):  # noqa: B008
+def quantized(net: Net, *outputs: str, recipe: Recipe = INT8, **target):
     """The quantised graph and the report; the runtime gives the interpreter's results on it."""
     net.outputs = list(outputs)
     samples = samples_of(net)
     expected = interp.run(net, samples[0])
-    graph, done = quantize(net, samples, recipe, Target(**target))
+    graph, done = compress(net, samples, with_target(recipe, **target))
     ir.verify(graph)
     assert graph.outputs == net.outputs
     found = interp.run(graph, samples[0])

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pass_nets import Net, ops_after
+from quantized_nets import node_of, samples_of
 
 from edgert import _core, schema
+from edgert.compress import Recipe, Step, compress, pipeline, preset
 from edgert.schema import BinaryFn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +61,7 @@ def check_compiles(folder: Path, source: str, files: dict[str, str]) -> None:
 
 def test_every_example_is_known() -> None:
     """A new example gets a test here."""
-    assert len(BLOCKS) == 11
+    assert len(BLOCKS) == 12
 
 
 @pytest.mark.skipif("avx2" not in {k[2] for k in _core.kernels()}, reason="the example is AVX2's")
@@ -111,6 +113,25 @@ def test_pass() -> None:
         net = Net()
         y = net.b(BinaryFn.add, net.gemm(net.x(2, 3), 3), net.c(data))
         assert ops_after(net, y, names["drop_zero"]) == ["gemm", *left]
+
+
+def test_technique(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of a recipe, before quantisation."""
+    code = (
+        "import numpy as np\n"
+        "from edgert.compress.technique import Proposal\n"
+        "from edgert.ops import PRODUCTS\n"
+    )
+    names: dict = {}
+    future = "from __future__ import annotations\n"
+    exec(compile(future + code + example("def prune"), "adding.md", "exec"), names)
+    monkeypatch.setitem(pipeline.TECHNIQUES, "prune", names["prune"])
+    net = Net()
+    net.outputs = [net.gemm(net.x(4, 64), 64)]
+    steps = (Step("prune", {"share": 0.5}), *preset().steps)
+    graph, _ = compress(net, samples_of(net), Recipe(preset().forms, steps))
+    weight = graph.constant(node_of(graph, "qgemm").inputs[1])
+    assert (weight == 0).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_operator(tmp_path: Path) -> None:

@@ -53,9 +53,10 @@ PYTHON_LAYERS = [
     ("host", ["pack"]),
     ("host", ["unpack"]),
     ("tool", ["inputs"]),
-    ("host", ["quantize"]),
+    ("host", ["compress"]),
+    ("tool", ["parity"]),
     ("host", ["converter"]),
-    ("tool", ["measure", "parity", "report"]),
+    ("tool", ["measure", "report"]),
     ("host", ["selftest"]),
     ("tool", ["commands"]),
     ("tool", ["cli"]),
@@ -224,6 +225,46 @@ def test_python_imports_point_left(path: Path) -> None:
     if side == "tool":
         eager = {MODULES[name][1] for name in imported(path, everywhere=False)}
         assert "host" not in eager, f"{module} imports the host side inside of functions"
+
+
+COMPRESS = PACKAGE / "compress"
+FLOORS = [COMPRESS, *(p for p in COMPRESS.rglob("*") if p.is_dir() and p.name != "__pycache__")]
+
+
+def rooms(floor: Path) -> dict[str, set[str]]:
+    """The modules and folders of a floor, and which others of the floor each imports."""
+    prefix = ".".join(["edgert", *floor.relative_to(PACKAGE).parts])
+    found: dict[str, set[str]] = {}
+    for path in floor.rglob("*.py"):
+        room = Path(path.relative_to(floor).parts[0]).stem
+        if room == "__init__":
+            continue
+        text = path.read_text()
+        names = re.findall(rf"^\s*(?:from|import) {prefix}\.(\w+)", text, re.MULTILINE)
+        names += re.findall(rf"^\s*from {prefix} import (\w+)", text, re.MULTILINE)
+        found.setdefault(room, set()).update({*names} - {room})
+    return found
+
+
+@pytest.mark.parametrize("floor", FLOORS, ids=relative)
+def test_floors_of_compression_have_few_rooms_and_no_circles(floor: Path) -> None:
+    """Each room needs only rooms that are there without it."""
+    left = rooms(floor)
+    assert len(left) <= 12, sorted(left)
+    while left:
+        free = {room for room, needs in left.items() if needs.isdisjoint(left)}
+        assert free, f"they need each other: {left}"
+        left = {room: needs for room, needs in left.items() if room not in free}
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=relative)
+def test_only_the_ladder_chooses_among_forms(path: Path) -> None:
+    """Who names two forms of layers decides between them."""
+    text = path.read_text()
+    if COMPRESS / "ladder" in path.parents or "from edgert.compress.ladder" not in text:
+        return
+    named = set(re.findall(r"\bForm\.(\w+)", text))
+    assert len(named) < 2, f"ask the ladder: {named}"
 
 
 def test_import_needs_numpy_alone() -> None:

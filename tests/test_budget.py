@@ -19,6 +19,7 @@ from onnx_refusals import F32, I64, X, refuse
 import edgert
 from edgert import budget, ir
 from edgert.budget import MAX_VALUE_BYTES, Budget
+from edgert.compress.layers import compare_layers
 from edgert.converter import convert
 from edgert.errors import EdgertError, FormatError, LimitError, ResourceError, UnsupportedError
 from edgert.importer import import_model
@@ -26,7 +27,6 @@ from edgert.inputs import random_inputs, require_random
 from edgert.model import TensorInfo
 from edgert.parity import check_parity
 from edgert.passes import optimize
-from edgert.quantize.layers import compare_layers
 from edgert.unpack import unpack
 
 BASE = 1 << 26  # a small budget shows what a large one does, and takes less memory to do so

@@ -13,6 +13,7 @@ from onnx.external_data_helper import set_external_data
 from onnx_models import make_model, value_info
 
 import edgert
+from edgert.compress import preset, recipe_text
 from edgert.converter import STAGES, convert
 from edgert.errors import (
     FormatError,
@@ -22,7 +23,6 @@ from edgert.errors import (
 )
 from edgert.importer import import_model
 from edgert.pack import pack
-from edgert.quantize import Recipe
 
 
 def small_net() -> onnx.ModelProto:
@@ -205,7 +205,7 @@ def test_inputs_are_not_written_over(
     sample = np.zeros((1, 3, 8, 8), np.float32)
     for path in (with_data / "data" / "1.npy", with_data / "x.npy"):
         np.save(path, sample)
-    (with_data / "recipe.json").write_text(Recipe().text())
+    (with_data / "recipe.json").write_text(recipe_text(preset()))
     path = with_data / name
     output = {
         "path": path,

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import run_elsewhere, value_info
 
 import edgert
+from edgert.compress.judge import sqnr
 from edgert.converter import convert
 from edgert.errors import FormatError, InputError, UnsupportedError
 from edgert.importer import import_model
-from edgert.quantize.quality import sqnr
 from edgert.unpack import unpack
 
 F, I8, U8 = np.float32, np.int8, np.uint8

@@ -220,7 +220,7 @@ def test_quantised_conversions_of_float16(tmp_path: Path) -> None:
     model = typed_model(nodes, {"x": x}, {"y": F16}, weights)
     samples = [{"x": rng.normal(size=(4, 16)).astype(F16)} for _ in range(4)]
     report = edgert.convert(model, tmp_path / "q.edgert", quantize="int8", calibrate=samples)
-    assert report.quantization.quality.sqnr > 20
+    assert report.compression.quality.sqnr > 20
     y = edgert.load(tmp_path / "q.edgert")(x)
     assert y.dtype == F16
     exact = np.maximum(x.astype(F32) @ weights["w1"], 0) @ weights["w2"].astype(F32)

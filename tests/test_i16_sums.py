@@ -10,9 +10,9 @@ from pass_nets import CONV, Net
 
 import edgert
 from edgert import interp
+from edgert.compress import compress, preset
+from edgert.compress.quantize.rounding.i16_sums import FITS, MAX_SUM, fits, i16_sums, trim
 from edgert.pack import pack
-from edgert.quantize import Options, Recipe, quantize
-from edgert.quantize.i16_sums import FITS, MAX_SUM, fits, i16_sums, trim
 
 WEIGHTS = "normal", "laplace", "equal", "outlier", "signs", "blocks", "zeros"
 
@@ -162,7 +162,7 @@ def test_convolutions_take_the_kernel(
             net.outputs = [net.op("conv", x, net.c(weight), **{**CONV, **attrs})]
         samples = [{x: rng.choice([-1, 0, 1], (1, 9, 10, channels)).astype(np.float32)}]
         samples += [{x: np.full((1, 9, 10, channels), v, np.float32)} for v in (-1, 1)]
-        graph, _ = quantize(net, samples, Recipe(Options("minmax", steps, fit)))
+        graph, _ = compress(net, samples, preset("int8", "minmax", steps, fit))
         path = tmp_path / f"{kind}.edgert"
         path.write_bytes(pack(graph))
         with edgert.load(path) as model:
@@ -189,7 +189,7 @@ def test_dense_layers_take_the_kernel(
     weight = rng.choice([-1, 1], (40, depth)) * rng.uniform(0.9, 1, (40, depth))
     net.outputs = [net.op("gemm", x, net.c(weight.astype(np.float32)))]
     samples = [{x: rng.normal(size=(12, depth)).astype(np.float32)} for _ in range(3)]
-    graph, _ = quantize(net, samples, Recipe(Options(weight_fit=fit)))
+    graph, _ = compress(net, samples, preset(weight_fit=fit))
     path = tmp_path / "m.edgert"
     path.write_bytes(pack(graph))
     with edgert.load(path) as model:

@@ -60,6 +60,20 @@ def test_zeros() -> None:
     assert not compare_output("y", zeros, zeros + np.float32(1e-6)).passed
 
 
+def test_what_is_tiny_as_a_whole() -> None:
+    """The scores of a detector that sees nothing: the error is that of the layers before."""
+    tiny = np.linspace(1e-6, 1e-4, 50, dtype=np.float32)
+    close = compare_output("y", tiny, tiny + np.float32(9e-7))
+    assert close.passed
+    assert close.sqnr < 60
+    assert not compare_output("y", tiny, tiny + np.float32(2e-6)).passed
+    large = tiny.copy()
+    large[0] = 0.002
+    assert not compare_output("y", large, large + np.float32(9e-7)).passed
+    numbers = np.zeros(3, np.int64)
+    assert not compare_output("y", numbers, numbers + 1).passed
+
+
 def test_shapes() -> None:
     """Another shape never passes."""
     assert not compare_output("y", SIGNAL, SIGNAL[:50]).passed

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pass_nets import CONV, Net
-from quantized_nets import INT16, activation, ops, samples_of
+from quantized_nets import (
+    INT8,
+    INT16,
+    activation,
+    in_float,
+    ops,
+    samples_of,
+    stating,
+    with_form,
+    with_target,
+)
 
 from edgert import interp, ir
+from edgert.compress import Recipe, Target, compress, preset
+from edgert.compress.ladder import Form
+from edgert.compress.layers import compare_layers
+from edgert.compress.probe import Probe
+from edgert.compress.quantize.prepare.rotate import rotate
+from edgert.compress.quantize.scales import MIXED, scales_of
+from edgert.compress.statistics import Statistics
 from edgert.errors import InputError
-from edgert.quantize import Options, Recipe, Target, quantize
-from edgert.quantize.layers import MIXED, compare_layers, scales_of
-from edgert.quantize.probe import Probe
-from edgert.quantize.rotate import rotate
 from edgert.schema import UnaryFn
 
 
@@ -31,7 +46,7 @@ def test_equalisation_restores_channels_of_different_size() -> None:
         copy = Net()
         copy.values, copy.inputs, copy.outputs = dict(net.values), net.inputs, net.outputs
         copy.nodes = [ir.Node(n.op, list(n.inputs), n.outputs, n.attrs, n.name) for n in net.nodes]
-        _, done = quantize(copy, samples_of(net), Recipe(Options("minmax", name)))
+        _, done = compress(copy, samples_of(net), preset(ranges="minmax", steps=name))
         steps[name] = done.quality.sqnr
     assert steps["equalize",] > steps[()] + 5
 
@@ -57,9 +72,9 @@ def test_mixed_channels_compute_the_same() -> None:
     net, y = bottleneck_net()
     samples = samples_of(net)
     expected = interp.run(net, samples[0])
-    assert rotate(net, samples, [y]) == []
+    assert rotate(net, Statistics(samples), [y]) == []
     before = net.constant(net.nodes[0].inputs[1])
-    mixed = rotate(net, samples)
+    mixed = rotate(net, Statistics(samples))
     assert y in mixed
     assert len(mixed) == 2
     assert np.abs(net.constant(net.nodes[0].inputs[1]) - before).max() > 0.1
@@ -69,16 +84,16 @@ def test_mixed_channels_compute_the_same() -> None:
 
 def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table by layer undoes the mix."""
-    recipe = Recipe(Options("minmax", ("equalize",)))
+    recipe = preset(ranges="minmax", steps=("equalize",))
     net, y = bottleneck_net()
     original, _ = bottleneck_net()
     samples = samples_of(net)
-    graph, done = quantize(net, samples, recipe)
+    graph, done = compress(net, samples, recipe)
     assert scales_of(graph)[y][0] == MIXED
     (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
     assert layer.sqnr > 35
-    monkeypatch.setattr("edgert.quantize.rotate", lambda *_: [])
-    _, plain = quantize(bottleneck_net()[0], samples, recipe)
+    monkeypatch.setattr("edgert.compress.quantize.rotate", lambda *_: [])
+    _, plain = compress(bottleneck_net()[0], samples, recipe)
     assert done.quality.sqnr > plain.quality.sqnr + 3
 
 
@@ -91,7 +106,8 @@ def test_gains_keep_the_variance_of_noisy_values() -> None:
     samples = samples_of(net)
     with Probe(net, [y]) as probe:
         exact = probe.run(samples[0])[y]
-    graph, _ = quantize(net, samples, Recipe(Options(steps=("correct",)), (), {x: (-312.0, 312.0)}))
+    recipe = replace(preset(steps=("correct",)), tensors={x: (-312.0, 312.0)})
+    graph, _ = compress(net, samples, recipe)
     scale, zero = scales_of(graph)[y]
     with Probe(graph, [y]) as probe:
         found = scale * (probe.run(samples[0])[y].astype(float) - zero)
@@ -109,14 +125,15 @@ def deep_net() -> Net:
 
 def test_gate_keeps_layers_until_the_target_holds() -> None:
     """Some layers but not all; the recipe leads to the same graph without the search."""
-    samples = samples_of(deep_net(), 8)
-    _, free = quantize(deep_net(), samples)
+    samples = samples_of(deep_net(), 16)
+    _, free = compress(deep_net(), samples, INT8)
     target = Target(sqnr=free.quality.sqnr + 3)
-    graph, done = quantize(deep_net(), samples, target=target)
-    assert done.quality.sqnr >= target.sqnr
-    assert 0 < len(done.int16_layers) < done.layers
-    assert done.float_layers == ()
-    again, repeated = quantize(deep_net(), samples, done.recipe)
+    graph, done = compress(deep_net(), samples, replace(INT8, target=target))
+    assert (done.calibrated, done.chose, done.quality.samples) == (8, 4, 4)
+    assert done.quality.sqnr > free.quality.sqnr + 1  # other samples have chosen
+    assert 0 < len(with_form(done, Form.i16)) < len(done.layers)
+    assert in_float(done) == {}
+    again, repeated = compress(deep_net(), samples, done.recipe)
     assert repeated.quality == done.quality
     assert [n.op for n in again.nodes] == [n.op for n in graph.nodes]
 
@@ -124,22 +141,21 @@ def test_gate_keeps_layers_until_the_target_holds() -> None:
 def test_gate_beyond_int16() -> None:
     """Where int16 is not enough, the costliest layers are float."""
     samples = samples_of(deep_net(), 8)
-    _, int16 = quantize(deep_net(), samples, INT16)
-    for recipe in (Recipe(), INT16):
+    _, int16 = compress(deep_net(), samples, INT16)
+    for recipe in (INT8, INT16):
         target = Target(sqnr=int16.quality.sqnr + 1)
-        _, done = quantize(deep_net(), samples, recipe, target)
+        _, done = compress(deep_net(), samples, replace(recipe, target=target))
         assert done.quality.sqnr >= target.sqnr
-        assert done.float_layers
-        assert len(done.int16_layers) == done.layers - len(done.float_layers)
-        assert {reason for _, reason in done.float_layers} == {"the accuracy needs it"}
-        _, repeated = quantize(deep_net(), samples, done.recipe)
+        assert set(in_float(done).values()) == {"the accuracy needs it"}
+        assert len(with_form(done, Form.i16)) == len(done.layers) - len(in_float(done))
+        _, repeated = compress(deep_net(), samples, done.recipe)
         assert repeated.quality == done.quality
 
 
 def test_gate_at_the_limit() -> None:
     """A target that only floats can meet leaves a network of floats."""
-    graph, done = quantize(deep_net(), samples_of(deep_net()), target=Target(sqnr=150))
-    assert len(done.float_layers) == done.layers == 5
+    graph, done = compress(deep_net(), samples_of(deep_net()), with_target(INT8, sqnr=150))
+    assert len(in_float(done)) == len(done.layers) == 5
     assert "quantize" not in ops(graph)
 
 
@@ -147,7 +163,7 @@ def test_recipe_states_a_range() -> None:
     """The range of a tensor comes from the recipe, and the tensor is not equalised."""
     net = deep_net()
     name = net.nodes[0].output
-    graph, _ = quantize(net, samples_of(net), Recipe(tensors={name: (-1.0, 1.55)}))
+    graph, _ = compress(net, samples_of(net), replace(INT8, tensors={name: (-1.0, 1.55)}))
     output = next(n for n in graph.nodes if n.op == "qconv").attrs["output"]
     assert output["zero"] == 100
     assert output["scale"] == pytest.approx(100)
@@ -156,19 +172,19 @@ def test_recipe_states_a_range() -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe(float_layers=("nobody",)),
-        Recipe(int16_layers=("nobody",)),
-        Recipe(tensors={"nobody": (-1, 1)}),
+        stating(INT8, Form.f32, "nobody"),
+        stating(INT8, Form.i16, "nobody"),
+        replace(INT8, tensors={"nobody": (-1, 1)}),
     ],
 )
 def test_recipe_of_another_model(recipe: Recipe) -> None:
     net = deep_net()
     with pytest.raises(InputError, match="nobody"):
-        quantize(net, samples_of(net), recipe)
+        compress(net, samples_of(net), recipe)
 
 
 def test_same_data_same_bytes() -> None:
     """Nothing is random."""
-    graphs = [quantize(deep_net(), samples_of(deep_net()))[0] for _ in range(2)]
+    graphs = [compress(deep_net(), samples_of(deep_net()), INT8)[0] for _ in range(2)]
     for a, b in zip(*(g.values.values() for g in graphs)):
         assert a.data is None or np.array_equal(a.data, b.data)

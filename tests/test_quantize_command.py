@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import edgert
-from edgert import interp, quantize
+from edgert import interp
 from edgert.cli import main
+from edgert.compress import preset, recipe_text
+from edgert.compress.quantize import quantizer
 from edgert.errors import InputError, UnsupportedError
 from edgert.inputs import ImageOptions
-from edgert.quantize import Options, Recipe
+from edgert.parity import OutputParity, Parity
 from edgert.unpack import unpack
 
 EXAMPLES = resources.files("edgert") / "examples"
@@ -38,15 +40,20 @@ def report(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+def forms(done: dict) -> set[str]:
+    """The forms that layers have."""
+    return {layer["form"] for layer in done["layers"].values()}
+
+
 def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Smaller, as accurate, and the report says what was done."""
     main(["convert", "digits.onnx", "-o", "float.edgert"])
     capsys.readouterr()
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
     done = report(capsys, *words)
-    quantization = done["quantization"]
+    quantization = done["compression"]
     assert quantization["samples"] == 360
-    assert quantization["float_layers"] == {}
+    assert forms(quantization) == {"i8"}
     assert not quantization["data_free"]
     assert quantization["sqnr"] > 30
     assert done["check"]["outputs"][0]["sqnr"] > 30
@@ -65,8 +72,9 @@ def test_text_names_the_data_free_mode(folder: Path, capsys: pytest.CaptureFixtu
     """It cannot be overlooked."""
     assert main(["convert", "digits.onnx", "--quantize", "int8", "--no-check"]) == 0
     text = capsys.readouterr().out
-    assert "WARNING: no calibration data" in text
-    assert "16 random inputs" in text
+    assert "verdict: check" in text
+    assert "the samples are random numbers" in text
+    assert "calibrated on  16 random inputs" in text
 
 
 def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,21 +87,18 @@ def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "images"]
     assert main(words) == 0
     assert "broken.png" in capsys.readouterr().out
-    assert len(report(capsys, *words)["quantization"]["skipped"]) == 1
+    assert len(report(capsys, *words)["compression"]["skipped"]) == 1
 
 
 def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Layers are named; the recipe gives the same file."""
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["quantization"]["sqnr"]
+    plain = report(capsys, *words)["compression"]["sqnr"]
     done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
-    assert done["quantization"]["sqnr"] >= plain + 2
-    assert done["quantization"]["int16_layers"]
+    assert done["compression"]["sqnr"] >= plain + 2
+    assert forms(done["compression"]) == {"i8", "i16"}
     again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
-    assert (
-        report(capsys, *again)["quantization"]["int16_layers"]
-        == (done["quantization"]["int16_layers"])
-    )
+    assert report(capsys, *again)["compression"]["layers"] == done["compression"]["layers"]
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
 
 
@@ -103,8 +108,8 @@ def test_int16(
 ) -> None:
     """All layers, and what compare and info say of them."""
     words = ["--quantize", "int16", "--weights", weights, "--calibrate", "data.npy"]
-    done = report(capsys, "convert", "digits.onnx", *words)["quantization"]
-    assert len(done["int16_layers"]) == done["layers"]
+    done = report(capsys, "convert", "digits.onnx", *words)["compression"]
+    assert forms(done) == {"i16" if weights == "int16" else "i16_w8"}
     assert done["sqnr"] > least
     words = ["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]
     layers = report(capsys, *words)["layers"]
@@ -139,7 +144,7 @@ def test_int16(
 )
 def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """One line, exit code 2, no file, and the original is as it was."""
-    Path("int16.json").write_text(Recipe(Options(activations="int16")).text())
+    Path("int16.json").write_text(recipe_text(preset("int16")))
     original = Path("digits.onnx").read_bytes()
     assert main(["convert", "digits.onnx", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -151,10 +156,56 @@ def test_errors(folder: Path, capsys: pytest.CaptureFixture[str], words: list[st
 def test_a_target_out_of_reach(
     folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
-    """The report says so, and so does the exit code."""
+    """The report says so, and so does the exit code; what was there stays, unless it is forced."""
+    Path("digits.edgert").write_bytes(b"earlier")
+    Path("digits.recipe.json").write_bytes(b"earlier")
     quantized = ["--quantize", "int8", "--calibrate", "data.npy", "--min-sqnr", "900"]
     assert main(["convert", "digits.onnx", *quantized, *words]) == 1
-    assert "the target is not reached" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "verdict: bad" in text
+    assert "900 were asked for" in text
+    assert Path("digits.edgert").read_bytes() == b"earlier"
+    assert Path("digits.recipe.json").read_bytes() == b"earlier"
+    assert main(["convert", "digits.onnx", *quantized, *words, "--force"]) == 1
+    assert len(edgert.load("digits.edgert").inputs) == 1
+    assert "earlier" not in Path("digits.recipe.json").read_text()
+
+
+def test_a_bad_network_from_python(folder: Path) -> None:
+    """The error has the report."""
+    words = {"quantize": "int8", "calibrate": "data.npy", "min_sqnr": 900.0}
+    with pytest.raises(edgert.QualityError, match="900 were asked for") as error:
+        edgert.convert("digits.onnx", "bad.edgert", **words)
+    assert error.value.report.compression.verdict.word == "bad"
+    assert error.value.report.parity.passed
+    assert not Path("bad.edgert").exists()
+    edgert.convert("digits.onnx", "bad.edgert", **words, force=True)
+    assert Path("bad.edgert").exists()
+
+
+def test_an_import_that_differs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not compressed, from Python as on the command line."""
+    wrong = Parity("nothing", [OutputParity("y", 1.0, 3.0, 60.0, True)])
+    monkeypatch.setattr("edgert.converter.check_parity", lambda *_: wrong)
+    monkeypatch.setattr("edgert.converter.compress", lambda *_: pytest.fail("it was compressed"))
+    words = {"quantize": "int8", "calibrate": "data.npy"}
+    with pytest.raises(edgert.QualityError, match="differs from the original") as error:
+        edgert.convert("digits.onnx", "bad.edgert", **words)
+    assert error.value.report.parity == wrong
+    command = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    assert main(command) == 1
+    assert not Path("digits.edgert").exists()
+
+
+def test_a_metric_of_the_working_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is found, and what is none is refused."""
+    name = "metric_of_the_working_folder"
+    Path(f"{name}.py").write_text("def same(a, b):\n    return 7\n\nnumber = 3\n")
+    words = ["convert", "digits.onnx", "--quantize", "dynamic", "--no-check", "--metric"]
+    assert report(capsys, *words, f"{name}:same")["compression"]["metric"] == 7
+    for other in (f"{name}:other", f"{name}:number", name, "absent_module:same", ":", ""):
+        assert main([*words, other]) == 2
+        assert "--metric" in capsys.readouterr().err
 
 
 def test_a_recipe_that_was_given_is_not_overwritten(
@@ -162,10 +213,13 @@ def test_a_recipe_that_was_given_is_not_overwritten(
 ) -> None:
     """What was decided from it lies beside it."""
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["quantization"]
+    plain = report(capsys, *words)["compression"]
     given, target = Path(plain["recipe"]), str(plain["sqnr"] + 2)
+    recipe = json.loads(given.read_text())
+    del recipe["layers"]
+    given.write_text(json.dumps(recipe))
     before = given.read_bytes()
-    done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["quantization"]
+    done = report(capsys, *words, "--recipe", str(given), "--min-sqnr", target)["compression"]
     assert given.read_bytes() == before
     assert Path(done["recipe"]).read_bytes() != before
 
@@ -182,7 +236,7 @@ def test_the_recipe_takes_the_place_of_no_input(
     link(other, "out.recipe.json")
     words = ["convert", "digits.onnx", "-o", "out.edgert", "--quantize", "int8", "--calibrate",
              "data.npy", "--data", "check.npy"]  # fmt: skip
-    assert report(capsys, *words)["quantization"]["recipe"] == "out.decided.recipe.json"
+    assert report(capsys, *words)["compression"]["recipe"] == "out.decided.recipe.json"
     assert Path("out.decided.recipe.json").read_text().startswith("{")
     Path("out.decided.recipe.json").unlink()
     link(other, "out.decided.recipe.json")
@@ -214,7 +268,7 @@ def test_api(folder: Path) -> None:
     """The same from Python, with any iterable of samples."""
     samples = (row for row in np.load("data.npy"))
     result = edgert.convert("digits.onnx", "a.edgert", quantize="int8", calibrate=samples)
-    assert result.quantization.samples == 360
+    assert result.compression.samples == 360
     edgert.convert("digits.onnx", "b.edgert", quantize="int8", calibrate="data.npy")
     assert Path("a.edgert").read_bytes() == Path("b.edgert").read_bytes()
     with pytest.raises(UnsupportedError, match="int3"):
@@ -265,8 +319,8 @@ def test_what_the_gate_accepts_is_not_built_again(
         fitted.append(arguments)
         return reconstruct_weights(*arguments)
 
-    reconstruct_weights = quantize.reconstruct_weights
-    monkeypatch.setattr(quantize, "reconstruct_weights", reconstruct)
+    reconstruct_weights = quantizer.reconstruct_weights
+    monkeypatch.setattr(quantizer, "reconstruct_weights", reconstruct)
     words = {"quantize": "int8", "calibrate": "data.npy"}
     edgert.convert("digits.onnx", "plain.edgert", **words)
     assert len(fitted) == 1
@@ -298,6 +352,14 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(info["metadata"]["edgert.scales"]) > 60
     assert main(["info", "digits.edgert"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) < 160
+    alone = [row["alone"] for row in rows]
+    known = [value for value in alone if value is not None]
+    assert alone[: len(known)] == sorted(known)
+    products = [row for row in rows if row["form"]]
+    assert {(row["form"], row["next_form"]) for row in products} == {("i8", "i16")}
+    for row in products:
+        assert row["alone"] is None or row["alone"] > row["sqnr"] - 1
+    assert sum(row["alone"] is not None for row in products) >= len(products) - 1
     for row in rows:
         if row["dtype"] == "uint8":
             assert 0 < row["used"] <= 1
@@ -305,5 +367,4 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         if row["sqnr"] is not None:
             assert row["sqnr"] > 25
             assert row["cosine"] > 0.99
-    assert rows[-1]["dtype"] == "float32"
-    assert rows[-1]["used"] is None
+    assert [row["used"] for row in rows if row["dtype"] == "float32"] == [None]

@@ -14,11 +14,11 @@ from onnx_models import make_model, value_info
 import edgert
 from edgert import interp
 from edgert.cli import main
+from edgert.compress.quantize.rounding.i16_sums import fits, i16_sums
 from edgert.converter import convert
 from edgert.errors import InputError
 from edgert.importer import import_model
 from edgert.passes import optimize
-from edgert.quantize.i16_sums import fits, i16_sums
 from edgert.unpack import unpack
 
 F = np.float32
@@ -76,8 +76,9 @@ def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert operators["dynamic_conv"] == 2
     assert operators["dynamic_gemm"] == 1
     assert operators["conv"] == 1
-    assert list(done["quantization"]["float_layers"].values()) == ["it is too small to gain"]
-    assert done["quantization"]["sqnr"] > 30
+    layers = done["compression"]["layers"].values()
+    assert [x["why"] for x in layers if x["form"] == "f32"] == ["it is too small to gain"]
+    assert done["compression"]["sqnr"] > 30
     assert done["check"]["outputs"][0]["sqnr"] > 30
     assert Path("net.edgert").stat().st_size < 0.35 * Path("float.edgert").stat().st_size
     assert main(DYNAMIC) == 0
@@ -117,12 +118,12 @@ def test_weights(folder: Path, weight_fit: str) -> None:
 def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Layers stay in float until the target holds; the recipe gives the same file."""
     words = [*DYNAMIC, "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["quantization"]
+    plain = report(capsys, *words)["compression"]
     assert plain["samples"] == 12
     target = str(plain["sqnr"] + 1)
-    gated = report(capsys, *words, "--min-sqnr", target, "-o", "gated.edgert")["quantization"]
+    gated = report(capsys, *words, "--min-sqnr", target, "-o", "gated.edgert")["compression"]
     assert gated["sqnr"] >= plain["sqnr"] + 1
-    assert "the accuracy needs it" in gated["float_layers"].values()
+    assert "the accuracy needs it" in [layer["why"] for layer in gated["layers"].values()]
     again = [*DYNAMIC, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
     report(capsys, *again)
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
@@ -159,8 +160,8 @@ def test_a_target_without_data(folder: Path, capsys: pytest.CaptureFixture[str])
     """As for the other kinds, random inputs judge, and the text says so."""
     assert main([*DYNAMIC, "--min-sqnr", "20", "--no-check"]) == 0
     text = capsys.readouterr().out
-    assert "judged on random inputs only" in text
-    assert "the first 16 random inputs" in text
+    assert "the samples are random numbers" in text
+    assert "16 random inputs that decided nothing" in text
 
 
 def test_ranges_of_a_recipe_are_refused_by_name(folder: Path) -> None:

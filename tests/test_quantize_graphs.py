@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pass_nets import CONV, POOL, TO_IMAGE, Net
 from quantized_nets import (
+    INT8,
     INT16,
     INT16_INT8_WEIGHTS,
     PLAIN,
     activation,
+    in_float,
     node_of,
     ops,
     quantized,
     samples_of,
+    stating,
+    with_form,
 )
 from resizes import resize_attrs
 
 from edgert import interp, ir
-from edgert.quantize import Options, Recipe, quantize
-from edgert.quantize.assign import why_float
+from edgert.compress import Recipe, compress, preset
+from edgert.compress.ladder import Form
+from edgert.compress.quantize.assign import why_float
 from edgert.schema import BinaryFn, PadMode, ResizeMode, UnaryFn
 
 # --- numbers worked out by hand
@@ -34,7 +41,7 @@ def test_a_product_by_hand() -> None:
     again = net.op("gemm", net.outputs[0], net.c([[1.0]]))
     net.outputs = [again]
     samples = [{x: np.array([[1.55, -1.0]], np.float32)}, {x: np.array([[-1, 1]], np.float32)}]
-    graph, done = quantize(net, samples, PLAIN)
+    graph, done = compress(net, samples, PLAIN)
     quantize_node = node_of(graph, "quantize")
     assert quantize_node.attrs["zero"] == 100
     assert quantize_node.attrs["scale"] == pytest.approx(0.01)
@@ -50,7 +57,7 @@ def test_a_product_by_hand() -> None:
     assert (output["scale"], output["activation"]["fn"]) == (1, UnaryFn.identity)
     assert second.attrs["output"]["dtype"] == 1  # the last one writes floats
     assert graph.constant(second.inputs[3]) == pytest.approx([y_scale / 127], rel=1e-5)
-    assert (done.layers, done.float_layers, done.samples) == (2, (), 2)
+    assert (len(done.layers), in_float(done), done.samples) == (2, {}, 2)
 
 
 def test_clip_and_other_activations() -> None:
@@ -118,7 +125,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+@pytest.mark.parametrize("recipe", [PLAIN, INT8], ids=["plain", "all steps"])
 def test_operators_on_bytes(case: str, recipe: Recipe) -> None:
     """No float between quantize and the last product, and little is lost."""
     net = Net()
@@ -126,7 +133,7 @@ def test_operators_on_bytes(case: str, recipe: Recipe) -> None:
     assert ops(graph)["quantize"] == 1
     assert ops(graph)["dequantize"] == 0
     assert not {"conv", "gemm", "unary", "binary", "batch_norm", "reduce"} & set(ops(graph))
-    assert done.float_layers == ()
+    assert in_float(done) == {}
     assert found > 28
 
 
@@ -142,9 +149,9 @@ def test_operators_on_int16(case: str, recipe: Recipe, least: float) -> None:
         "float32", "int16",
     }  # fmt: skip
     weights = {graph.values[n.inputs[1]].dtype.name for n in graph.nodes if n.op == "qgemm"}
-    assert weights == {recipe.options.weights}
+    assert weights == {recipe.forms[0].weights.name}
     assert not {"conv", "gemm", "lookup"} & set(ops(graph))
-    assert len(done.int16_layers) == done.layers
+    assert not with_form(done, Form.i8, Form.f32)
     assert found > least
 
 
@@ -168,14 +175,14 @@ TRANSPOSED = {
 
 
 @pytest.mark.parametrize("case", TRANSPOSED)
-@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+@pytest.mark.parametrize("recipe", [PLAIN, INT8], ids=["plain", "all steps"])
 def test_transposed_convolutions_on_bytes(case: str, recipe: Recipe) -> None:
     """Where fewer taps meet, at the borders, too, as nothing else would give the accuracy."""
     net = Net()
     y = transposed(net, net.conv(net.x(1, 5, 6, 8), 12), 7, **TRANSPOSED[case])
     graph, done, found = quantized(net, chain(net, y), recipe=recipe)
     assert ops(graph) == {"quantize": 1, "qconv": 1, "qconv_transpose": 1, "qgemm": 1}
-    assert done.float_layers == ()
+    assert in_float(done) == {}
     assert found > 28
 
 
@@ -192,7 +199,7 @@ def test_other_transposed_convolutions_stay_in_float(more: dict, reason: str) ->
     y = transposed(net, net.conv(net.x(1, 5, 6, 8), 12), 8, **more)
     graph, done, found = quantized(net, chain(net, y))
     assert ops(graph)["conv_transpose"] == 1
-    assert dict(done.float_layers) == {y: reason}
+    assert in_float(done) == {y: reason}
     assert found > 28
 
 
@@ -214,13 +221,13 @@ def test_transposed_convolutions_beside_int16() -> None:
     net, (first, y, last) = build()
     graph, done, found = quantized(net, last, recipe=INT16)
     assert ops(graph)["conv_transpose"] == 1
-    assert dict(done.float_layers) == {y: "it cannot read int16"}
-    assert done.int16_layers == (first, last)
+    assert in_float(done) == {y: "it cannot read int16"}
+    assert with_form(done, Form.i16) == [first, last]
     assert found > 60
     for int16 in ([first], [last], [first, last]):
-        graph, done, found = quantized(build()[0], last, recipe=Recipe(int16_layers=tuple(int16)))
+        graph, done, found = quantized(build()[0], last, recipe=stating(INT8, Form.i16, *int16))
         assert ops(graph)["qconv_transpose"] == 1
-        assert done.int16_layers == tuple(int16)
+        assert with_form(done, Form.i16) == list(int16)
         assert found > 28
 
 
@@ -241,15 +248,16 @@ def test_residual_and_squeeze_excite() -> None:
 @pytest.mark.parametrize("weights", ["int8", "int16"])
 def test_some_layers_on_int16(weights: str) -> None:
     """Any layer alone, and any alone on bytes: values are converted where they must be."""
+    form = Form.i16 if weights == "int16" else Form.i16_w8
     net = residual_net()
     _, free, _ = quantized(net, *net.outputs)
     layers = [node.output for node in residual_net().nodes if node.op in ("conv", "gemm")]
     best = 0.0
     for layer in layers:
         for int16 in ([layer], [other for other in layers if other != layer]):
-            recipe = Recipe(Options(weights=weights), int16_layers=tuple(int16))
+            recipe = stating(preset(weights=weights), form, *int16)
             graph, done, found = quantized(residual_net(), *net.outputs, recipe=recipe)
-            assert set(done.int16_layers) == set(int16)
+            assert set(with_form(done, form)) == set(int16)
             assert {"uint8", "int16"} <= {v.dtype.name for v in graph.values.values()}
             assert found > 28
             best = max(best, done.quality.sqnr)
@@ -317,7 +325,7 @@ def test_nothing_to_quantise() -> None:
     net = Net()
     graph, done, found = quantized(net, net.f(UnaryFn.relu, net.x(2, 3)))
     assert [n.op for n in graph.nodes] == ["unary"]
-    assert done.layers == 0
+    assert done.layers == {}
     assert found == np.inf
 
 
@@ -329,7 +337,7 @@ def test_weights_that_are_computed_or_not_finite() -> None:
     y = net.op("gemm", net.f(UnaryFn.sigmoid, bad), net.random(8, 8))
     graph, done, _ = quantized(net, net.gemm(y, 3), recipe=PLAIN)
     assert ops(graph)["gemm"] >= 1
-    assert dict(done.float_layers)[bad].startswith("its weights are no constants, not finite")
+    assert in_float(done)[bad].startswith("its weights are no constants, not finite")
 
 
 def test_values_that_are_not_finite() -> None:
@@ -337,9 +345,9 @@ def test_values_that_are_not_finite() -> None:
     net = Net()
     y = net.f(UnaryFn.log, net.gemm(net.x(2, 8), 8))
     net.outputs = [net.gemm(y, 3)]
-    graph, done = quantize(net, samples_of(net), PLAIN)
+    graph, done = compress(net, samples_of(net), PLAIN)
     ir.verify(graph)
-    assert "not all finite" in dict(done.float_layers)[net.outputs[0]]
+    assert "not all finite" in in_float(done)[net.outputs[0]]
 
 
 # --- strange weights and activations
@@ -356,7 +364,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("case", STRANGE)
-@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+@pytest.mark.parametrize("recipe", [PLAIN, INT8], ids=["plain", "all steps"])
 def test_strange_weights(case: str, recipe: Recipe) -> None:
     """No scale is zero or infinite, and the result is a number."""
     net = Net()
@@ -364,7 +372,7 @@ def test_strange_weights(case: str, recipe: Recipe) -> None:
     w = net.c(STRANGE[case](np.random.default_rng(0).normal(size=(8, 8))))
     y = net.op("gemm", x, w, net.random(8), **activation(UnaryFn.relu))
     net.outputs = [net.gemm(y, 3)]
-    graph, done = quantize(net, samples_of(net), recipe)
+    graph, done = compress(net, samples_of(net), recipe)
     ir.verify(graph)
     found = interp.run(graph, samples_of(net)[0])[net.outputs[0]]
     assert np.isfinite(found).all()
@@ -391,14 +399,14 @@ def rescaled(factor, shift, **attrs) -> tuple[Net, str]:
     return net, net.conv(y, 8, 3, pads=[1] * 4)
 
 
-@pytest.mark.parametrize("recipe", [PLAIN, Recipe()], ids=["plain", "all steps"])
+@pytest.mark.parametrize("recipe", [PLAIN, INT8], ids=["plain", "all steps"])
 @pytest.mark.parametrize(("factor", "shift"), [(0.4, -0.3), (3.0, 0.7), (1.0, 0.0)])
 def test_the_same_scale_for_all_channels_costs_no_node(factor, shift, recipe: Recipe) -> None:
     """The convolution writes the bytes that stand for the scaled tensor."""
     net, y = rescaled([factor] * 8, [shift] * 8)
     graph, done, found = quantized(net, y, recipe=recipe)
     assert ops(graph) == {"quantize": 1, "qconv": 2}
-    assert done.float_layers == ()
+    assert in_float(done) == {}
     assert found > 28
 
 
@@ -433,9 +441,9 @@ def test_a_rescaled_tensor_on_int16(int16: tuple[int, ...], least: float) -> Non
     """Bytes share nothing with int16: where what follows is on it, the scale costs a node."""
     net, y = rescaled([0.4] * 8, [-0.3] * 8)
     layers = [node.output for node in net.nodes if node.op == "conv"]
-    recipe = Recipe(PLAIN.options, int16_layers=tuple(layers[i] for i in int16))
+    recipe = stating(PLAIN, Form.i16, *(layers[i] for i in int16))
     graph, done, found = quantized(net, y, recipe=recipe)
-    assert len(done.int16_layers) == len(int16)
+    assert len(with_form(done, Form.i16)) == len(int16)
     assert ops(graph)["qconv"] == (3 if 1 in int16 else 2)
     assert found > least
 
@@ -444,7 +452,7 @@ def test_a_recipe_keeps_its_range_before_a_scale() -> None:
     """What a recipe states is not replaced."""
     net, y = rescaled([0.4] * 8, [-0.3] * 8)
     inner = net.nodes[0].output
-    graph, _, _ = quantized(net, y, recipe=Recipe(PLAIN.options, tensors={inner: (-1.0, 9.0)}))
+    graph, _, _ = quantized(net, y, recipe=replace(PLAIN, tensors={inner: (-1.0, 9.0)}))
     assert ops(graph) == {"quantize": 1, "qconv": 3}
 
 
@@ -456,7 +464,7 @@ def test_a_node_with_two_outputs() -> None:
     y = net.op("conv", y, net.random(16, 3, 3, 16), net.random(16), **CONV)
     net.add("top_k", [y], {"k": 3, "smallest": 0}, output="values", others=["places"])
     net.outputs = ["places", "values"]
-    quantized, done = quantize(net, samples_of(net), Recipe(Options("minmax")))
+    quantized, done = compress(net, samples_of(net), preset(ranges="minmax"))
     assert quantized.outputs == net.outputs
     assert quantized.nodes[-1].outputs == ["values", "places"]
     assert done.quality.sqnr > 20

@@ -6,19 +6,14 @@ import numpy as np
 import pytest
 
 from edgert import interp
-from edgert.errors import InputError
-from edgert.ir import Graph
-from edgert.quantize.affine import Affine
-from edgert.quantize.compensate import compensate
-from edgert.quantize.equalize import equalize
-from edgert.quantize.histogram import HALF, Histogram
-from edgert.quantize.i16_sums import FITS, fits, i16_sums
-from edgert.quantize.options import Options
-from edgert.quantize.ranges import METHODS
-from edgert.quantize.recipe import Recipe, read_recipe
-from edgert.quantize.reconstruct import MAX_POSITIONS, explained, patches, shrunk
-from edgert.quantize.rotate import best_mix
-from edgert.quantize.weights import (
+from edgert.compress.quantize.prepare.equalize import equalize
+from edgert.compress.quantize.prepare.rotate import best_mix
+from edgert.compress.quantize.reconstruct.compensate import compensate
+from edgert.compress.quantize.reconstruct.layer import MAX_POSITIONS, explained, patches, shrunk
+from edgert.compress.quantize.rounding.affine import Affine
+from edgert.compress.quantize.rounding.i16_sums import FITS, fits, i16_sums
+from edgert.compress.quantize.rounding.ranges import METHODS
+from edgert.compress.quantize.rounding.weights import (
     LARGEST_INT16,
     WeightKind,
     as_stored,
@@ -28,6 +23,11 @@ from edgert.quantize.weights import (
     round_to_bytes,
     sums_of,
 )
+from edgert.compress.recipe import preset
+from edgert.compress.statistics import Statistics
+from edgert.compress.statistics.histogram import HALF, Histogram
+from edgert.errors import InputError
+from edgert.ir import Graph
 
 
 def histogram(*arrays) -> Histogram:
@@ -202,7 +202,7 @@ def test_equalisation_of_transposed_convolutions() -> None:
     graph.outputs = [graph.add("gemm", [first, last])]
     samples = [{"x": (rng.normal(size=(2, 5, 6, 6)) + 3).astype(np.float32)} for _ in range(3)]
     expected = interp.run(graph, samples[0])[graph.outputs[0]]
-    assert equalize(graph, samples) == [y, first]
+    assert equalize(graph, Statistics(samples)) == [y, first]
     found = interp.run(graph, samples[0])[graph.outputs[0]]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
@@ -475,48 +475,8 @@ def test_int16_form() -> None:
         {"steps": ("equalise",)},
         {"weight_fit": "none"},
         {"weights": "int4"},
-        {"activations": "u8"},
     ],
 )
 def test_unknown_options(options: dict) -> None:
     with pytest.raises(InputError, match="expected"):
-        Options(**options)
-
-
-def test_recipe_round_trip(tmp_path) -> None:
-    """What was written is read."""
-    options = Options("minmax", ("correct",), "pairs", "int16", "int8")
-    recipe = Recipe(options, ("a", "b"), {"t": (-1.0, 2.5)}, ("c",))
-    (tmp_path / "r.json").write_text(recipe.text())
-    assert read_recipe(tmp_path / "r.json") == recipe
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"format": "edgert-recipe-1", "layers": []}',
-        '{"format": "edgert-recipe-1", "float": "a"}',
-        '{"format": "edgert-recipe-1", "float": [1]}',
-        '{"format": "edgert-recipe-1", "int16": {"a": 1}}',
-        '{"format": "edgert-recipe-1", "int16": [1]}',
-        '{"format": "edgert-recipe-1", "weights": 8}',
-        '{"format": "edgert-recipe-1", "activations": []}',
-        '{"format": "edgert-recipe-1", "tensors": {"a": [1, 2]}}',
-        '{"format": "edgert-recipe-1", "tensors": {"a": [-1]}}',
-        '{"format": "edgert-recipe-1", "tensors": {"a": [NaN, 1]}}',
-        '{"format": "edgert-recipe-1", "steps": ["none"]}',
-        '{"format": "edgert-recipe-1", "steps": 3}',
-        '{"format": "edgert-recipe-1", "ranges": 3}',
-        '{"format": "edgert-recipe-1", "ranges": []}',
-        '{"format": "edgert-recipe-1", "weight_fit": true}',
-        '{"format": "edgert-recipe-1", "weight_fit": []}',
-        '{"format": "edgert-recipe-1", "fits_int16": true}',
-    ],
-)
-def test_bad_recipes(tmp_path, text: str) -> None:
-    (tmp_path / "r.json").write_text(text)
-    with pytest.raises(InputError):
-        read_recipe(tmp_path / "r.json")
+        preset(**options)

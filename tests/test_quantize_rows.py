@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from pass_nets import Net
-from quantized_nets import INT16, ops, quantized, samples_of
+from quantized_nets import INT8, INT16, ops, quantized, samples_of, stating
 
-from edgert.quantize import Recipe, quantize
+from edgert.compress import compress
+from edgert.compress.ladder import Form
 
 
 def layer_norm(net: Net, x: str, epsilon: float = 1e-5) -> str:
@@ -83,7 +84,7 @@ def test_rows_between_int16_stay_float() -> None:
     x = net.gemm(net.x(2, 9, 24), 40)
     softmax = net.op("softmax", x, axis=2, log=0)
     net.outputs = [net.gemm(softmax, 5), net.gemm(layer_norm(net, x), 5)]
-    graph, done = quantize(net, samples_of(net), INT16)
+    graph, done = compress(net, samples_of(net), INT16)
     assert {"softmax", "layer_norm"} < set(ops(graph))
     assert done.quality.sqnr > 50
 
@@ -101,5 +102,5 @@ def test_the_gate_keeps_normalised_rows_too() -> None:
     net = Net()
     x = net.gemm(net.x(2, 9, 24), 40)
     last = net.gemm(layer_norm(net, x), 5)
-    graph, _, _ = quantized(net, last, net.gemm(x, 5), recipe=Recipe(float_layers=(last,)))
+    graph, _, _ = quantized(net, last, net.gemm(x, 5), recipe=stating(INT8, Form.f32, last))
     assert [n.op for n in graph.nodes][2:] == ["dequantize", "layer_norm", "gemm", "qgemm"]

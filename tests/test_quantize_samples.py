@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgert.compress.samples import Samples
 from edgert.errors import InputError, ModelIOError
 from edgert.inputs import ImageOptions
 from edgert.model import TensorInfo
-from edgert.quantize.samples import Samples
 
 F32 = np.dtype(np.float32)
 IMAGE = [TensorInfo("x", (1, 3, 4, 4), F32)]

@@ -25,8 +25,8 @@ from quantized_models import (
     same_numbers,  # noqa: F401 (a fixture for all tests)
 )
 
-from edgert.quantize.grid import grid_steps, stated_steps
-from edgert.quantize.nine_bits import are_int8
+from edgert.compress.quantize.lowering.nine_bits import are_int8
+from edgert.compress.quantize.rounding.grid import grid_steps, stated_steps
 
 # Round numbers, whose ratios make many ties, and others.
 SCALES = [0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 2.0**-7, 0.0173, 0.00311]

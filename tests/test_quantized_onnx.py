@@ -28,10 +28,10 @@ from quantized_models import (
 )
 
 from edgert import interp
+from edgert.compress.judge import sqnr
 from edgert.errors import FormatError, UnsupportedError
 from edgert.importer import import_model
 from edgert.passes import optimize
-from edgert.quantize.quality import sqnr
 
 # --- operators on bytes
 

@@ -24,9 +24,9 @@ from quantized_models import (
 
 import edgert
 from edgert.cli import main
+from edgert.compress.quantize.rounding.grid import MAX_LEVEL, grid_steps
+from edgert.compress.quantize.scales import scales_of
 from edgert.errors import InputError
-from edgert.quantize.grid import MAX_LEVEL, grid_steps
-from edgert.quantize.layers import scales_of
 
 
 def same(m: Model, *outputs: str, tolerance: int = 0) -> tuple[Counter, dict[str, str]]:

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 import onnx
 
 from edgert import ir
 from edgert.budget import memory_errors
-from edgert.errors import InputError, UnsupportedError, require
+from edgert.compress import Compression, Recipe, Target, compress, read_recipe
+from edgert.compress.judge import Metric
+from edgert.compress.ladder import KINDS
+from edgert.compress.probe import Sample
+from edgert.compress.quantize.stated import Stated, lower_stated, states_quantization
+from edgert.compress.recipe import chosen_preset, require_kind
+from edgert.compress.samples import Samples, is_image, source_files
+from edgert.compress.samples import Source as Calibration
+from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import refuse_input
 from edgert.importer import Source, import_proto, read_model
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
 from edgert.inputs import ImageOptions, random_inputs, require_random
-from edgert.model import TensorInfo
+from edgert.model import TensorInfo, load
 from edgert.pack import pack, write_file
+from edgert.parity import Parity, check_parity
 from edgert.passes import PassReport, optimize
-from edgert.quantize import ACTIVATIONS, Quantization, Recipe, Target, read_recipe
-from edgert.quantize import quantize as quantize_graph
-from edgert.quantize.dynamic import lower_dynamic, quantize_dynamic
-from edgert.quantize.options import choose
-from edgert.quantize.samples import Samples, source_files
-from edgert.quantize.samples import Source as Calibration
-from edgert.quantize.stated import Stated, lower_stated, states_quantization
 
 STAGES = ("read", "import", "optimize", "pack", "write")
 DATA_FREE_SAMPLES = 16
+CHECKED_SAMPLES = 4  # on which the network in floats is compared with the original
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ class Report:
     before: ModelSize
     after: ModelSize
     passes: tuple[PassReport, ...]
-    quantization: Quantization | None = None
+    compression: Compression | None = None
     stated: Stated | None = None  # of a model that was quantised before
+    parity: Parity | None = None  # of the network in floats, before it was compressed
 
 
 @memory_errors()
@@ -69,8 +74,13 @@ def convert(
     weights: str | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
+    min_metric: float | None = None,
+    metric: Metric | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
     image: ImageOptions | None = None,
+    data: Calibration | None = None,
+    check: bool = True,
+    force: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Converts an ONNX model into the file ``output``.
@@ -80,47 +90,71 @@ def convert(
     the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
     each of ``STAGES`` as it begins.
 
-    ``quantize="int8"`` makes the network compute on bytes, ``"int16"`` on integers of 16 bits, with
-    ``weights`` "int8" (by default) or "int16". ``calibrate`` is the data that shows it
-    which values occur, see :class:`edgert.quantize.samples.Samples`: the path of an .npz, an .npy,
-    an image or a folder, or any iterable of samples; ``image`` says how images become tensors.
-    Without it, the ranges are those of random inputs, which also judge the result. ``ranges``,
-    ``steps`` and ``weight_fit`` are those of :class:`edgert.quantize.Options`, which has their
-    defaults, too; a ``recipe``, or the path of one, takes their place.
-    ``min_sqnr`` in dB and ``min_agreement``, 0 to 1, say what the quantised network must reach on
-    the first samples: layers get int16, or stay in float, until it does; ``weights`` is then the
-    type of the weights of those on int16, by default "int16".
+    ``quantize`` names a recipe: "int8" makes the network compute on bytes, "int16" on integers of
+    16 bits, with ``weights`` "int8" (by default) or "int16"; "dynamic" stores weights as bytes and
+    lets each layer that gains by it turn its input into bytes while the model runs, by the range
+    that the values have then. ``ranges``, ``steps`` and ``weight_fit`` change it, see
+    :func:`edgert.compress.preset`. A ``recipe``, or the path of one, says all of that itself.
 
-    ``quantize="dynamic"`` stores weights as bytes and lets each layer that gains by it turn its
-    input into bytes while the model runs, by the range that the values have then: no data is
-    needed, ``calibrate`` only serves to judge the result. Layers that are not accurate enough stay
-    in float.
+    ``calibrate`` is the data that shows which values occur, see
+    :class:`edgert.compress.samples.Samples`: the path of an .npz, an .npy, an image or a folder, or
+    any iterable of samples; ``image`` says how images become tensors. Some of it is held out to
+    judge the result, unless there is other ``data`` for that, read in the same way. Without either
+    random inputs take their place; dynamic layers need data only to be judged.
+    ``min_sqnr`` in dB, ``min_agreement``, 0 to 1, and ``min_metric`` say what the network must
+    reach: layers of which the recipe does not state the form get more exact ones until it does.
+    ``metric`` is a function of the original's outputs and the network's for one sample, two dicts,
+    that returns a number, the higher the better.
+
+    Before anything is compressed, the network in floats is compared with the original, in ONNX
+    Runtime if that is installed, unless ``check`` is False. What is not close enough, before or
+    after compression, is not written unless ``force``: QualityError has the report.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
 
     The same model gives the same bytes. The file is complete or is not written at all. Raises the
     errors of :func:`edgert.importer.import_model`, ModelIOError if the file cannot be written, and
-    InputError for arguments of another kind, or that would not matter beside the others.
+    InputError for arguments of another kind, or that would not matter beside the others, and
+    QualityError for a network that must not be used.
     """
     _check_kinds(model, output, input_shapes, recipe, image, progress)
+    require(metric is None or callable(metric), "metric", metric, "a function of two dicts")
     begin = progress or (lambda stage: None)
-    if quantize not in (None, *ACTIVATIONS, "dynamic"):
+    if quantize not in (None, *KINDS):
         raise UnsupportedError(
-            f"quantize is {quantize!r}, expected 'int8', 'int16' or 'dynamic'", "QUANTIZE"
+            f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
-            "recipe": recipe, "image": image}  # fmt: skip
-    options = choose(quantize, choices, [n for n, value in rest.items() if value is not None])
-    target = Target(min_sqnr, min_agreement)
+            "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
+            "data": data}  # fmt: skip
+    given = [name for name, value in rest.items() if value is not None]
+    chosen = chosen_preset(quantize, choices, given)
+    if recipe is not None:
+        chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, quantize)
+        require_kind(chosen, quantize)
+    if chosen is not None:
+        stated = chosen.target
+        chosen = replace(
+            chosen,
+            target=Target(
+                stated.sqnr if min_sqnr is None else min_sqnr,
+                stated.agreement if min_agreement is None else min_agreement,
+                stated.metric if min_metric is None else min_metric,
+            ),
+        )
     begin("read")
     proto, path = read_model(model)
     if output is None:
         if path is None:
             raise InputError("a model from memory needs the path of its output", "ARGUMENT")
         output = default_output(path)
-    read = [*source_files(calibrate), *([path, *data_files(proto, path)] if path else [])]
+    read = [
+        *source_files(calibrate),
+        *source_files(data),
+        *([path, *data_files(proto, path)] if path else []),
+    ]
     read += [] if recipe is None or isinstance(recipe, Recipe) else [recipe]
     refuse_input(output, read)
     begin("import")
@@ -130,43 +164,53 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
-    quantization = stated = None
-    if graph.dynamic or states_quantization(graph):
-        if quantize is not None:
+    compression = parity = stated = None
+    if states_quantization(graph):
+        if chosen is not None:
             raise InputError(
                 "the model is quantised already; convert it without quantize", "QUANTIZE"
             )
-        stated = Stated()
-        if graph.dynamic:
-            graph = lower_dynamic(graph, stated)
-        if states_quantization(graph):
-            graph, found = lower_stated(graph)
-            stated.add(found)
+        graph, stated = lower_stated(graph)
         ir.verify(graph)
-    if quantize is not None:
+    elif chosen is not None:
         samples = calibration_samples(graph, calibrate, image)
-        if recipe is None:
-            recipe = Recipe(options)
-        elif not isinstance(recipe, Recipe):
-            recipe = read_recipe(recipe)
-        if quantize in ACTIVATIONS and recipe.options.activations != quantize:
-            raise InputError(
-                f"the recipe is one for {recipe.options.activations}, not for {quantize}", "RECIPE"
-            )
-        run = quantize_dynamic if quantize == "dynamic" else quantize_graph
-        graph, quantization = run(graph, samples, recipe, target, begin)
+        others = _held_out(graph, data, image, calibrate is None)
+        needs_ranges = any(form.is_integer for form in chosen.forms)
+        is_random = calibrate is None and (data is None or needs_ranges)
+        if check:
+            begin("check")
+            first, samples_again = _first(samples)
+            packed = pack(graph)
+            parity = check_parity(model, load(packed), first)
+            if not (parity.passed or force):
+                after = _graph_size(graph, packed)
+                raise QualityError(
+                    "what was imported differs from the original, before any compression",
+                    Report(os.fsdecode(output), tuple(map(os.fsdecode, read)), before, after,
+                           tuple(passes), parity=parity),
+                )  # fmt: skip
+            del packed
+        else:
+            samples_again = samples
+        graph, compression = compress(
+            graph, samples_again, chosen, reporting=others, metric=metric,
+            is_random=is_random, progress=begin,
+        )  # fmt: skip
         ir.verify(graph)
-        quantization = replace(
-            quantization, skipped=tuple(samples.skipped), data_free=calibrate is None
-        )
+        compression = replace(compression, skipped=tuple(samples.skipped))
     begin("pack")
-    data = pack(graph)
-    after = _graph_size(graph, data)
+    packed = pack(graph)
+    after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too
-    begin("write")
-    write_file(output, data)
     inputs = tuple(map(os.fsdecode, read))
-    return Report(os.fsdecode(output), inputs, before, after, tuple(passes), quantization, stated)
+    report = Report(
+        os.fsdecode(output), inputs, before, after, tuple(passes), compression, stated, parity
+    )
+    if compression is not None and compression.verdict.word == "bad" and not force:
+        raise QualityError("; ".join(compression.verdict.reasons), report)
+    begin("write")
+    write_file(output, packed)
+    return report
 
 
 def default_output(model: str) -> str:
@@ -210,6 +254,26 @@ def calibration_samples(
         require_random(infos, DATA_FREE_SAMPLES)
         source = [random_inputs(infos, seed) for seed in range(DATA_FREE_SAMPLES)]
     return Samples(source, infos, image)
+
+
+def _held_out(
+    graph: ir.Graph, source: Calibration | None, image: ImageOptions | None, is_random: bool
+) -> Iterable[Sample] | None:
+    """The samples that are for nothing but to judge: those that are given, or other random ones."""
+    infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
+    if source is not None:
+        has_images = image is not None and any(map(is_image, source_files(source)))
+        return iter(Samples(source, infos, image if has_images else None))
+    if not is_random:
+        return None
+    return (random_inputs(infos, DATA_FREE_SAMPLES + i) for i in range(DATA_FREE_SAMPLES))
+
+
+def _first(samples: Iterable[Sample]) -> tuple[list[Sample], Iterable[Sample]]:
+    """Some of the samples, and all of them."""
+    rest = iter(samples)
+    first = list(islice(rest, CHECKED_SAMPLES))
+    return first, chain(first, rest)
 
 
 def _onnx_size(model: onnx.ModelProto) -> ModelSize:

@@ -40,6 +40,14 @@ class InputError(EdgertError, ValueError):
     """The arrays given to ``run`` do not fit the model, or an argument makes no sense."""
 
 
+class QualityError(EdgertError, ValueError):
+    """What was made is not close enough to the original; ``report`` says all of it."""
+
+    def __init__(self, message: str, report: object) -> None:
+        super().__init__(message, "QUALITY")
+        self.report = report
+
+
 class ResourceError(EdgertError, MemoryError):
     """Out of memory or threads."""
 

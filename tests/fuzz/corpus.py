@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -25,17 +24,16 @@ import operator_cases
 import random_graphs
 
 from edgert import schema
+from edgert.compress import compress, preset
 from edgert.errors import EdgertError
 from edgert.pack import pack
 from edgert.passes import optimize
-from edgert.quantize import Options, Recipe, quantize
-from edgert.quantize.dynamic import quantize_dynamic
 
 MOST_BYTES = 48 << 10  # of a file: small ones are run more often
 CASES_OF_OPERATOR = 60
 RANDOM_GRAPHS = 40
 MODELS_OF_OPERATOR = 4
-INT16 = Options(activations="int16", weights="int16")
+RECIPES = preset(), preset("int16", weights="int16"), preset("dynamic")
 
 
 def operator_files() -> Iterator[bytes]:
@@ -52,7 +50,6 @@ def operator_files() -> Iterator[bytes]:
 def graph_files() -> Iterator[bytes]:
     """Files of several nodes."""
     yield from (mutate.SAMPLE, mutate.SHORTS, mutate.ROWS)
-    ways = [partial(quantize, recipe=Recipe(options)) for options in (Options(), INT16)]
     for seed in range(RANDOM_GRAPHS):
         rng = np.random.default_rng(seed)
         graph = random_graphs.random_graph(rng, int(rng.integers(2, 12)))
@@ -60,9 +57,9 @@ def graph_files() -> Iterator[bytes]:
         optimize(graph)
         yield pack(graph)
         samples = [random_graphs.random_inputs(graph, rng) for _ in range(2)]
-        for way in (*ways, quantize_dynamic):
+        for recipe in RECIPES:
             with contextlib.suppress(EdgertError):  # nothing to quantise
-                yield pack(way(graph, samples)[0])
+                yield pack(compress(graph, samples, recipe)[0])
 
 
 def onnx_models() -> Iterator[bytes]:

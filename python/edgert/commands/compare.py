@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 
 from edgert.commands.arguments import DATA, add_image, image_options
@@ -12,10 +13,12 @@ from edgert.report import Outcome, decibels, json_number, table
 
 HELP = "compare a converted model with its original, layer by layer"
 DETAILS = (
-    "Runs both on the same data. SQNR is the energy of a layer's result over that of its error; "
-    "range is the part of the levels that occurs, saturated the part of the elements at "
-    "either end of them."
+    "Runs both on the same data, and shows the worst layers first, with what a recipe would say to "
+    "make them more exact. SQNR is the energy of a layer's result over that of its error, with all "
+    "errors made before it; alone, if it reads what the original's layer does; range is the part "
+    "of the levels that occurs, saturated the part of the elements at either end of them."
 )
+SUGGESTIONS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Compares the layers that both models have."""
     try:
+        from edgert.compress.layers import compare_layers, worst_first
         from edgert.converter import calibration_samples
         from edgert.importer import import_model
         from edgert.passes import optimize
-        from edgert.quantize.layers import compare_layers
         from edgert.unpack import unpack
     except ImportError as error:
         raise UnsupportedError(
@@ -47,16 +50,27 @@ def execute(args: argparse.Namespace) -> Outcome:
     original = import_model(args.original, input_shapes=parse_shapes(args.input_shape))
     optimize(original)
     samples = calibration_samples(original, args.data, image_options(args))
-    layers = compare_layers(original, unpack(args.model), samples)
+    layers = worst_first(compare_layers(original, unpack(args.model), samples))
     rows = [
-        (x.name, x.op, x.dtype, "-" if x.sqnr is None else decibels(x.sqnr),
+        (x.name, x.op, x.dtype, _decibels(x.alone), _decibels(x.sqnr),
          "-" if x.cosine is None else f"{x.cosine:.5f}",
          "-" if x.used is None else f"{x.used:.0%}",
          "-" if x.saturated is None else f"{x.saturated:.2%}")
         for x in layers
     ]  # fmt: skip
-    header = ("layer", "operator", "type", "SQNR", "cosine", "range", "saturated")
-    data = [{**asdict(x), "sqnr": json_number(x.sqnr)} for x in layers]
+    header = ("layer", "operator", "type", "alone", "SQNR", "cosine", "range", "saturated")
+    data = [
+        {**asdict(x), "sqnr": json_number(x.sqnr), "alone": json_number(x.alone)} for x in layers
+    ]
     note = "" if args.data else "on random inputs; give --data for real ones\n"
     note += "".join(f"WARNING: skipped {reason}\n" for reason in samples.skipped)
-    return Outcome({"layers": data, "skipped": samples.skipped}, note + table(rows, header))
+    advice = [f'  {json.dumps(x.name)}: {{"form": "{x.next_form}"}}' for x in layers if x.next_form]
+    text = note + table(rows, header)
+    if advice:
+        text += '\n\nin "layers" of the recipe, to make the worst ones more exact:\n'
+        text += "\n".join(advice[:SUGGESTIONS])
+    return Outcome({"layers": data, "skipped": samples.skipped}, text)
+
+
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else decibels(value)

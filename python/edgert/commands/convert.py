@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,21 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgert.commands.arguments import DATA, add_image, image_options
-from edgert.commands.quantization import (
-    CHECKED_SAMPLES,
-    add_quantization,
-    first_samples,
-    quantization_data,
-    quantization_options,
-    quantization_text,
+from edgert.commands.compression import (
+    add_compression,
+    compression_data,
+    compression_options,
+    compression_text,
     stated_data,
     stated_text,
 )
-from edgert.errors import InputError, UnsupportedError
+from edgert.errors import InputError, QualityError, UnsupportedError
 from edgert.files import is_same, refuse_input, replacing
-from edgert.inputs import as_utf8, random_inputs
-from edgert.model import load
+from edgert.inputs import ImageOptions, as_utf8, random_inputs
+from edgert.model import TensorInfo, load
 from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
 from edgert.report import Outcome, decibels, json_number, size, table
 
@@ -33,10 +34,13 @@ DETAILS = (
     "Afterwards the file is run against the original (in ONNX Runtime if that is installed, else "
     "in onnx's reference evaluator). The exit code is 1 if an output differs by more than rounding "
     "explains: a signal to noise ratio below 60 dB for floats (30 dB for float16), or any "
-    "difference for integers. With --quantize, --min-sqnr takes their place, if that is given. A "
-    "model that is quantised already needs 10 dB: it may round differently, and depth adds to that."
+    "difference for integers; outputs that are tiny as a whole may differ by 1e-6. A model that is "
+    "quantised already needs 10 dB: it may round differently, and depth adds to that. With "
+    "--quantize or --recipe the check comes first, of the network in floats; then some of the data "
+    "that chose nothing judge the result. If it is bad, the exit code is 1 and nothing is written."
 )
 CHECK_FAILED = 1
+CHECKED_SAMPLES = 16
 RECIPE_SUFFIX = ".recipe.json"
 
 
@@ -56,17 +60,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help=f"samples for the check, of which the first {CHECKED_SAMPLES} are used: {DATA} "
-        "(default: those of --calibrate, or reproducible random numbers)",
+        help=f"samples for the check, of which the first {CHECKED_SAMPLES} are used, and for the "
+        f"judgement of what was compressed: {DATA} (default: some of those of --calibrate, which "
+        "then do not calibrate, or reproducible random numbers)",
     )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
-    add_quantization(parser)
+    parser.add_argument(
+        "--force", action="store_true", help="write what was compressed even if it is bad"
+    )
+    add_compression(parser)
     add_image(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
-    options = quantization_options(args)
+    options = compression_options(args)
     if image_options(args) and not (args.data or args.calibrate):
         raise InputError(
             "--mean, --std and --crop are for images: give some to --calibrate or --data",
@@ -75,21 +83,32 @@ def execute(args: argparse.Namespace) -> Outcome:
     shapes = parse_shapes(args.input_shape)
     data, text = convert_file(args.model, args.output, shapes, args.data, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
-    reached = data.get("quantization", {}).get("reached", True)
+    if "compression" in data or not data["written"]:
+        word = data.get("compression", {}).get("verdict", "bad")
+        return Outcome(data, text, CHECK_FAILED if word == "bad" else 0)
     if args.no_check:
-        return Outcome(data, text, 0 if reached else CHECK_FAILED)
+        return Outcome(data, text)
     model = load(data["output"])
     samples, name = [random_inputs(model.inputs)], "random inputs"
     if source := args.data or args.calibrate:
         samples, name = first_samples(source, model.inputs, image_options(args))
-    minimum = None if args.quantize is None else args.min_sqnr or float("-inf")
     was_quantized = "stated" in data
-    if was_quantized:
-        minimum = QUANTIZED_MINIMUM
+    minimum = QUANTIZED_MINIMUM if was_quantized else None
     parity = check_parity(args.model, model, samples, minimum, fused=not was_quantized)
     data["check"] = parity_data(parity)
     text += f"\n\n{parity_text(parity, name)}"
-    return Outcome(data, text, 0 if parity.passed and reached else CHECK_FAILED)
+    return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
+
+
+def first_samples(
+    source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
+) -> tuple[list[dict[str, np.ndarray]], str]:
+    """The first samples of ``source``, and what to call them."""
+    from edgert.compress.samples import Samples
+
+    found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
+    count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
+    return found, f"{count} of {source}"
 
 
 def convert_file(
@@ -104,32 +123,47 @@ def convert_file(
     Files of ``check_data`` are not written over, no more than what the conversion reads.
     """
     try:
+        from edgert.compress import STAGES as MORE_STAGES
+        from edgert.compress import recipe_text
+        from edgert.compress.samples import source_files
         from edgert.converter import STAGES, convert, default_output
-        from edgert.quantize import STAGES as MORE_STAGES
-        from edgert.quantize.samples import source_files
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
     check_files = source_files(check_data)
     refuse_input(output or default_output(source), check_files)
-    stages = len(STAGES) + (len(MORE_STAGES) if options.get("quantize") else 0)
+    compresses = options["quantize"] or options["recipe"]
+    stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more
+    is_written = True
     with progress_bar(stages) as advance:
-        report = convert(source, output, input_shapes=shapes, progress=advance, **options)
+        if compresses:
+            options["data"] = check_data
+        try:
+            report = convert(source, output, input_shapes=shapes, progress=advance, **options)
+        except QualityError as error:
+            report, is_written = error.report, False
     before, after = report.before, report.after
-    data = {"output": report.output, "before": asdict(before), "after": asdict(after)}
+    data = {"output": report.output, "written": is_written, "before": asdict(before),
+            "after": asdict(after)}  # fmt: skip
     rows = [
         ("nodes", f"{before.nodes:,}", f"{after.nodes:,}"),
         ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
         ("bytes", size(before.bytes), size(after.bytes)),
     ]
     text = table(rows, ("", "before", "after"))
-    if report.quantization is not None:
+    if report.parity is not None:
+        data["check"] = parity_data(report.parity)
+        text += f"\n\n{parity_text(report.parity, 'in floats, on some of the samples')}"
+    if report.compression is not None:
         path = _recipe_path(report.output, [*report.inputs, *check_files])
-        with replacing(path) as file:
-            file.write(report.quantization.recipe.text().encode())
-        data["quantization"] = quantization_data(report.quantization, path)
-        text += f"\n\n{quantization_text(report.quantization, path)}"
+        if is_written:
+            with replacing(path) as file:
+                file.write(recipe_text(report.compression.recipe).encode())
+        data["compression"] = compression_data(report.compression, path)
+        text += f"\n\n{compression_text(report.compression, path)}"
+    if not is_written:
+        text += "\n\nnothing was written; --force writes it all the same"
     if report.stated is not None:
         data["stated"] = stated_data(report.stated)
         text += f"\n\n{stated_text(report.stated)}"
@@ -203,7 +237,7 @@ def parity_data(parity: Parity) -> dict[str, Any]:
 def _result(output: OutputParity) -> str:
     if not output.passed:
         return "FAILED"
-    return "passed" if output.minimum > float("-inf") else "no target"
+    return "passed" if output.sqnr >= output.minimum else "passed: tiny"
 
 
 def parity_text(parity: Parity, inputs: str) -> str:

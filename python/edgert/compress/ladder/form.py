@@ -1,0 +1,66 @@
+"""The form of a layer: which numbers it multiplies, and which its weights are."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+
+from edgert.ir import Graph, Node
+
+_F32, _I16, _U8, _I8 = (np.dtype(name) for name in ("float32", "int16", "uint8", "int8"))
+
+
+class Form(Enum):
+    """What a layer computes on: one value for each layer, named as recipes name it.
+
+    ``reads`` is what its input is kept as, ``weights`` what its weights are. A dynamic layer reads
+    floats, which it turns into bytes while it runs.
+    """
+
+    f32 = "f32", _F32, _F32, False
+    i16 = "i16", _I16, _I16, False
+    i16_w8 = "i16_w8", _I16, _I8, False
+    i8 = "i8", _U8, _I8, False
+    i8_dynamic = "i8_dynamic", _F32, _I8, True
+
+    def __init__(self, text: str, reads: np.dtype, weights: np.dtype, is_dynamic: bool) -> None:
+        self.text, self.reads, self.weights, self.is_dynamic = text, reads, weights, is_dynamic
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it reads integers, whose scale is known before it runs."""
+        return self.reads.kind in "iu"
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether its weights are integers."""
+        return self.weights.kind in "iu"
+
+
+def form_named(text: str) -> Form | None:
+    """The form that a recipe calls so, None if there is no such form."""
+    return next((form for form in Form if form.text == text), None)
+
+
+def form_of(graph: Graph, node: Node) -> Form:
+    """The form of a product in a compressed graph."""
+    reads, weights = (graph.values[name].dtype for name in node.inputs[:2])
+    is_dynamic = node.op.startswith("dynamic_")
+    return next(
+        form
+        for form in Form
+        if (form.reads, form.weights, form.is_dynamic) == (reads, weights, is_dynamic)
+    )
+
+
+def more_exact(form: Form) -> tuple[Form, ...]:
+    """Other forms for a layer that loses too much in this one, the fastest first."""
+    if form is Form.f32:
+        return ()
+    return (Form.f32,) if form in (Form.i16, Form.i8_dynamic) else (Form.i16, Form.f32)
+
+
+def reading(dtype: np.dtype) -> Form:
+    """The form of a node without weights that computes on integers of this type."""
+    return Form.i16 if dtype == _I16 else Form.i8

@@ -1,0 +1,111 @@
+"""Error compensation: the weights that are still to be rounded make up for those that were.
+
+The error of a matrix product on inputs x is (w - q) H (w - q)' with H the second moments of x. Each
+weight in turn is rounded to what makes up best for the errors before it (GPTQ, which is Babai's
+nearest plane); then each is moved once more to its best value among all others as they are
+(coordinate descent, as in QuantEase).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgert.compress.quantize.rounding.i16_sums import LARGEST, MAX_SUM, excess, partners
+
+_DAMPING = 0.01  # of the mean second moment
+_BLOCK = 64
+
+
+def compensate(
+    weight: np.ndarray, scale: np.ndarray, moments: np.ndarray, sums: np.ndarray
+) -> np.ndarray:
+    """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs].
+
+    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``.
+    """
+    exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
+    moments = damped(moments, _DAMPING)
+    others = partners(sums, weight.shape[-1])
+    data = _round_in_turn(exact, moments, others)
+    _descend(data, exact, moments, others)
+    return np.swapaxes(data, 1, 2)
+
+
+def _round_in_turn(
+    exact: np.ndarray, moments: np.ndarray, others: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Integers for ``exact`` [groups, depth, outputs]."""
+    depth = exact.shape[1]
+    factor = _factor(moments)
+    wanted, data = exact.copy(), np.zeros_like(exact)
+    for first in range(0, depth, _BLOCK):
+        last = min(first + _BLOCK, depth)
+        for i in range(first, last):
+            room = _room(data[:, others[i]])
+            later = others[i][others[i] > i]
+            w = _share(wanted[:, [i, *later]], room) if len(later) else wanted[:, i]
+            data[:, i] = _rounded(w, room)
+            error = exact[:, i] - data[:, i]
+            wanted[:, i + 1 : last] += factor[:, i, i + 1 : last, None] * error[:, None]
+        errors = exact[:, first:last] - data[:, first:last]
+        wanted[:, last:] += np.swapaxes(factor[:, first:last, last:], 1, 2) @ errors
+    return data
+
+
+def _descend(
+    data: np.ndarray, exact: np.ndarray, moments: np.ndarray, others: Sequence[np.ndarray]
+) -> None:
+    """Moves each integer to the best that it can be."""
+    depth = exact.shape[1]
+    gradient = moments @ (data - exact)
+    for first in range(0, depth, _BLOCK):
+        last = min(first + _BLOCK, depth)
+        before = data[:, first:last].copy()
+        for i in range(first, last):
+            best = data[:, i] - gradient[:, i] / moments[:, i, i, None]
+            move = _rounded(best, _room(data[:, others[i]])) - data[:, i]
+            data[:, i] += move
+            gradient[:, i + 1 : last] += moments[:, i, i + 1 : last, None] * move[:, None]
+        gradient[:, last:] += moments[:, last:, first:last] @ (data[:, first:last] - before)
+
+
+def _room(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the ``others`` [groups, members, outputs] of its sum leave to a weight that is negative,
+    and to one that is positive.
+    """
+    return MAX_SUM + np.minimum(others, 0).sum(1), MAX_SUM - np.maximum(others, 0).sum(1)
+
+
+def _rounded(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    negative, positive = (np.minimum(part, LARGEST) for part in room)
+    return np.clip(np.rint(wanted), -negative, positive)
+
+
+def _share(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What is left of the first of ``wanted`` [groups, members, outputs], those of a sum that are
+    still to be rounded, if all of its sign give up the same to have room.
+    """
+    share = wanted[:, 0].copy()
+    tight = np.nonzero(np.abs(wanted).sum(1) > np.minimum(*room))
+    first = share[tight]
+    parts = np.moveaxis(wanted, 1, 0)[(slice(None), *tight)] * np.where(first < 0, -1, 1)
+    parts = np.clip(parts, 0, LARGEST)
+    less = excess(parts, np.where(first < 0, *(part[tight] for part in room)))
+    share[tight] = np.copysign(np.maximum(parts[0] - less, 0), first)
+    return share
+
+
+def damped(moments: np.ndarray, share: float) -> np.ndarray:
+    """The moments plus a share of their mean for each weight, so that they have an inverse."""
+    depth = moments.shape[-1]
+    mean = np.einsum("gii->g", moments) / depth
+    damping = np.where(mean > 0, share * mean, 1.0)
+    return moments + damping[:, None, None] * np.eye(depth)
+
+
+def _factor(moments: np.ndarray) -> np.ndarray:
+    """The unit upper triangular U with U D U' the moments, D diagonal."""
+    factor = np.linalg.cholesky(moments[:, ::-1, ::-1])[:, ::-1, ::-1]
+    return factor / np.einsum("gii->gi", factor)[:, None]

@@ -1,0 +1,1 @@
+"""How numbers become integers: ranges and scales of tensors, scales and rounding of weights."""

@@ -1,0 +1,55 @@
+"""The recipe: everything that decides what becomes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from edgert.compress.judge import Target
+from edgert.compress.ladder import Form
+from edgert.compress.recipe.lines import Document, Path
+from edgert.errors import InputError
+
+
+@dataclass(frozen=True)
+class Step:
+    """A technique, by its name, and its parameters."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The form of a layer, and why it has it; the ``bytes`` of its weights follow from that."""
+
+    form: Form
+    why: str = "the recipe says so"
+    bytes: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What leads to the same bytes on the same data.
+
+    ``steps`` are the techniques in their order. ``forms`` are what a layer may have of which
+    ``layers`` does not state the form: the first one that it can, and one of the later ones if the
+    ``target`` is not met otherwise. Layers go by the names of their outputs. ``tensors`` has ranges
+    that take the place of the calibrated ones. ``document`` is the file that it was read from, if
+    there is one; ``measured`` says what was found on which data, and decides nothing.
+    """
+
+    forms: tuple[Form, ...]
+    steps: tuple[Step, ...]
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+    target: Target = Target()  # noqa: RUF009
+    tensors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    document: Document | None = field(default=None, compare=False, repr=False)
+
+    def refuse(self, path: Path, why: str) -> NoReturn:
+        """Raises InputError, which names the line of a part: ("layers", name), ("steps", 0)."""
+        if self.document is not None:
+            self.document.refuse(path, why)
+        raise InputError(f"the recipe: {why}", "RECIPE")

@@ -1,0 +1,103 @@
+"""Deals samples out: those that calibrate, those that choose, and those that report.
+
+A figure is only to be believed if it was measured on data that decided nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from edgert.compress.probe import Sample
+from edgert.compress.survey import Survey
+
+ENOUGH = 32  # samples from which on figures hold for others, within some tenths of a decibel
+_MOST_CHOOSING, _MOST_REPORTING = 16, 64
+_MOST_BYTES = 1 << 28  # of the samples of a role that are kept, if there are more than _LEAST
+_LEAST = 4
+_CALIBRATE, _CHOOSE, _REPORT = "calibrate", "choose", "report"
+_BLOCK = 4
+
+
+class Split:
+    """The samples of a source, read once, each in one role.
+
+    ``calibrating`` passes them on as they are read; ``choosing`` and ``reporting`` are kept, and
+    complete once the source was read. ``calibrates`` and ``chooses`` tell which roles there are
+    besides reporting: of four samples one reports and, if anything is to be chosen, one chooses.
+    Which of the four changes from block to block, as data often come in an order. If ``reporting``
+    is given, all of the source is for the other roles.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[Sample],
+        calibrates: bool,
+        chooses: bool,
+        reporting: Iterable[Sample] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.choosing: list[Sample] = []
+        self.reporting: list[Sample] = []
+        self.calibrated = 0  # how many have calibrated
+        self.chooses = chooses
+        self.survey = Survey()  # of all samples
+        self._kept = {
+            _CHOOSE: (self.choosing, _MOST_CHOOSING),
+            _REPORT: (self.reporting, _MOST_REPORTING),
+        }
+        self._reports = reporting is None
+        self._source, self._progress = iter(source), progress or (lambda count: None)
+        self._pattern = self._roles(calibrates, chooses)
+        if reporting is not None:
+            self.reporting += islice(reporting, _MOST_REPORTING)
+            for sample in self.reporting:
+                self.survey.add(sample)
+        self.calibrating = self._deal()
+
+    @property
+    def count(self) -> int:
+        """All that were read so far."""
+        return self.calibrated + len(self.choosing) + len(self.reporting)
+
+    def finish(self) -> None:
+        """Reads on until the samples that are kept are complete."""
+        for _ in self.calibrating:
+            pass
+
+    def _roles(self, calibrates: bool, chooses: bool) -> list[str]:
+        roles = [_CALIBRATE] if calibrates else []
+        roles += [_REPORT] if self._reports else []
+        roles += [_CHOOSE] if chooses else []
+        return [*roles, *roles[:1] * _BLOCK][:_BLOCK]
+
+    def _deal(self) -> Iterator[Sample]:
+        kept = {role: own for role, own in self._kept.items() if role in self._pattern}
+        for i, sample in enumerate(self._source if self._pattern else ()):
+            self.survey.add(sample)
+            block, place = divmod(i, _BLOCK)
+            role = self._pattern[(place + _turn(block)) % _BLOCK]
+            if role in kept and not _is_full(*kept[role]):
+                kept[role][0].append(sample)
+                self._progress(self.count)
+            elif _CALIBRATE in self._pattern:
+                self.calibrated += 1
+                self._progress(self.count)
+                yield sample
+            elif all(_is_full(*own) for own in kept.values()):
+                return
+
+
+def _is_full(samples: list[Sample], most: int) -> bool:
+    nbytes = sum(sum(array.nbytes for array in sample.values()) for sample in samples[:1])
+    return len(samples) >= min(most, max(_MOST_BYTES // max(nbytes, 1), _LEAST))
+
+
+def _turn(block: int) -> int:
+    """By how much the roles of a block are turned: none for the first, then as if by chance."""
+    if block == 0:
+        return 0
+    z = (block * 0x9E3779B97F4A7C15) % 2**64  # SplitMix64 (Steele et al., 2014)
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return (z ^ (z >> 31)) % _BLOCK

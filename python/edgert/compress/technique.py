@@ -1,0 +1,55 @@
+"""What a technique of compression is: a function with one signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from edgert.compress.ladder import Form
+from edgert.compress.statistics import Statistics
+from edgert.ir import Graph
+
+Forms = Mapping[str, Form]  # by the names of the outputs of nodes
+
+
+class Change(Enum):
+    """How the values of a tensor came to differ from the model's, which its readers make up for."""
+
+    scaled = "each channel by its own factor"
+    mixed = "all channels by a matrix"
+
+
+@dataclass
+class Network:
+    """A network on its way: what the steps before have made of it.
+
+    ``forms`` are those that the layers start with; layers are products, by the names of their
+    outputs. ``ranges`` are what a recipe states of tensors, which stay as they are then.
+    ``changes`` says of which tensors the values are others than in the model.
+    """
+
+    graph: Graph
+    forms: dict[str, Form]
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+
+
+@dataclass
+class Proposal:
+    """What a technique offers, besides the better values that it puts into the graph.
+
+    ``refused`` says of nodes which forms they cannot have, and why. ``build`` makes the network of
+    which each layer has the form that it is given; ``sketch`` the same in little time, with weights
+    that nothing was done for. None: the technique has no forms to offer.
+    """
+
+    refused: dict[str, dict[Form, str]] = field(default_factory=dict)
+    build: Callable[[Forms], Graph] | None = None
+    sketch: Callable[[Forms], Graph] | None = None
+
+
+# The network, what is known of its data, and the parameters of the step in the recipe. Raises
+# InputError for parameters that the technique does not have.
+Technique = Callable[[Network, Statistics, Mapping[str, Any]], Proposal]
