@@ -166,7 +166,7 @@ def look_ups(case: Callable) -> None:
         places = _random.integers(-size, size, (3, 2, 1))
         case("GatherND", (12, LATEST), x(3, 2, 5, 4), c(places), batch_dims=batch)
         case("GatherND", (12, LATEST), x(3, 2, 5, 4), places, batch_dims=batch)
-    case("GatherND", (12, LATEST), x(3, 5, 4), c(pairs[:, :1]), batch_dims=1)
+    case("GatherND", (12, LATEST), x(3, 4, 5), c(pairs[:, :1]), batch_dims=1)
     distinct = np.array([[0, 3, 1, -1, 4, 2]]).T
     distinct[3, 0] = 5
     case("ScatterND", (11, LATEST), x(8, 3), c(distinct), x(6, 3))

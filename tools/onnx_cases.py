@@ -158,7 +158,7 @@ def document(results: Sequence[Result]) -> str:
     counts: dict[str, Counter] = defaultdict(Counter)
     for result in results:
         counts[result.op][result.kind] += 1
-    rows = [f"{op} {count['right']}/{count.total()}" for op, count in sorted(counts.items())]
+    rows = [f"{op} {count['right']}/{sum(count.values())}" for op, count in sorted(counts.items())]
     some = [row for row in rows if not row.split()[1].startswith("0/")]
     none = [row.split()[0] for row in rows if row.split()[1].startswith("0/")]
     own = sorted(op for domain, op in OPERATORS if not domain and op not in counts)
