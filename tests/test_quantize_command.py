@@ -367,4 +367,4 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         if row["sqnr"] is not None:
             assert row["sqnr"] > 25
             assert row["cosine"] > 0.99
-    assert [row["used"] for row in rows if row["dtype"] == "float32"] == [None]
+    assert {row["used"] for row in rows if row["dtype"] == "float32"} == {None}
