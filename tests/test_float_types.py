@@ -218,7 +218,7 @@ def test_quantised_conversions_of_float16(tmp_path: Path) -> None:
     nodes = [node("MatMul", "x", "w1", output="h"), node("Relu", "h", output="r"),
              node("MatMul", "r", "w2")]  # fmt: skip
     model = typed_model(nodes, {"x": x}, {"y": F16}, weights)
-    samples = [{"x": rng.normal(size=(4, 16)).astype(F16)} for _ in range(4)]
+    samples = [{"x": rng.normal(size=(4, 16)).astype(F16)} for _ in range(32)]
     report = edgert.convert(model, tmp_path / "q.edgert", quantize="int8", calibrate=samples)
     assert report.compression.quality.sqnr > 20
     y = edgert.load(tmp_path / "q.edgert")(x)

@@ -23,7 +23,6 @@ from edgert.errors import (
     FormatError,
     LimitError,
     ModelIOError,
-    UnsupportedError,
 )
 from edgert.importer import import_model
 
@@ -214,16 +213,6 @@ def test_if_with_a_known_condition_is_its_branch() -> None:
 def test_g8_nested_if(depth: int) -> None:
     """More than anybody means."""
     refuse(LimitError, "DEPTH", nested_if(depth))
-
-
-def test_g8_if_on_an_input() -> None:
-    """Cannot be decided at conversion."""
-    model = nested_if(1)
-    del model.graph.initializer[:]
-    model.graph.input.append(value_info("c", np.array(True)))
-    message = refuse(UnsupportedError, "OP", model)
-    assert "If" in message
-    assert "'cond'" in message
 
 
 # --- G14: other files -----------------------------------------------------------------------------

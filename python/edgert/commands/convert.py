@@ -133,7 +133,7 @@ def convert_file(
         ) from None
     check_files = source_files(check_data)
     refuse_input(output or default_output(source), check_files)
-    compresses = options["quantize"] or options["recipe"]
+    compresses = options.get("quantize") or options.get("recipe")
     stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more
     is_written = True
     with progress_bar(stages) as advance:

@@ -71,6 +71,8 @@ def range_(call: Call) -> Tensor:
     """Known bounds, which may have one axis of size one."""
     bounds = [call.constant(i, what) for i, what in enumerate(("start", "limit", "delta"))]
     start, limit, delta = (bound.reshape(())[()] for bound in bounds)
+    if delta == 0 or not np.isfinite([float(start), float(limit), float(delta)]).all():
+        raise UnsupportedNodeError(f"it goes from {start} to {limit} by {delta}")
     count = max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
     call.reserve([count], start.dtype)
     return call.const(start + np.arange(count, dtype=start.dtype) * delta, start.dtype)
