@@ -216,6 +216,7 @@ def test_errors_that_nobody_can_read(words: list[str], redirection: str) -> None
         ["sh", "-c", command, "sh", sys.executable, "-m", "edgert", *words],
         check=False,
         capture_output=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
     )
     assert done.returncode == 2
     assert b"Traceback" not in done.stdout + done.stderr

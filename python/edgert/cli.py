@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # after --help, or because of the arguments
         if stop.code == 0 and not _show(""):
             raise SystemExit(ERROR) from None
+        _complain("")  # what the parser wrote may still wait for a reader
         raise
     except OSError:  # nobody can read what is wrong with the arguments
         _discard(sys.stderr)
@@ -89,7 +90,7 @@ def _complain(text: str) -> None:
     """Writes an error, if there is anybody to read it."""
     try:
         if sys.stderr is not None:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(text and f"{text}\n")
             sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
