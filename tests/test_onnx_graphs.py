@@ -313,3 +313,14 @@ def test_counts_and_sizes_beyond_reason() -> None:
         pool = helper.make_node("MaxPool", ["image"], ["y"], kernel_shape=[2, 2], strides=strides)
         with pytest.raises((FormatError, LimitError)):
             import_model(make_model([pool], [image], ["y"]))
+
+
+def test_expand_to_more_axes_than_numpy_has() -> None:
+    """Named, like all that is not supported."""
+    model = make_model(
+        [helper.make_node("Expand", ["x", "s"], ["y"], "wide")],
+        [value_info("x", np.zeros((2, 3), F32))],
+        ["y"],
+        [numpy_helper.from_array(np.ones(80, I64), "s")],
+    )
+    assert "80 axes" in refuse(UnsupportedError, "OP", model)

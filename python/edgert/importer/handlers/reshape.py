@@ -11,7 +11,8 @@ from edgert.importer.handlers.images import reshape as emit_reshape
 from edgert.importer.handlers.images import transpose as emit_transpose
 from edgert.importer.handlers.reduce import normal_axis
 from edgert.importer.registry import onnx_op
-from edgert.importer.values import Tensor
+from edgert.importer.values import Tensor, UnsupportedNodeError
+from edgert.schema import MAX_RANK
 
 # In which order channels count: first pixels of a block, then channels, or the other way round.
 _BLOCK_ORDERS = "DCR", "CRD"
@@ -95,7 +96,10 @@ def size(call: Call) -> Tensor:
 def expand(call: Call) -> Tensor:
     """Broadcasting in both directions: a 1 in the shape keeps the input's dimension."""
     x = call.input(0)
-    dims = np.broadcast_shapes(x.shape, tuple(call.ints(1, "shape")))
+    shape = call.ints(1, "shape")
+    if len(shape) > MAX_RANK:  # NumPy has a limit of its own
+        raise UnsupportedNodeError(f"its shape has {len(shape)} axes, at most {MAX_RANK}")
+    dims = np.broadcast_shapes(x.shape, tuple(shape))
     if dims == x.shape:
         return x
     return call.emit("expand", [x], {"rank": len(dims), "dims": list(dims)})
