@@ -71,24 +71,13 @@ inline void combine_repeated(const BinaryF32& g) {
 
 inline void binary(const BinaryF32& g) {
   switch (g.fn) {
-    case BinaryFn::modulo:
-    case BinaryFn::bit_and:
-    case BinaryFn::bit_or:
-    case BinaryFn::bit_xor:
-      return;  // of integers
-#define FUNCTION(name) \
-  case BinaryFn::name: \
+#define BINARY(name, id) \
+  case BinaryFn::name:   \
     return combine_repeated<BinaryFn::name>(g);
-      FUNCTION(add)
-      FUNCTION(sub)
-      FUNCTION(mul)
-      FUNCTION(div)
-      FUNCTION(pow)
-      FUNCTION(max)
-      FUNCTION(min)
-      FUNCTION(prelu)
-      FUNCTION(remainder)
-#undef FUNCTION
+#define INTEGER_BINARY(name, id) \
+  case BinaryFn::name:           \
+    return;
+#include "schema/functions.def"
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <unordered_set>
@@ -197,17 +198,17 @@ class TensorReader {
   // Looks at all elements: nothing else that is read here takes as long.
   void check_weights(ThreadPool& pool) {
     std::vector<uint8_t> is_filled(weights_.size()), has_facts(weights_.size());
-    const auto check = [&](size_t w) {
-      const Tensor& tensor = model_->tensors[weights_[w]];
-      const DType dtype = tensor.type.dtype;
-      const WeightShape shape = weight_shape(tensor.type.shape);
-      is_filled[w] = is_filled_with_zeros(tensor.form, shape, dtype, tensor.data);
-      has_facts[w] = facts_hold(tensor.facts, tensor.form, dtype, shape, tensor.data);
-    };
-    if (file_.bytes() - file_.data_offset() > kInlineBytes)
-      pool.parallel_for(weights_.size(), [&](size_t w, int) { check(w); });
-    else
-      for (size_t w = 0; w < weights_.size(); ++w) check(w);
+    const size_t bytes = static_cast<size_t>(file_.bytes() - file_.data_offset());
+    split(pool, weights_.size(), bytes / std::max<size_t>(weights_.size(), 1),
+          [&](size_t first, size_t last) {
+            for (size_t w = first; w < last; ++w) {
+              const Tensor& tensor = model_->tensors[weights_[w]];
+              const DType dtype = tensor.type.dtype;
+              const WeightShape shape = weight_shape(tensor.type.shape);
+              is_filled[w] = is_filled_with_zeros(tensor.form, shape, dtype, tensor.data);
+              has_facts[w] = facts_hold(tensor.facts, tensor.form, dtype, shape, tensor.data);
+            }
+          });
     for (size_t w = 0; w < weights_.size(); ++w) {
       const Tensor& tensor = model_->tensors[weights_[w]];
       if (!is_filled[w])

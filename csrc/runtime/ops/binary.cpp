@@ -3,7 +3,7 @@
 
 #include "kernels/binary_f32/binary_f32.h"
 #include "kernels/kernel.h"
-#include "runtime/movers/broadcast.h"
+#include "runtime/movers/elementwise.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -105,30 +105,6 @@ T combine(BinaryFn fn, T a, T b) {
   return 0;
 }
 
-// Of elements that are stored as Stored and combined as T.
-template <typename T, typename Stored = T>
-Step bind_integer(const BindContext& context) {
-  const BinaryFn fn = static_cast<BinaryFn>(context.attrs<BinaryAttrs>().fn);
-  const Broadcast<2> shape(context);
-  const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
-  const uint32_t out = context.output_index();
-  return {"portable", 0, [=](const RunContext& run) {
-            const Stored* const a = run.tensor<Stored>(in_a);
-            const Stored* const b = run.tensor<Stored>(in_b);
-            Stored* const y = run.tensor<Stored>(out);
-            const auto body = [=](size_t at, size_t rows, size_t columns, const auto& from) {
-              for (size_t r = 0; r < rows; ++r) {
-                const Stored* const p = a + from[0].offset + r * from[0].row;
-                const Stored* const q = b + from[1].offset + r * from[1].row;
-                for (size_t j = 0; j < columns; ++j)
-                  y[at + r * columns + j] = combine<T>(fn, static_cast<T>(p[j * from[0].column]),
-                                                       static_cast<T>(q[j * from[1].column]));
-              }
-            };
-            split_broadcast(run.pool(), shape, 3 * sizeof(T), body);
-          }};
-}
-
 Step bind_float(const BindContext& context) {
   const Broadcast<2> shape(context);
   const BinaryAttrs attrs = context.attrs<BinaryAttrs>();
@@ -153,22 +129,13 @@ Step bind_float(const BindContext& context) {
 }
 
 Step bind(const BindContext& context) {
-  switch (context.output().type.dtype) {
-    case DType::i64:
-      return bind_integer<int64_t>(context);
-    case DType::i32:
-      return bind_integer<int32_t>(context);
-    case DType::i16:
-      return bind_integer<int16_t>(context);
-    case DType::i8:
-      return bind_integer<int8_t>(context);
-    case DType::u8:
-      return bind_integer<uint8_t>(context);
-    case DType::boolean:  // any byte but zero is true, whatever the caller's array holds
-      return bind_integer<bool, uint8_t>(context);
-    default:
-      return bind_float(context);
-  }
+  const DType dtype = context.output().type.dtype;
+  if (dtype == DType::f32) return bind_float(context);
+  const BinaryFn fn = static_cast<BinaryFn>(context.attrs<BinaryAttrs>().fn);
+  return with_integer(dtype, [&](auto element) {
+    using T = decltype(element);
+    return bind_elementwise<T, T, T>(context, [fn](T a, T b) { return combine(fn, a, b); });
+  });
 }
 
 }  // namespace

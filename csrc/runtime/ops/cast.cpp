@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "runtime/half.h"
+#include "runtime/movers/elementwise.h"
 #include "runtime/op.h"
 #include "runtime/split.h"
 
@@ -63,14 +64,8 @@ using Wide =
 
 template <typename From>
 void widen(const std::byte* x, size_t first, size_t n, Wide<From>* wide) {
-  // Any byte but zero is true, whatever the caller's array holds.
-  using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
-  const Stored* const from = reinterpret_cast<const Stored*>(x) + first;
-  for (size_t i = 0; i < n; ++i)
-    if constexpr (std::is_same_v<From, bool>)
-      wide[i] = from[i] != 0;
-    else
-      wide[i] = convert<Wide<From>>(from[i]);
+  const Stored<From>* const from = reinterpret_cast<const Stored<From>*>(x) + first;
+  for (size_t i = 0; i < n; ++i) wide[i] = convert<Wide<From>>(static_cast<From>(from[i]));
 }
 
 template <typename To, typename W>
@@ -101,27 +96,10 @@ Step bind_pair(const BindContext& context, void (*widen)(const std::byte*, size_
 // Calls body with a value of the C++ type of `dtype`.
 template <typename Body>
 auto with_type(DType dtype, const Body& body) {
-  switch (dtype) {
-    case DType::f32:
-      return body(float{});
-    case DType::f16:
-      return body(Half{});
-    case DType::f64:
-      return body(double{});
-    case DType::i32:
-      return body(int32_t{});
-    case DType::i64:
-      return body(int64_t{});
-    case DType::i8:
-      return body(int8_t{});
-    case DType::i16:
-      break;  // infer() refuses it
-    case DType::u8:
-      return body(uint8_t{});
-    case DType::boolean:
-      return body(bool{});
-  }
-  __builtin_unreachable();  // the validator knows all types
+  if (dtype == DType::f32) return body(float{});
+  if (dtype == DType::f16) return body(Half{});
+  if (dtype == DType::f64) return body(double{});
+  return with_integer(dtype, body);
 }
 
 Step bind(const BindContext& context) {

@@ -1,6 +1,6 @@
 #include "kernels/compare_f32/compare_f32.h"
 #include "kernels/kernel.h"
-#include "runtime/movers/broadcast.h"
+#include "runtime/movers/elementwise.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -40,31 +40,6 @@ bool holds(CompareFn fn, T a, T b) {
   return false;
 }
 
-// Of elements that are stored as Stored and compared as T.
-template <typename T, typename Stored = T>
-Step bind_integer(const BindContext& context) {
-  const CompareFn fn = static_cast<CompareFn>(context.attrs<CompareAttrs>().fn);
-  const Broadcast<2> shape(context);
-  const uint32_t in_a = context.input_index(0), in_b = context.input_index(1);
-  const uint32_t out = context.output_index();
-  return {"portable", 0, [=](const RunContext& run) {
-            const Stored* const a = run.tensor<Stored>(in_a);
-            const Stored* const b = run.tensor<Stored>(in_b);
-            uint8_t* const y = run.tensor<uint8_t>(out);
-            split_broadcast(run.pool(), shape, 2 * sizeof(T) + 1,
-                            [=](size_t at, size_t rows, size_t columns, const auto& from) {
-                              for (size_t r = 0; r < rows; ++r) {
-                                const Stored* const x = a + from[0].offset + r * from[0].row;
-                                const Stored* const z = b + from[1].offset + r * from[1].row;
-                                for (size_t j = 0; j < columns; ++j)
-                                  y[at + r * columns + j] =
-                                      holds(fn, static_cast<T>(x[j * from[0].column]),
-                                            static_cast<T>(z[j * from[1].column]));
-                              }
-                            });
-          }};
-}
-
 Step bind_float(const BindContext& context) {
   const CompareFn fn = static_cast<CompareFn>(context.attrs<CompareAttrs>().fn);
   const Broadcast<2> shape(context);
@@ -88,22 +63,13 @@ Step bind_float(const BindContext& context) {
 }
 
 Step bind(const BindContext& context) {
-  switch (context.input(0)->type.dtype) {
-    case DType::i64:
-      return bind_integer<int64_t>(context);
-    case DType::i32:
-      return bind_integer<int32_t>(context);
-    case DType::i16:
-      return bind_integer<int16_t>(context);
-    case DType::i8:
-      return bind_integer<int8_t>(context);
-    case DType::u8:
-      return bind_integer<uint8_t>(context);
-    case DType::boolean:  // any byte but zero is true, whatever the caller's array holds
-      return bind_integer<bool, uint8_t>(context);
-    default:
-      return bind_float(context);
-  }
+  const DType dtype = context.input(0)->type.dtype;
+  if (dtype == DType::f32) return bind_float(context);
+  const CompareFn fn = static_cast<CompareFn>(context.attrs<CompareAttrs>().fn);
+  return with_integer(dtype, [&](auto element) {
+    using T = decltype(element);
+    return bind_elementwise<bool, T, T>(context, [fn](T a, T b) { return holds(fn, a, b); });
+  });
 }
 
 }  // namespace

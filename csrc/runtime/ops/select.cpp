@@ -1,6 +1,6 @@
 #include "kernels/kernel.h"
 #include "kernels/select_f32/select_f32.h"
-#include "runtime/movers/broadcast.h"
+#include "runtime/movers/elementwise.h"
 #include "runtime/op.h"
 
 namespace edgert {
@@ -18,27 +18,7 @@ OutputTypes infer(const NodeTypes& node) {
 // Of elements with as many bytes as T.
 template <typename T>
 Step bind_bytes(const BindContext& context) {
-  const Broadcast<3> shape(context);
-  const uint32_t in_c = context.input_index(0), out = context.output_index();
-  const uint32_t in_a = context.input_index(1), in_b = context.input_index(2);
-  return {"portable", 0, [=](const RunContext& run) {
-            const uint8_t* const c = run.tensor<uint8_t>(in_c);
-            const T* const a = run.tensor<T>(in_a);
-            const T* const b = run.tensor<T>(in_b);
-            T* const y = run.tensor<T>(out);
-            split_broadcast(run.pool(), shape, 3 * sizeof(T) + 1,
-                            [=](size_t at, size_t rows, size_t columns, const auto& from) {
-                              for (size_t r = 0; r < rows; ++r) {
-                                const uint8_t* const k = c + from[0].offset + r * from[0].row;
-                                const T* const x = a + from[1].offset + r * from[1].row;
-                                const T* const z = b + from[2].offset + r * from[2].row;
-                                for (size_t j = 0; j < columns; ++j) {
-                                  const T yes = x[j * from[1].column], no = z[j * from[2].column];
-                                  y[at + r * columns + j] = k[j * from[0].column] ? yes : no;
-                                }
-                              }
-                            });
-          }};
+  return bind_elementwise<T, bool, T, T>(context, [](bool c, T a, T b) { return c ? a : b; });
 }
 
 Step bind_words(const BindContext& context) {
