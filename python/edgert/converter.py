@@ -135,15 +135,13 @@ def convert(
         chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, quantize)
         require_kind(chosen, quantize)
     if chosen is not None:
-        stated = chosen.target
-        chosen = replace(
-            chosen,
-            target=Target(
-                stated.sqnr if min_sqnr is None else min_sqnr,
-                stated.agreement if min_agreement is None else min_agreement,
-                stated.metric if min_metric is None else min_metric,
-            ),
+        own = chosen.target
+        target = Target(
+            own.sqnr if min_sqnr is None else min_sqnr,
+            own.agreement if min_agreement is None else min_agreement,
+            own.metric if min_metric is None else min_metric,
         )
+        chosen = replace(chosen, target=target)
     begin("read")
     proto, path = read_model(model)
     if output is None:
@@ -157,6 +155,7 @@ def convert(
     ]
     read += [] if recipe is None or isinstance(recipe, Recipe) else [recipe]
     refuse_input(output, read)
+    paths = os.fsdecode(output), tuple(map(os.fsdecode, read))
     begin("import")
     graph = import_proto(proto, path, input_shapes or {})
     ir.verify(graph)
@@ -177,23 +176,21 @@ def convert(
         others = _held_out(graph, data, image, calibrate is None)
         needs_ranges = any(form.is_integer for form in chosen.forms)
         is_random = calibrate is None and (data is None or needs_ranges)
+        left: Iterable[Sample] = samples
         if check:
             begin("check")
-            first, samples_again = _first(samples)
+            first, left = _first(samples)
             packed = pack(graph)
             parity = check_parity(model, load(packed), first)
             if not (parity.passed or force):
                 after = _graph_size(graph, packed)
                 raise QualityError(
                     "what was imported differs from the original, before any compression",
-                    Report(os.fsdecode(output), tuple(map(os.fsdecode, read)), before, after,
-                           tuple(passes), parity=parity),
-                )  # fmt: skip
+                    Report(*paths, before, after, tuple(passes), parity=parity),
+                )
             del packed
-        else:
-            samples_again = samples
         graph, compression = compress(
-            graph, samples_again, chosen, reporting=others, metric=metric,
+            graph, left, chosen, reporting=others, metric=metric,
             is_random=is_random, progress=begin,
         )  # fmt: skip
         ir.verify(graph)
@@ -202,10 +199,7 @@ def convert(
     packed = pack(graph)
     after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too
-    inputs = tuple(map(os.fsdecode, read))
-    report = Report(
-        os.fsdecode(output), inputs, before, after, tuple(passes), compression, stated, parity
-    )
+    report = Report(*paths, before, after, tuple(passes), compression, stated, parity)
     if compression is not None and compression.verdict.word == "bad" and not force:
         raise QualityError("; ".join(compression.verdict.reasons), report)
     begin("write")
@@ -249,7 +243,7 @@ def calibration_samples(
     graph: ir.Graph, source: Calibration | None, image: ImageOptions | None
 ) -> Samples:
     """The calibration samples; random ones if there is no source."""
-    infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
+    infos = _input_infos(graph)
     if source is None:
         require_random(infos, DATA_FREE_SAMPLES)
         source = [random_inputs(infos, seed) for seed in range(DATA_FREE_SAMPLES)]
@@ -260,13 +254,17 @@ def _held_out(
     graph: ir.Graph, source: Calibration | None, image: ImageOptions | None, is_random: bool
 ) -> Iterable[Sample] | None:
     """The samples that are for nothing but to judge: those that are given, or other random ones."""
-    infos = [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
+    infos = _input_infos(graph)
     if source is not None:
         has_images = image is not None and any(map(is_image, source_files(source)))
         return iter(Samples(source, infos, image if has_images else None))
     if not is_random:
         return None
     return (random_inputs(infos, DATA_FREE_SAMPLES + i) for i in range(DATA_FREE_SAMPLES))
+
+
+def _input_infos(graph: ir.Graph) -> list[TensorInfo]:
+    return [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
 
 
 def _first(samples: Iterable[Sample]) -> tuple[list[Sample], Iterable[Sample]]:

@@ -95,9 +95,9 @@ def compress(
         begin(STAGES[1])
         offer = Proposal()
         for step in recipe.steps:
-            found = TECHNIQUES[step.name](network, statistics, step.parameters)
-            offer = found if found.build else offer
-            ladders = _without(graph, ladders, found.refused, recipe, reasons)
+            proposal = TECHNIQUES[step.name](network, statistics, step.parameters)
+            offer = proposal if proposal.build else offer
+            ladders = _without(graph, ladders, proposal.refused, recipe, reasons)
             network.forms = {name: own[0] for name, own in ladders.items()}
         if offer.build is None or offer.sketch is None:
             recipe.refuse(("steps",), "no step offers forms for layers")
@@ -121,18 +121,18 @@ def compress(
     }
     quality = final.measure(compressed)
     doubts = split.survey.doubts()
-    found = verdict(quality, recipe.target, split.count, is_random, doubts)
+    judged = verdict(quality, recipe.target, split.count, is_random, doubts)
     measured = {
         "data": "random numbers" if is_random else "samples",
         "calibrated": split.calibrated,
         "chose": len(split.choosing),
         "judged": quality.samples,
         **quality.figures(),
-        "verdict": found.word,
+        "verdict": judged.word,
     }
     decided = replace(recipe, layers=layers, measured=measured, document=None)
     return compressed, Compression(
-        layers, decided, quality, found, split.calibrated, len(split.choosing), data_free=is_random
+        layers, decided, quality, judged, split.calibrated, len(split.choosing), data_free=is_random
     )
 
 

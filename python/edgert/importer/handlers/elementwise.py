@@ -45,7 +45,6 @@ _BINARY = {
     "Mul": BinaryFn.mul,
     "Div": BinaryFn.div,
     "Pow": BinaryFn.pow,
-    "PRelu": BinaryFn.prelu,
 }
 
 
@@ -118,14 +117,18 @@ def celu(call: Call) -> Tensor:
 
 
 @onnx_op("PRelu")
-@onnx_op(*sorted(_BINARY.keys() - {"PRelu"}), attrs="axis broadcast")
+def p_relu(call: Call) -> Tensor:
+    """Up to operator set 6 slopes of one axis are those of the channels."""
+    x, slope = call.input(0), call.input(1)
+    if call.opset < 7 and len(slope.shape) == 1 and len(x.shape) > 2:
+        slope = _unsqueezed(call, slope, (*slope.shape, *[1] * (len(x.shape) - 2)))
+    return emit_binary(call, BinaryFn.prelu, x, slope)
+
+
+@onnx_op(*_BINARY, attrs="axis broadcast")
 def binary(call: Call) -> Tensor:
-    """Up to operator set 6 the second input is aligned by the attributes broadcast and axis."""
-    a, b = call.input(0), call.input(1)
-    if call.opset < 7 and call.op != "PRelu":
-        return call.call(call.op, [a, aligned(call, a, b)])
-    if call.op == "PRelu" and call.opset < 7 and len(b.shape) == 1 and len(a.shape) > 2:
-        b = _unsqueezed(call, b, (*b.shape, *[1] * (len(a.shape) - 2)))
+    """A function of two tensors."""
+    a, b = operands(call)
     if call.op == "Pow" and a.dtype != b.dtype:
         b = call.call("CastLike", [b, a])
     return emit_binary(call, _BINARY[call.op], a, b)
@@ -145,15 +148,20 @@ def mod(call: Call) -> Tensor:
     return call.call("Where", [is_whole, call.call("Mul", [b, zero]), rest])
 
 
-def aligned(call: Call, a: Tensor, b: Tensor) -> Tensor:
-    """``b`` with axes of size one behind those that the attribute axis aligns with ``a``'s."""
+def operands(call: Call) -> tuple[Tensor, Tensor]:
+    """The two inputs, broadcast as in NumPy. Up to operator set 6 the attribute axis aligns the
+    second one with axes of the first: it gets axes of size one behind its own.
+    """
+    a, b = call.input(0), call.input(1)
+    if call.opset >= 7:
+        return a, b
     if not call.attr("broadcast", 0):
         if a.shape != b.shape:
             raise ValueError(f"shapes {a.shape} and {b.shape} without broadcast")
-        return b
+        return a, b
     rank = len(a.shape)
     axis = normal_axis(call.attr("axis", rank - len(b.shape)), rank + (not b.shape))
-    return _unsqueezed(call, b, (*b.shape, *[1] * (rank - axis - len(b.shape))))
+    return a, _unsqueezed(call, b, (*b.shape, *[1] * (rank - axis - len(b.shape))))
 
 
 def _unsqueezed(call: Call, x: Tensor, shape: Sequence[int]) -> Tensor:

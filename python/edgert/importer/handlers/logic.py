@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from edgert.importer.call import Call
-from edgert.importer.handlers.elementwise import aligned, emit_binary
+from edgert.importer.handlers.elementwise import emit_binary, operands
 from edgert.importer.handlers.images import reshape
 from edgert.importer.handlers.reduce import normal_axis
 from edgert.importer.registry import onnx_op
@@ -37,9 +37,7 @@ _BITWISE = {
 def comparison(call: Call) -> Tensor:
     """Greater is less with its operands the other way round."""
     fn, swaps = _COMPARISONS[call.op]
-    a, b = call.input(0), call.input(1)
-    if call.opset < 7:
-        b = aligned(call, a, b)
+    a, b = operands(call)
     return compare(call, fn, *((b, a) if swaps else (a, b)))
 
 
@@ -47,10 +45,7 @@ def comparison(call: Call) -> Tensor:
 @onnx_op("BitwiseAnd", "BitwiseOr", "BitwiseXor")
 def bitwise(call: Call) -> Tensor:
     """Booleans are integers of one bit."""
-    a, b = call.input(0), call.input(1)
-    if call.opset < 7:
-        b = aligned(call, a, b)
-    return emit_binary(call, _BITWISE[call.op], a, b)
+    return emit_binary(call, _BITWISE[call.op], *operands(call))
 
 
 @onnx_op("Not", "BitwiseNot")
