@@ -26,7 +26,7 @@ MINIMUM = {"float16": 30.0, "float32": 60.0, "float64": 60.0}
 QUANTIZED_MINIMUM = 10.0
 # Outputs that are nowhere larger than the first are tiny, and errors of theirs up to the second are
 # those of rounding in the layers before, whose numbers are larger.
-_TINY, _TINY_ERROR = 1e-3, 1e-6
+TINY, TINY_ERROR = 1e-3, 1e-6
 _COPIES = 8  # of an output: both models', and what they are compared in
 
 
@@ -57,7 +57,7 @@ class OutputParity:
     def is_negligible(self) -> bool:
         """Whether the output is tiny as a whole, and its error what rounding floats explains."""
         is_float = math.isfinite(self.minimum)
-        return is_float and 0 < self.peak <= _TINY and self.max_abs_error <= _TINY_ERROR
+        return is_float and 0 < self.peak <= TINY and self.max_abs_error <= TINY_ERROR
 
 
 @dataclass(frozen=True)
@@ -148,14 +148,17 @@ class _Totals:
             minimum = MINIMUM.get(self.dtype, float("inf"))
         agreement = float(np.mean(self.agreements)) if self.agreements else 1.0
         return OutputParity(
-            name, self.max_error, self._sqnr(), minimum, self.same_places, agreement, self.peak
-        )
+            name, self.max_error, decibels(self.energy, self.noise), minimum, self.same_places,
+            agreement, self.peak,
+        )  # fmt: skip
 
-    def _sqnr(self) -> float:
-        if self.noise == 0:
-            return float("inf")
-        ratio = self.energy / self.noise
-        return 10 * float(np.log10(ratio)) if ratio > 0 else float("-inf")
+
+def decibels(energy: float, noise: float) -> float:
+    """The ratio of two energies in dB; infinite without noise."""
+    if noise == 0:
+        return math.inf
+    ratio = energy / noise
+    return 10 * float(np.log10(ratio)) if ratio > 0 else -math.inf
 
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]

@@ -12,15 +12,15 @@ from edgert.compress.split import ENOUGH
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.ops import Trait, having
+from edgert.parity import TINY, TINY_ERROR, decibels
 from edgert.passes.base import activation
 from edgert.schema import UnaryFn
 
 # In dB. Below the first a network is another one; from the second on, tasks lose little or nothing.
 BAD_BELOW, GOOD_FROM = 10.0, 20.0
 LEAST_AGREEMENT = 0.97  # of a network that is called good
-# Outputs that are nowhere larger than the first are tiny; errors of theirs up to the second do not
-# matter. Probabilities have the unit 1: no threshold lies so low.
-_TINY, _TINY_ERROR = 1e-3, 1e-6
+# Probabilities that are nowhere larger are tiny, and their errors do not matter: their unit is 1,
+# no threshold lies so low.
 _TINY_PROBABILITY = 1e-2
 MARGIN = 0.5  # dB beyond a target that samples which choose must show, for others to hold it
 
@@ -192,9 +192,7 @@ class _Totals:
             self.agreements += list(rows[0].argmax(-1) == rows[1].argmax(-1))
         if exact.dtype.kind != "f":
             return
-        finite = np.isfinite(exact) & np.isfinite(other)
-        signal = exact[finite].astype(np.float64)
-        error = other[finite] - signal
+        signal, error = _finite(exact, other)
         self.energy += float(np.square(signal).sum())
         self.noise += float(np.square(error).sum())
         self.max_error = max(self.max_error, float(np.abs(error).max(initial=0)))
@@ -205,7 +203,7 @@ class _Totals:
 
     def quality(self, name: str, is_probability: bool) -> OutputQuality:
         """What it comes to."""
-        tiny, floor = (_TINY_PROBABILITY,) * 2 if is_probability else (_TINY, _TINY_ERROR)
+        tiny, floor = (_TINY_PROBABILITY,) * 2 if is_probability else (TINY, TINY_ERROR)
         agreement = float(np.mean(self.agreements)) if self.agreements else None
         is_map = is_probability and agreement is None and self.either > 0
         return OutputQuality(
@@ -239,16 +237,15 @@ def _is_probability(graph: Graph, name: str) -> bool:
 
 def sqnr(exact: np.ndarray, other: np.ndarray) -> float:
     """Signal to noise in dB, infinite if there is no error; what is not finite does not count."""
-    finite = np.isfinite(exact) & np.isfinite(other)
-    signal, error = exact[finite].astype(np.float64), other[finite] - exact[finite].astype(float)
+    signal, error = _finite(exact, other)
     return decibels(float(np.square(signal).sum()), float(np.square(error).sum()))
 
 
-def decibels(energy: float, noise: float) -> float:
-    """The ratio of two energies in dB; infinite without noise."""
-    if noise == 0:
-        return np.inf
-    return 10 * float(np.log10(energy / noise)) if energy > 0 else -np.inf
+def _finite(exact: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is finite in both, and its errors, in float64."""
+    finite = np.isfinite(exact) & np.isfinite(other)
+    signal = exact[finite].astype(np.float64)
+    return signal, other[finite] - signal
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.compress.judge import sqnr
 from edgert.compress.ladder import Form, form_of, more_exact
-from edgert.compress.probe import Probe, Sample
+from edgert.compress.probe import Probe, Sample, cut
 from edgert.compress.quantize.forms import why_not
 from edgert.compress.quantize.rounding.affine import Affine
 from edgert.compress.quantize.scales import MIXED, scales_of
@@ -99,40 +99,18 @@ def _alone(
     graph: Graph, node: Node, exact: Mapping[str, Sequence[np.ndarray]], maps: Mapping[str, _Map]
 ) -> float | None:
     """The SQNR of a product that reads the original's values, rounded as it reads them."""
-    single, names = _cut(graph, node, exact)
-    if any(name in maps and not maps[name].is_known for name in (*names, node.output)):
+    single = cut(graph, [node.output], exact)
+    if any(n in maps and not maps[n].is_known for n in (*single.inputs, node.output)):
         return None
     outputs = []
     with Probe(single, single.outputs) as probe:
         for i in range(min(len(exact[node.output]), _ALONE_SAMPLES)):
-            inputs = {n: maps[n].encode(exact[n][i]) if n in maps else exact[n][i] for n in names}
+            inputs = {
+                n: maps[n].encode(exact[n][i]) if n in maps else exact[n][i] for n in single.inputs
+            }
             outputs.append(probe.run(inputs)[node.output])
     wanted = np.stack(exact[node.output][: len(outputs)])
     return sqnr(wanted, maps[node.output].decode(np.stack(outputs)))
-
-
-def _cut(graph: Graph, node: Node, known: Mapping[str, object]) -> tuple[Graph, list[str]]:
-    """What computes a node from values that are known, and their names."""
-    producers, needed, names = graph.producers(), [], []
-    todo = [node]
-    while todo:
-        last = todo.pop()
-        if last in needed:
-            continue
-        needed.append(last)
-        for name in filter(None, last.inputs):
-            if graph.constant(name) is not None:
-                continue
-            if name in known:
-                names.append(name)
-            else:
-                todo.append(producers[name])
-    single = Graph()
-    single.nodes = [other for other in graph.nodes if other in needed]
-    used = {name for other in single.nodes for name in (*other.inputs, *other.outputs) if name}
-    single.values = {name: value for name, value in graph.values.items() if name in used}
-    single.inputs, single.outputs = list(dict.fromkeys(names)), [node.output]
-    return single, single.inputs
 
 
 class _Map:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,22 @@ class Probe:
         """Lets go of the model."""
         if self._model is not None:
             self._model.close()
+
+
+def cut(graph: Graph, outputs: Sequence[str], known: Container[str]) -> Graph:
+    """What computes ``outputs`` from values that are ``known``, which become its inputs."""
+    part, wanted = Graph(), set(outputs)
+    for node in reversed(graph.nodes):
+        if wanted.intersection(node.outputs):
+            part.nodes.append(node)
+            wanted.update(name for name in node.inputs if name and name not in known)
+    part.nodes.reverse()
+    made = [name for node in part.nodes for name in node.outputs if name]
+    read = dict.fromkeys(name for node in part.nodes for name in node.inputs if name)
+    part.values = {name: graph.values[name] for name in (*read, *made)}
+    part.inputs = [n for n in read if n not in made and graph.constant(n) is None]
+    part.outputs = list(outputs)
+    return part
 
 
 def most_live_bytes(graph: Graph) -> int:

@@ -3,7 +3,7 @@
 from edgert.compress.ladder.choose import choose
 from edgert.compress.ladder.costs import why_not_worth
 from edgert.compress.ladder.form import Form, form_named, form_of, more_exact, reading
-from edgert.compress.ladder.presets import KINDS, WEIGHTS, forms_of
+from edgert.compress.ladder.kinds import KINDS, WEIGHTS, forms_of
 
 __all__ = [
     "KINDS",

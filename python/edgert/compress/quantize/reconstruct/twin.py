@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgert.compress.probe import Probe, Sample
+from edgert.compress.probe import Probe, Sample, cut
 from edgert.compress.quantize.lowering.lower import Lowering
 from edgert.ir import Graph, Node
 
@@ -64,11 +64,7 @@ class Twin:
 
 def _run(graph: Graph, node: Node, arrays: dict, count: int) -> dict[str, list[np.ndarray]]:
     """The outputs of a node for each sample, computed by the runtime."""
-    single = Graph()
-    single.values = {name: graph.values[name] for name in (*node.inputs, *node.outputs) if name}
-    single.inputs = [n for n in dict.fromkeys(node.inputs) if n and graph.constant(n) is None]
-    single.outputs = list(node.outputs)
-    single.nodes = [node]
+    single = cut(graph, node.outputs, node.inputs)
     with Probe(single, single.outputs) as probe:
         results = [
             probe.run({name: arrays[name][i] for name in single.inputs}) for i in range(count)
