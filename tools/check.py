@@ -153,7 +153,7 @@ def emulated(machine: str, cpu: str, *program: object) -> list[object]:
 
 
 def check_emulated() -> None:
-    """C++ tests and digests on CPUs that this machine is not, those of 32 bits among them."""
+    """C++ tests, digests and a wheel on CPUs that this machine is not, some of them of 32 bits."""
     env = {"PYTHONPATH": str(release_build())}
     jobs = []
     for machine, target, tested, others in (
@@ -175,6 +175,8 @@ def check_emulated() -> None:
             program = emulated(machine, tested[0], folder / "edgert_emulated_load")
             here = BUILD / "release" / "edgert_emulated_load"
             jobs.append([sys.executable, "tests/emulated/hostile.py", here, *program])
+    wheel = ("wheel", "--target", "aarch64", "--compiler", "gcc", "--run")
+    jobs.append([sys.executable, "tools/cross.py", *wheel])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: run(*job, env=env), jobs))
 
@@ -291,8 +293,11 @@ def check_sanitizers() -> None:
 
 
 def check_fuzz() -> None:
-    """A minute of each fuzz target, from a corpus made anew and the same random numbers."""
-    run(sys.executable, "tools/fuzz.py", "--minutes", "1", "--seed", "1")
+    """Some minutes of the fuzz targets, from a corpus made anew; what is found is found again."""
+    repeated = ("--seed", "1", "--jobs", "1", "--runs")
+    run(sys.executable, "tools/fuzz.py", "--target", "load", *repeated, "30000")
+    run(sys.executable, "tools/fuzz.py", "--target", "import", *repeated, "4000")
+    run(sys.executable, "tools/fuzz.py", "--target", "faults", "--minutes", "1")
 
 
 def check_python() -> None:
@@ -349,9 +354,9 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,
-    "fuzz": check_fuzz,
     "wheel": check_wheel,
     "readme": check_readme,
+    "fuzz": check_fuzz,
 }
 
 

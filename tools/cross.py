@@ -1,6 +1,7 @@
 """Builds edgert for other machines than this one.
 
     python tools/cross.py wheel --target aarch64 --python 3.11    # for old systems, too
+    python tools/cross.py wheel --target armv7l --python all --run    # and its self-test
     python tools/cross.py library --target armv7l --libc musl     # libedgert, edgert.h, edgert-run
     python tools/cross.py tests --target aarch64                  # the C++ tests
 
@@ -10,6 +11,7 @@ build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those
 ``--compiler gcc`` takes Debian's cross compilers, as ``tests`` does: fast, but what they build
 needs a system as new as this one. Python's headers come from Debian, those of 3.10 and 3.12 from
 Pythons of this system. The first build for a target takes minutes more, for the C++ library.
+``--run`` has QEMU run the self-test of each wheel in a Debian of the target with its Python.
 
 Needs ``pip install -r tools/cross/requirements.txt``.
 """
@@ -37,6 +39,11 @@ sys.path.insert(0, str(CROSS))
 import sysroot  # noqa: E402
 
 TARGETS = sorted(sysroot.TRIPLES)
+EMULATED = {  # QEMU's name of the machine, and the oldest CPU of a board that has its wheel
+    "aarch64": ("aarch64", "cortex-a53"),
+    "armv7l": ("arm", "cortex-a7"),
+    "x86_64": ("x86_64", "Haswell"),
+}
 ZIG_ARCHITECTURES = {"aarch64": "aarch64", "armv7l": "arm", "x86_64": "x86_64"}
 
 
@@ -173,16 +180,37 @@ def write_wheel(module: Path, python: str, tag: str) -> Path:
     return target
 
 
-def build_wheels(target: str, pythons: list[str], compiler: str, libc: str) -> list[Path]:
-    """A wheel for each Python; `auditwheel` must agree with the tag."""
-    wheels = []
-    for python in pythons:
-        module = build_module(target, python, compiler, libc)
-        wheel = write_wheel(module, python, platform_tag(target, compiler, libc))
+def build_wheel(target: str, python: str, compiler: str, libc: str) -> Path:
+    """A wheel; `auditwheel` must agree with a tag that promises something."""
+    module = build_module(target, python, compiler, libc)
+    wheel = write_wheel(module, python, platform_tag(target, compiler, libc))
+    if compiler == "zig":
         run(sys.executable, "-m", "auditwheel", "show", wheel)
-        print(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size} bytes", flush=True)
-        wheels.append(wheel)
-    return wheels
+    return wheel
+
+
+def self_test(wheel: Path, target: str, python: str, libc: str) -> str:
+    """Runs a wheel's self-test on an emulated CPU, and says whether that was possible."""
+    if libc != "gnu" or python not in sysroot.SUITES:
+        return "not run: no Debian has this Python and C library"
+    machine, cpu = EMULATED[target]
+    root = sysroot.with_python(target, sysroot.SUITES[python])
+    with tempfile.TemporaryDirectory() as site:
+        zipfile.ZipFile(wheel).extractall(site)
+        qemu = (f"qemu-{machine}-static", "-cpu", cpu, "-L", root)
+        test = ("-m", "edgert", "selftest", "--seconds", "0")
+        run(*qemu, root / "usr" / "bin" / f"python{python}", *test, env={"PYTHONPATH": site})
+    return f"passed its self-test on an emulated {cpu}"
+
+
+def build_wheels(target: str, pythons: list[str], compiler: str, libc: str, tested: bool) -> None:
+    """A wheel for each Python, and what became of it."""
+    lines = []
+    for python in pythons:
+        wheel = build_wheel(target, python, compiler, libc)
+        result = self_test(wheel, target, python, libc) if tested else "not run"
+        lines.append(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size} bytes, {result}")
+    print(*lines, sep="\n")
 
 
 def main() -> None:
@@ -195,6 +223,7 @@ def main() -> None:
     parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION", help="or all")
     parser.add_argument("--compiler", choices=["zig", "gcc"], default="zig")
     parser.add_argument("--libc", choices=["gnu", "musl"], default="gnu")
+    parser.add_argument("--run", action="store_true", help="the self-test of wheels, under QEMU")
     args = parser.parse_args()
     if args.compiler == "gcc" and args.libc == "musl":
         parser.error("Debian's cross compilers are for glibc: --compiler zig")
@@ -204,7 +233,7 @@ def main() -> None:
         print(build_library(args.target, args.compiler, args.libc))
     else:
         pythons = PYTHONS if args.python == ["all"] else args.python
-        build_wheels(args.target, pythons, args.compiler, args.libc)
+        build_wheels(args.target, pythons, args.compiler, args.libc, args.run)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ LOADS = {"loaded": "accepted by load", "over_limit": "beyond the memory limit",
 
 
 class Campaign:
-    """A target of libFuzzer for some minutes, in several processes that share a corpus."""
+    """A target of libFuzzer, in several processes that share a corpus."""
 
     def __init__(self, name: str, package: Path, jobs: int, seed: int) -> None:
         self.name, self.package, self.jobs, self.seed = name, package, jobs, seed
@@ -55,20 +55,23 @@ class Campaign:
         self.crashes, self.logs = self.folder / "crashes", self.folder / "logs"
         self.counters = self.folder / "counters"
 
-    def run(self, minutes: float) -> int:
-        """Fuzzes and reports; returns the number of inputs that failed."""
+    def run(self, minutes: float, runs: int) -> int:
+        """Fuzzes for some minutes, or so many inputs, and reports; returns how many failed."""
         program = self.prepare()
         begin, clock = time.time(), time.monotonic()
         processes: dict[int, subprocess.Popen] = {}
         restarts = 0
-        while (left := clock + 60 * minutes - time.monotonic()) > 1:
+        if runs:  # new inputs of other processes would come at no certain time
+            options = (f"-runs={runs}", "-reload=0")
+            processes = {job: self.start(program, job, options) for job in range(self.jobs)}
+        while not runs and (left := clock + 60 * minutes - time.monotonic()) > 1:
             for job in range(self.jobs):
                 if job in processes:
                     if processes[job].poll() is None:
                         continue
                     self.check_end(job, processes[job].returncode, begin)
                     restarts += 1
-                processes[job] = self.start(program, job, int(left))
+                processes[job] = self.start(program, job, (f"-max_total_time={int(left)}",))
             time.sleep(min(1, left))
         for job, process in processes.items():
             self.check_end(job, process.wait(), begin)
@@ -77,6 +80,9 @@ class Campaign:
         print(f"{len(list(self.corpus.iterdir())):10} inputs in the corpus")
         self.report(seconds)
         found = self.found_since(begin)
+        if found:
+            for job in processes:
+                print(self.log(job).read_text(errors="replace")[-4000:])
         report_found(found, " ".join(map(str, program)))
         return len(found)
 
@@ -92,10 +98,10 @@ class Campaign:
             return [sanitized_target()]
         return [sys.executable, TESTS / "importer.py"]
 
-    def start(self, program: Sequence[object], job: int, seconds: int) -> subprocess.Popen:
+    def start(self, program: Sequence[object], job: int, limits: Sequence[str]) -> subprocess.Popen:
         """One process, which ends at the first input that fails."""
         options = (
-            f"-max_total_time={seconds}",
+            *limits,
             f"-seed={self.seed and self.seed + job}",
             f"-artifact_prefix={self.crashes}/",
             f"-max_len={MOST_BYTES[self.name]}",
@@ -104,7 +110,8 @@ class Campaign:
         with self.log(job).open("ab") as log:
             return subprocess.Popen(
                 [*map(str, program), *OPTIONS, *options, self.corpus, self.seeds],
-                env={**os.environ, **counters, "PYTHONPATH": str(self.package)},
+                env={**os.environ, **counters, "PYTHONPATH": str(self.package),
+                     "PYTHONHASHSEED": str(self.seed or "random")},
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
@@ -276,6 +283,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=1, help="for each target")
+    parser.add_argument(
+        "--runs", type=int, default=0, help="inputs of a process, in the place of minutes"
+    )
     parser.add_argument("--target", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side")
     parser.add_argument(
@@ -292,7 +302,7 @@ def main() -> int:
             if name == "faults":
                 found += sweep_faults(package, args.jobs, args.minutes)
             else:
-                found += Campaign(name, package, args.jobs, args.seed).run(args.minutes)
+                found += Campaign(name, package, args.jobs, args.seed).run(args.minutes, args.runs)
         if args.coverage and "load" in args.target:
             print_coverage()
     except CheckError as error:
