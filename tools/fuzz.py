@@ -59,20 +59,12 @@ class Campaign:
         """Fuzzes for some minutes, or so many inputs, and reports; returns how many failed."""
         program = self.prepare()
         begin, clock = time.time(), time.monotonic()
-        processes: dict[int, subprocess.Popen] = {}
-        restarts = 0
-        if runs:  # new inputs of other processes would come at no certain time
+        if runs:  # without the inputs of other processes, which come at no certain time
             options = (f"-runs={runs}", "-reload=0")
             processes = {job: self.start(program, job, options) for job in range(self.jobs)}
-        while not runs and (left := clock + 60 * minutes - time.monotonic()) > 1:
-            for job in range(self.jobs):
-                if job in processes:
-                    if processes[job].poll() is None:
-                        continue
-                    self.check_end(job, processes[job].returncode, begin)
-                    restarts += 1
-                processes[job] = self.start(program, job, (f"-max_total_time={int(left)}",))
-            time.sleep(min(1, left))
+            restarts = 0
+        else:
+            processes, restarts = self.keep_running(program, minutes, begin)
         for job, process in processes.items():
             self.check_end(job, process.wait(), begin)
         seconds = time.monotonic() - clock
@@ -85,6 +77,23 @@ class Campaign:
                 print(self.log(job).read_text(errors="replace")[-4000:])
         report_found(found, " ".join(map(str, program)))
         return len(found)
+
+    def keep_running(
+        self, program: Sequence[object], minutes: float, begin: float
+    ) -> tuple[dict[int, subprocess.Popen], int]:
+        """The last processes, and how often one was started anew where an input had ended it."""
+        processes: dict[int, subprocess.Popen] = {}
+        restarts, end = 0, time.monotonic() + 60 * minutes
+        while (left := end - time.monotonic()) > 1:
+            for job in range(self.jobs):
+                if job in processes:
+                    if processes[job].poll() is None:
+                        continue
+                    self.check_end(job, processes[job].returncode, begin)
+                    restarts += 1
+                processes[job] = self.start(program, job, (f"-max_total_time={int(left)}",))
+            time.sleep(min(1, left))
+        return processes, restarts
 
     def prepare(self) -> Sequence[object]:
         """Builds the target and makes its seeds; returns the command that runs it."""

@@ -38,7 +38,7 @@ auto with_integer(DType dtype, const Body& body) {
     case DType::f64:
       break;
   }
-  __builtin_unreachable();  // infer() has refused floats
+  __builtin_unreachable();  // callers have asked for floats before, or infer() has refused them
 }
 
 template <typename Y, typename... X, typename Function, size_t... input>
