@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "check"
+SANITIZED = BUILD / "sanitize"
 MAX_WHEEL_BYTES = 1_900_000
 MAX_PROGRAM_BYTES = (
     3_600_000  # static: 1.9 MB are kernels of all levels of x86, 0.9 MB the C library
@@ -270,25 +272,31 @@ def check_isa_leak() -> None:
     run(sys.executable, "tools/check_isa_leak.py", BUILD / "release")
 
 
+def sanitized_build() -> Path:
+    """The build with both sanitizers, by Clang, whose libFuzzer the fuzz target is linked with."""
+    flags = "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"  # quick to build, and traces have line numbers
+    options = ("-DEDGERT_SANITIZE=ON", "-DEDGERT_FUZZ=ON", "-DCMAKE_BUILD_TYPE=Debug", flags)
+    compilers = ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+    return build(SANITIZED, *compilers, *options)
+
+
 def check_sanitizers() -> None:
     """C++ tests, faults and the tests with hostile files and inputs, under ASan, LSan and UBSan."""
-    folder = BUILD / "sanitize"
-    flags = "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"  # quick to build, and traces have line numbers
-    package = build(folder, "-DEDGERT_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug", flags)
-    run(tool("ctest"), "--test-dir", folder, "--output-on-failure", "--no-tests=error")
-    compiler = os.environ.get("CXX", "c++")
+    package = sanitized_build()
+    ctest = (tool("ctest"), "--test-dir", SANITIZED, "--output-on-failure", "--no-tests=error")
+    run(*ctest, "--parallel", os.cpu_count())
     libraries = [
-        run(compiler, f"-print-file-name={name}", capture=True).strip()
-        for name in ("libasan.so", "libubsan.so", "libstdc++.so.6")
+        run("clang++", f"-print-file-name={name}", capture=True).strip()
+        for name in (f"libclang_rt.asan-{platform.machine()}.so", "libstdc++.so.6")
     ]
     env = {
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps what it allocates
         "PYTHONPATH": str(package),
         "PYTHONMALLOC": "malloc",
-        "EDGERT_RUN": str(folder / "edgert-run"),
+        "EDGERT_RUN": str(SANITIZED / "edgert-run"),
     }
-    sweep_faults(folder, env)
+    sweep_faults(SANITIZED, env)
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HOSTILE_TESTS, env=env)
 
 

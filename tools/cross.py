@@ -4,6 +4,7 @@
     python tools/cross.py wheel --target armv7l --python all --run    # and its self-test
     python tools/cross.py library --target armv7l --libc musl     # libedgert, edgert.h, edgert-run
     python tools/cross.py tests --target aarch64                  # the C++ tests
+    python tools/cross.py macos                                   # whether arm64 macOS compiles it
 
 ``wheel`` and ``library`` use Clang and libc++ from the PyPI package ziglang, so that what they
 build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those with musl; an
@@ -12,6 +13,7 @@ build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those
 needs a system as new as this one. Python's headers come from Debian, those of 3.10 and 3.12 from
 Pythons of this system. The first build for a target takes minutes more, for the C++ library.
 ``--run`` has QEMU run the self-test of each wheel in a Debian of the target with its Python.
+``macos`` compiles the runtime for Macs with Apple silicon; it links and runs nothing.
 
 Needs ``pip install -r tools/cross/requirements.txt``.
 """
@@ -93,6 +95,14 @@ def build_tests(target: str) -> Path:
     options = ("-DEDGERT_TESTS=ON", "-DEDGERT_LIBRARY=OFF")
     cmake_build(folder, *toolchain(target, "gcc", "gnu"), *options, targets=programs)
     return folder
+
+
+def compile_for_macos() -> None:
+    """Every object of the runtime. To link and run takes a Mac."""
+    folder = BUILD / "zig-aarch64-macos"
+    options = (f"-DCMAKE_TOOLCHAIN_FILE={CROSS / 'zig'}.cmake", f"-DEDGERT_ZIG={zig()}")
+    options += ("-DEDGERT_CROSS=aarch64-macos", "-DEDGERT_LIBRARY=OFF")
+    cmake_build(folder, *options, targets=("edgert_runtime",))
 
 
 def build_library(target: str, compiler: str, libc: str) -> Path:
@@ -218,8 +228,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["wheel", "library", "tests"])
-    parser.add_argument("--target", choices=TARGETS, required=True)
+    parser.add_argument("command", choices=["wheel", "library", "tests", "macos"])
+    parser.add_argument("--target", choices=TARGETS, help="for all but macos")
     parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION", help="or all")
     parser.add_argument("--compiler", choices=["zig", "gcc"], default="zig")
     parser.add_argument("--libc", choices=["gnu", "musl"], default="gnu")
@@ -227,6 +237,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.compiler == "gcc" and args.libc == "musl":
         parser.error("Debian's cross compilers are for glibc: --compiler zig")
+    if args.command == "macos":
+        return compile_for_macos()
+    if args.target is None:
+        parser.error(f"{args.command} needs --target")
     if args.command == "tests":
         print(build_tests(args.target))
     elif args.command == "library":

@@ -27,7 +27,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from check import BUILD, ROOT, CheckError, cmake_build, release_build, run
+from check import (
+    BUILD,
+    ROOT,
+    SANITIZED,
+    CheckError,
+    cmake_build,
+    release_build,
+    run,
+    sanitized_build,
+)
 
 FOLDER = BUILD / "fuzz"
 TESTS = ROOT / "tests" / "fuzz"
@@ -37,6 +46,7 @@ MOST_BYTES = {"load": 96 << 10, "import": 64 << 10}  # of an input
 OPTIONS = ("-timeout=30", "-report_slow_units=31", "-rss_limit_mb=2560", "-len_control=0",
            "-entropic=0")  # fmt: skip
 # The members of edgert::fuzz::Counters, each a number of 64 bits, and how many it has.
+TARGET = Path("tests", "fuzz", "edgert_fuzz_load")  # in a build
 COUNTERS = {"files": 1, "loaded": 1, "over_limit": 1, "too_large": 1, "bound": 1, "run": 1,
             "failed": 1, "refused": 64, "op_loaded": 64, "op_run": 64}  # fmt: skip
 LOADS = {"loaded": "accepted by load", "over_limit": "beyond the memory limit",
@@ -104,7 +114,8 @@ class Campaign:
             folder.mkdir(parents=True, exist_ok=True)
         make_seeds(self.name, self.package)
         if self.name == "load":
-            return [sanitized_target()]
+            sanitized_build()
+            return [SANITIZED / TARGET]
         return [sys.executable, TESTS / "importer.py"]
 
     def start(self, program: Sequence[object], job: int, limits: Sequence[str]) -> subprocess.Popen:
@@ -231,24 +242,13 @@ def print_counts(what: str, counts: Mapping[str, int]) -> None:
     print(textwrap.fill(f"{what}: {text}", 100, subsequent_indent="    "))
 
 
-def build_target(folder: str, *options: str) -> Path:
-    """Builds the target over load and run."""
-    compiler = f"-DCMAKE_CXX_COMPILER={shutil.which('clang++')}"
-    cmake_build(FOLDER / folder, compiler, "-DEDGERT_FUZZ=ON", "-DEDGERT_LIBRARY=OFF", *options)
-    return FOLDER / folder / "tests" / "fuzz" / "edgert_fuzz_load"
-
-
-def sanitized_target() -> Path:
-    """The target with AddressSanitizer and UndefinedBehaviorSanitizer."""
-    flags = "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"  # quick to build, and traces have line numbers
-    return build_target("build", "-DEDGERT_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug", flags)
-
-
 def print_coverage() -> None:
     """Runs the grown corpus once more and prints which lines of the runtime it reaches."""
-    program = build_target(
-        "coverage", "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping"
-    )
+    folder = FOLDER / "coverage"
+    counted = "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping"
+    options = ("-DCMAKE_CXX_COMPILER=clang++", "-DEDGERT_FUZZ=ON", "-DEDGERT_LIBRARY=OFF", counted)
+    cmake_build(folder, *options)
+    program = folder / TARGET
     raw, merged = FOLDER / "coverage.profraw", FOLDER / "coverage.profdata"
     corpora = (FOLDER / "load" / "corpus", FOLDER / "load" / "seeds")
     run(program, "-runs=0", *OPTIONS, *corpora, env={"LLVM_PROFILE_FILE": str(raw)})

@@ -1,8 +1,8 @@
 #include "core/interrupt.h"
 
-#include <time.h>
-
 #include <utility>
+
+#include "core/system.h"
 
 namespace edgert {
 namespace {
@@ -15,28 +15,21 @@ __attribute__((tls_model("initial-exec")))
 #endif
 thread_local InterruptScope* current = nullptr;
 
-// The coarse clock, of some milliseconds, is read in a fraction of the time of the exact one.
-int64_t now() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000;
-}
-
 }  // namespace
 
 InterruptScope::InterruptScope(Wanted wanted, void* context)
     : wanted_(wanted),
       context_(context),
-      next_(now() + kInterruptMilliseconds),
+      next_(coarse_milliseconds() + kInterruptMilliseconds),
       outer_(std::exchange(current, this)) {}
 
 InterruptScope::~InterruptScope() { current = outer_; }
 
 void check_interrupt() {
   InterruptScope* const scope = current;
-  if (scope == nullptr || now() < scope->next_) return;
+  if (scope == nullptr || coarse_milliseconds() < scope->next_) return;
   const bool wanted = scope->wanted_(scope->context_);
-  scope->next_ = now() + kInterruptMilliseconds;
+  scope->next_ = coarse_milliseconds() + kInterruptMilliseconds;
   if (wanted) throw Interrupted();
 }
 

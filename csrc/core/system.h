@@ -25,6 +25,9 @@ struct Hwcaps {
 };
 Hwcaps hwcaps();
 
+// Milliseconds since some moment, by the clock that is read in the least time.
+int64_t coarse_milliseconds();
+
 // Asks for the tile registers of AMX, for this process; whether it got them.
 bool permit_tiles();
 

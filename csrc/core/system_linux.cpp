@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/system.h"
@@ -66,6 +67,12 @@ Hwcaps hwcaps() {
 #else
   return {};
 #endif
+}
+
+int64_t coarse_milliseconds() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);  // of some milliseconds
+  return int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1000000;
 }
 
 // The registers of AMX are 8 KiB that Linux saves only for processes that asked for them: this one,

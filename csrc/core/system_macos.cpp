@@ -1,6 +1,7 @@
 #if defined(__APPLE__)
 
 #include <sys/sysctl.h>
+#include <time.h>
 
 #include "core/system.h"
 
@@ -60,6 +61,10 @@ GroupLimits group_limits() {
 
 Hwcaps hwcaps() {
   return {read("hw.optional.arm.FEAT_DotProd") << 20, read("hw.optional.arm.FEAT_I8MM") << 13};
+}
+
+int64_t coarse_milliseconds() {
+  return static_cast<int64_t>(clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW_APPROX) / 1000000);
 }
 
 bool permit_tiles() { return false; }
