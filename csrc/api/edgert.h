@@ -59,7 +59,7 @@ typedef enum edgert_status {
 } edgert_status;
 
 /* The name of a status, "OVERLAP"; "?" for other numbers. */
-EDGERT_API const char* edgert_status_name(edgert_status status);
+EDGERT_API const char* edgert_status_name(int status);
 
 /* What was wrong with the last call of this thread that failed: one line of UTF-8 without control
  * characters, however hostile the file was. Lives until the next call of this thread that fails;

@@ -123,7 +123,7 @@ using namespace edgert;
 const char* edgert_last_error() { return slot().get().message; }
 const char* edgert_last_rule() { return slot().get().rule; }
 
-const char* edgert_status_name(edgert_status status) {
+const char* edgert_status_name(int status) {
   switch (status) {
     case EDGERT_OK:
       return "OK";

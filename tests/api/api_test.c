@@ -63,7 +63,7 @@ static void test_version(void) {
   CHECK(edgert_api_version() == EDGERT_API_VERSION);
   CHECK(strchr(edgert_version(), '.') != NULL);
   CHECK(strcmp(edgert_status_name(EDGERT_ERROR_OVERLAP), "OVERLAP") == 0);
-  CHECK(strcmp(edgert_status_name((edgert_status)77), "?") == 0);
+  CHECK(strcmp(edgert_status_name(77), "?") == 0);
   CHECK(strcmp(edgert_dtype_name(EDGERT_FLOAT16), "float16") == 0);
   CHECK(edgert_dtype_bytes(EDGERT_FLOAT64) == 8);
   CHECK(edgert_dtype_bytes((edgert_dtype)0) == 0);

@@ -23,10 +23,10 @@ inline std::vector<int64_t> sums_of(const ProductShape& g, const uint8_t* x, con
               const size_t py = oy * g.strides[0] + i * g.dilations[0] + g.skip[0] - g.pads[0];
               const size_t px = ox * g.strides[1] + j * g.dilations[1] + g.skip[1] - g.pads[1];
               const bool inside = py < g.height && px < g.width;  // no negative number is
-              const uint8_t* pixel = x + ((b * g.height + py) * g.width + px) * g.channels +
-                                     o / group_outputs * group_channels;
+              const size_t pixel = ((b * g.height + py) * g.width + px) * g.channels +
+                                   o / group_outputs * group_channels;
               for (size_t c = 0; c < group_channels; ++c)
-                sum += (inside ? int{pixel[c]} : x_zero) * *weight++;
+                sum += (inside ? int{x[pixel + c]} : x_zero) * *weight++;
             }
           sums.push_back(sum);
         }
