@@ -14,7 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 COMPILER = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
-UNDER_SANITIZERS = "libasan" in os.environ.get("LD_PRELOAD", "")
+UNDER_SANITIZERS = "asan" in os.environ.get("LD_PRELOAD", "")
 
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="needs a C compiler"),

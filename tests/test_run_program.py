@@ -256,7 +256,9 @@ def test_every_cut_and_changed_header(tmp_path: Path) -> None:
         changed = bytearray(good)
         changed[rng.integers(6, len(good) - 6)] = rng.integers(256)
         path.write_bytes(changed)
-        done = subprocess.run([PROGRAM, model, "-i", path], capture_output=True, check=False)
+        done = subprocess.run(
+            [PROGRAM, model, "-i", path], capture_output=True, env={}, check=False
+        )
         told = done.stderr.startswith(b"edgert-run: ") and done.stderr.count(b"\n") == 1
         assert (done.returncode, told) in ((0, False), (1, True)), bytes(changed)
 

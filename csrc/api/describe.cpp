@@ -62,6 +62,9 @@ const std::vector<const char*>& level_names() {
   return names;
 }
 
+// The element type of a number, or one that there is not.
+DType numbered(int dtype) { return static_cast<DType>(dtype == (dtype & 0xff) ? dtype : 0); }
+
 }  // namespace
 }  // namespace edgert
 
@@ -143,8 +146,8 @@ edgert_status edgert_get_file(const edgert_model* model, const void** data, size
   });
 }
 
-const char* edgert_dtype_name(edgert_dtype dtype) { return dtype_name(static_cast<DType>(dtype)); }
-size_t edgert_dtype_bytes(edgert_dtype dtype) { return dtype_bytes(static_cast<DType>(dtype)); }
+const char* edgert_dtype_name(int dtype) { return dtype_name(numbered(dtype)); }
+size_t edgert_dtype_bytes(int dtype) { return dtype_bytes(numbered(dtype)); }
 
 edgert_status edgert_get_levels(edgert_levels* levels) {
   return guarded([&] {

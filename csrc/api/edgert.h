@@ -144,8 +144,8 @@ typedef enum edgert_dtype {
   EDGERT_FLOAT64 = 9
 } edgert_dtype;
 
-EDGERT_API const char* edgert_dtype_name(edgert_dtype dtype); /* "float32"; "?" for other numbers */
-EDGERT_API size_t edgert_dtype_bytes(edgert_dtype dtype);     /* 4; 0 for other numbers */
+EDGERT_API const char* edgert_dtype_name(int dtype); /* "float32"; "?" for other numbers */
+EDGERT_API size_t edgert_dtype_bytes(int dtype);     /* 4; 0 for other numbers */
 
 typedef struct edgert_tensor {
   size_t struct_size;

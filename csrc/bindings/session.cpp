@@ -48,7 +48,7 @@ bool is_masked(const py::array& array) {
 std::array<int, 256> numpy_numbers() {
   std::array<int, 256> numbers{};
   for (size_t i = 0; i < numbers.size(); ++i) {
-    const auto dtype = static_cast<edgert_dtype>(i);
+    const auto dtype = static_cast<int>(i);
     if (edgert_dtype_bytes(dtype) > 0)
       numbers[i] = py::dtype(edgert_dtype_name(dtype)).normalized_num();
   }

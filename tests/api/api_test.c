@@ -66,7 +66,9 @@ static void test_version(void) {
   CHECK(strcmp(edgert_status_name(77), "?") == 0);
   CHECK(strcmp(edgert_dtype_name(EDGERT_FLOAT16), "float16") == 0);
   CHECK(edgert_dtype_bytes(EDGERT_FLOAT64) == 8);
-  CHECK(edgert_dtype_bytes((edgert_dtype)0) == 0);
+  CHECK(edgert_dtype_bytes(0) == 0);
+  CHECK(edgert_dtype_bytes(256 + EDGERT_FLOAT64) == 0);
+  CHECK(edgert_dtype_bytes(-1) == 0);
 }
 
 static void test_null_pointers(void) {
