@@ -15,8 +15,8 @@ from edgert.compress.ladder import Form
 from edgert.compress.probe import Probe
 from edgert.schema import UnaryFn
 
-INT8 = preset()
-PLAIN = preset(ranges="minmax", steps=())
+INT8 = preset(slack=0)
+PLAIN = preset(ranges="minmax", steps=(), slack=0)
 INT16 = preset("int16", weights="int16")
 INT16_INT8_WEIGHTS = preset("int16")
 

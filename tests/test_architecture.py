@@ -56,7 +56,7 @@ PYTHON_LAYERS = [
     ("tool", ["parity"]),
     ("host", ["compress"]),
     ("host", ["converter"]),
-    ("tool", ["measure", "report"]),
+    ("tool", ["measure", "report", "evaluation"]),
     ("host", ["selftest"]),
     ("tool", ["commands"]),
     ("tool", ["cli"]),

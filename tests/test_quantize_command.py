@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_convert(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["convert", "digits.onnx", "-o", "float.edgert"])
     capsys.readouterr()
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    done = report(capsys, *words)
+    done = report(capsys, *words, "--slack", "0")
     quantization = done["compression"]
     assert quantization["samples"] == 360
     assert forms(quantization) == {"i8"}
@@ -74,7 +75,7 @@ def test_text_names_the_data_free_mode(folder: Path, capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     assert "verdict: check" in text
     assert "the samples are random numbers" in text
-    assert "calibrated on  16 random inputs" in text
+    assert re.search("calibrated on +[0-9]+ random inputs", text)
 
 
 def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,10 +94,11 @@ def test_skipped_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str
 def test_gate_and_recipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Layers are named; the recipe gives the same file."""
     words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
-    plain = report(capsys, *words)["compression"]["sqnr"]
-    done = report(capsys, *words, "--min-sqnr", str(plain + 2), "-o", "gated.edgert")
-    assert done["compression"]["sqnr"] >= plain + 2
-    assert forms(done["compression"]) == {"i8", "i16"}
+    plain = report(capsys, *words, "--slack", "0")["compression"]["sqnr"]
+    done = report(capsys, *words, "--min-sqnr", str(plain + 6), "-o", "gated.edgert")
+    assert done["compression"]["sqnr"] >= plain + 6
+    reasons = {layer["why"] for layer in done["compression"]["layers"].values()}
+    assert "it takes away much of the error for little" in reasons
     again = [*words, "--recipe", "gated.recipe.json", "-o", "again.edgert"]
     assert report(capsys, *again)["compression"]["layers"] == done["compression"]["layers"]
     assert Path("again.edgert").read_bytes() == Path("gated.edgert").read_bytes()
@@ -340,7 +342,8 @@ def test_unpack(folder: Path, options: dict) -> None:
 
 def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every layer with how far it is off; floats have no levels."""
-    main(["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"])
+    words = ["convert", "digits.onnx", "--quantize", "int8", "--calibrate", "data.npy"]
+    main([*words, "--slack", "0"])
     assert main(["compare", "digits.onnx", "digits.edgert", "--data", "data.npy"]) == 0
     assert "saturated" in capsys.readouterr().out
     layers = report(capsys, "compare", "digits.onnx", "digits.edgert", "--data", "data.npy")

@@ -255,7 +255,7 @@ def test_some_layers_on_int16(weights: str) -> None:
     best = 0.0
     for layer in layers:
         for int16 in ([layer], [other for other in layers if other != layer]):
-            recipe = stating(preset(weights=weights), form, *int16)
+            recipe = stating(preset(weights=weights, slack=0), form, *int16)
             graph, done, found = quantized(residual_net(), *net.outputs, recipe=recipe)
             assert set(with_form(done, form)) == set(int16)
             assert {"uint8", "int16"} <= {v.dtype.name for v in graph.values.values()}

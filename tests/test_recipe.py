@@ -42,6 +42,8 @@ def test_round_trip(tmp_path: Path) -> None:
         (Step("equalize"), Step("quantize", {"ranges": "mse", "correct": False})),
         {"a": Layer(Form.f32, 'it "must"\n'), "\u00e9/\U0001f600": Layer(Form.i8_dynamic)},
         Target(sqnr=0, agreement=0.5),
+        0.25,
+        ("avx2", "neon"),
         {"t": (-1.0, 2.5)},
     )
     text = recipe_text(recipe)

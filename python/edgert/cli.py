@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from edgert import __version__
-from edgert.commands import bench, compare, convert, demo, info, isa, run, selftest
+from edgert.commands import bench, compare, convert, demo, eval, info, isa, run, selftest
 from edgert.errors import EdgertError, IntegrityError, VersionError
 from edgert.report import printable
 
 COMMANDS = {
     "convert": convert,
     "compare": compare,
+    "eval": eval,
     "run": run,
     "info": info,
     "bench": bench,

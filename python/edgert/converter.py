@@ -72,6 +72,8 @@ def convert(
     steps: Sequence[str] | None = None,
     weight_fit: str | None = None,
     weights: str | None = None,
+    slack: float | None = None,
+    target: Sequence[str] | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     min_metric: float | None = None,
@@ -94,7 +96,10 @@ def convert(
     16 bits, with ``weights`` "int8" (by default) or "int16"; "dynamic" stores weights as bytes and
     lets each layer that gains by it turn its input into bytes while the model runs, by the range
     that the values have then. ``ranges``, ``steps`` and ``weight_fit`` change it, see
-    :func:`edgert.compress.preset`. A ``recipe``, or the path of one, says all of that itself.
+    :func:`edgert.compress.preset`. With "int8", layers that lose much get a more exact form as long
+    as the network becomes slower and larger by no more than ``slack``, 0.1 unless told otherwise;
+    a table says what they cost on the instruction set levels that ``target`` names. A ``recipe``,
+    or the path of one, says all of that itself.
 
     ``calibrate`` is the data that shows which values occur, see
     :class:`edgert.compress.samples.Samples`: the path of an .npz, an .npy, an image or a folder, or
@@ -125,7 +130,8 @@ def convert(
         raise UnsupportedError(
             f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
-    choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights}
+    choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
+               "slack": slack, "levels": target}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
             "data": data}  # fmt: skip
@@ -136,12 +142,12 @@ def convert(
         require_kind(chosen, quantize)
     if chosen is not None:
         own = chosen.target
-        target = Target(
+        reached = Target(
             own.sqnr if min_sqnr is None else min_sqnr,
             own.agreement if min_agreement is None else min_agreement,
             own.metric if min_metric is None else min_metric,
         )
-        chosen = replace(chosen, target=target)
+        chosen = replace(chosen, target=reached)
     begin("read")
     proto, path = read_model(model)
     if output is None:

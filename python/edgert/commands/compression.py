@@ -70,6 +70,20 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "with --quantize dynamic)",
     )
     group.add_argument(
+        "--slack",
+        type=float,
+        metavar="SHARE",
+        help="how much slower and larger than with bytes alone the network may become, both "
+        "together, where layers that lose much get a more exact form for it (default: 0.1, ten per "
+        "cent, with --quantize int8)",
+    )
+    group.add_argument(
+        "--target",
+        metavar="LEVEL,...",
+        help="the instruction sets on which layers must be fast, as `edgert isa` names them; what "
+        "they cost there stands in a table (default: avx2,avx_vnni,avx512_vnni,neon,neon_dot)",
+    )
+    group.add_argument(
         "--min-sqnr",
         type=float,
         metavar="DB",
@@ -111,6 +125,8 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "steps": steps,
         "weight_fit": args.weight_fit,
         "weights": args.weights,
+        "slack": args.slack,
+        "target": None if args.target is None else args.target.split(","),
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,
         "min_metric": args.min_metric,

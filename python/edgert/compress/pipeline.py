@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.compress.judge import MARGIN, Judge, Metric, Quality, Verdict, verdict
-from edgert.compress.ladder import Form, choose, why_not_worth
+from edgert.compress.ladder import (
+    Costs,
+    Form,
+    Rung,
+    calibrated,
+    choose,
+    measure_noise,
+    why_not_worth,
+)
 from edgert.compress.probe import Probe, Sample, most_live_bytes
 from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
@@ -17,13 +27,14 @@ from edgert.compress.technique import Forms, Network, Proposal, Technique
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.ops import PRODUCTS
+from edgert.parity import decibels
 
 # By the names that the steps of recipes have.
 TECHNIQUES: dict[str, Technique] = {"equalize": equalize, "quantize": quantize}
 STAGES = ("calibrate", "compress", "judge")
-JUDGED_SAMPLES = 4  # for the order of the layers; a target is met on all that choose
 FIRST = "the first form that the recipe offers"
 NEEDED = "the accuracy needs it"
+PAYS = "it takes away much of the error for little"
 
 
 @dataclass(frozen=True)
@@ -65,9 +76,9 @@ def compress(
     """The graph as a recipe makes it; its inputs and outputs stay as they are.
 
     ``samples`` are read once, and dealt out: to those that calibrate, those that choose forms if
-    the recipe has a target, and those on which the quality is measured, unless there are others for
-    ``reporting``. If the target is not met, the layers that cost most, and of which the recipe does
-    not state the form, get one that is more exact. ``metric`` is measured besides what always is.
+    the recipe has slack or a target, and those on which the quality is measured, unless there are
+    others for ``reporting``. Layers of which the recipe does not state the form get a more exact
+    one where that pays, and until the target is met. ``metric`` is measured besides what always is.
     ``is_random``: the samples are made up. ``progress`` is called with each of ``STAGES`` as it
     begins, and as samples pass, with a number behind it. The weights of ``graph`` change as the
     steps change them. Raises InputError for a recipe that the network cannot have, and if there are
@@ -82,7 +93,7 @@ def compress(
         split = Split(
             samples,
             calibrates=_needs_data(recipe),
-            chooses=bool(recipe.target),
+            chooses=_chooses(recipe),
             reporting=reporting,
             progress=lambda count: begin(f"{STAGES[0]} {count}"),
         )
@@ -91,18 +102,17 @@ def compress(
         raise InputError("there are no calibration samples", "CALIBRATION")
     _require_memory(graph, ladders, len(statistics.held))
     with Probe(graph, graph.outputs) as original:
-        network = Network(graph, {name: own[0] for name, own in ladders.items()}, recipe.tensors)
+        network = Network(graph, calibrated(_forms(recipe)), recipe.tensors)
         begin(STAGES[1])
         offer = Proposal()
         for step in recipe.steps:
             proposal = TECHNIQUES[step.name](network, statistics, step.parameters)
             offer = proposal if proposal.build else offer
             ladders = _without(graph, ladders, proposal.refused, recipe, reasons)
-            network.forms = {name: own[0] for name, own in ladders.items()}
         if offer.build is None or offer.sketch is None:
             recipe.refuse(("steps",), "no step offers forms for layers")
         split.finish()
-        _require_samples(split)
+        _require_samples(split, bool(recipe.target))
         nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
         judged = len(split.choosing) + len(split.reporting)
         require_held(2 * judged * nbytes, f"the outputs of {judged} samples", FEWER_SAMPLES)
@@ -110,13 +120,16 @@ def compress(
         first = Judge(graph, original, split.choosing, metric)
         final = Judge(graph, original, split.reporting, metric)
     final.require_measures(recipe.target)
-    forms, compressed = _choose(network, ladders, recipe, offer, first if split.chooses else None)
+    rungs = _rungs(graph, ladders, recipe, offer, split.choosing or statistics.held)
+    start = {name: own[0] for name, own in ladders.items()}
+    target = first if recipe.target else None
+    forms, within, compressed = _choose(start, rungs, recipe, offer, target)
     for name, form in forms.items():
-        if form != ladders[name][0]:
-            reasons[name] = NEEDED
+        if form != start[name]:
+            reasons[name] = PAYS if form == within[name] else NEEDED
     sizes = _weight_sizes(graph)
     layers = {
-        name: Layer(form, reasons.get(name, FIRST), sizes.get(name, 0) * form.weights.itemsize)
+        name: _layer(form, reasons.get(name, FIRST), sizes.get(name, 0), rungs.get(name, ()))
         for name, form in forms.items()
     }
     quality = final.measure(compressed)
@@ -146,43 +159,78 @@ def _weight_sizes(graph: Graph) -> dict[str, int]:
     return found
 
 
-def _choose(
-    network: Network,
+def _chooses(recipe: Recipe) -> bool:
+    """Whether samples must choose forms: also if all are stated, for the same to calibrate."""
+    return bool(recipe.target) or recipe.slack > 0
+
+
+def _rungs(
+    graph: Graph,
     ladders: Mapping[str, Sequence[Form]],
     recipe: Recipe,
     offer: Proposal,
+    samples: Sequence[Sample],
+) -> dict[str, list[Rung]]:
+    """What the forms of each product cost, and lose on the samples."""
+    products = {node.output for node in graph.nodes if node.op in PRODUCTS}
+    own = {name: forms for name, forms in ladders.items() if name in products}
+    noise = measure_noise(graph, own, offer.sketch, samples)
+    start = {name: forms[0] for name, forms in own.items()}
+    costs, sizes = Costs(graph, start, recipe.levels), _weight_sizes(graph)
+    total = sum(sizes.get(name, 0) * form.weights.itemsize for name, form in start.items())
+
+    def rung(name: str, form: Form) -> Rung:
+        room = sizes.get(name, 0) * form.weights.itemsize / max(total, 1)
+        alone, carried = noise.alone[name][form], noise.carried(name, form)
+        return Rung(form, alone, carried, costs.of(name, form), room)
+
+    return {name: [rung(name, form) for form in forms] for name, forms in own.items()}
+
+
+def _layer(form: Form, why: str, size: int, rungs: Sequence[Rung]) -> Layer:
+    """What the recipe says of a layer with ``size`` weights."""
+    (rung,) = [rung for rung in rungs if rung.form is form] or [Rung(form, 0, 0, np.inf)]
+
+    def told(value: float, digits: int) -> float | None:
+        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+
+    return Layer(
+        form, why, size * form.weights.itemsize, told(rung.cost, 3),
+        told(decibels(1, rung.alone), 4), told(decibels(1, rung.carried), 4),
+    )  # fmt: skip
+
+
+def _choose(
+    start: Forms,
+    rungs: Mapping[str, Sequence[Rung]],
+    recipe: Recipe,
+    offer: Proposal,
     judge: Judge | None,
-) -> tuple[Mapping[str, Form], Graph]:
-    """The forms with which the target is met on the samples of the judge, if there is one, and the
-    network with them.
+) -> tuple[Forms, Forms, Graph]:
+    """The forms with which the target is met on the samples of the judge, if there is one; those
+    within the slack; and the network with the first.
     """
-    accepted: tuple[Mapping[str, Form], Graph] | None = None
+    accepted: tuple[Forms, Graph] | None = None
 
     def is_met(forms: Forms) -> bool:
         nonlocal accepted
-        built = offer.build(forms)
+        built = offer.build({**start, **forms})
         met = not recipe.target.missed(judge.measure(built), MARGIN)
         if met:
             accepted = dict(forms), built
         return met
 
-    def exactness(layer: str) -> float:
-        alone = {n: own if n == layer else Form.f32 for n, own in network.forms.items()}
-        return judge.measure(offer.sketch(alone), JUDGED_SAMPLES).sqnr
-
-    if judge is None:
-        return network.forms, offer.build(network.forms)
-    forms = choose(recipe.forms, ladders, is_met, exactness)
-    if accepted is None or accepted[0] != forms:
-        accepted = forms, offer.build(forms)
-    return accepted
+    chosen, within = choose(rungs, recipe.slack, None if judge is None else is_met)
+    forms = {**start, **chosen}
+    built = accepted[1] if accepted and accepted[0] == chosen else offer.build(forms)
+    return forms, {**start, **within}, built
 
 
-def _require_samples(split: Split) -> None:
-    """Refuses too few samples for the roles that there are."""
+def _require_samples(split: Split, has_target: bool) -> None:
+    """Refuses too few samples for the roles that there must be."""
     if split.count == 0:
         raise InputError("there are no samples to judge with", "CALIBRATION")
-    if split.chooses and not (split.choosing and split.reporting):
+    if has_target and not (split.choosing and split.reporting):
         raise InputError(
             f"{split.count} samples are too few for a target: others must calibrate, choose and "
             "show that it is met; give 32 or more",
@@ -219,7 +267,7 @@ def _check(graph: Graph, recipe: Recipe) -> None:
 def _needs_data(recipe: Recipe) -> bool:
     """Whether samples must calibrate: for the ranges of integers, or for a step that may ask."""
     others = any(TECHNIQUES[step.name] is not quantize for step in recipe.steps)
-    return others or any(form.is_integer for form in _forms(recipe))
+    return others or calibrated(_forms(recipe)) is not None
 
 
 def _forms(recipe: Recipe) -> set[Form]:

@@ -51,9 +51,14 @@ class Samples:
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         """The samples, in the order of the source; the files of a folder by name."""
+        for _, sample in self.located():
+            yield sample
+
+    def located(self) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        """The same, each with what it is called: its file, or its place in the data."""
         count = 0
         for where, item in self._items():
-            yield self._checked(where, item)
+            yield where, self._checked(where, item)
             count += 1
         if count == 0:
             reason = f": {'; '.join(self.skipped)}" if self.skipped else ""
@@ -69,6 +74,14 @@ class Samples:
             return len(self.source)  # type: ignore[arg-type]
         except TypeError:
             return 0
+
+    def class_folders(self) -> list[str]:
+        """The folders that a folder has for its classes, by name."""
+        if not isinstance(self.source, (str, os.PathLike)) or not Path(self.source).is_dir():
+            return []
+        return sorted(
+            {p.parent.name for p in source_files(self.source) if p.parent != Path(self.source)}
+        )
 
     def _items(self) -> Iterator[tuple[str, Any]]:
         if not isinstance(self.source, (str, os.PathLike)):
@@ -144,16 +157,28 @@ class Samples:
 
 
 def source_files(source: Source | None) -> list[Path]:
-    """The files of a source: itself, or those of a folder by name; none if it is in memory."""
+    """The files of a source: itself, or those of a folder by name, or of the folders in it, if it
+    has nothing else; none if it is in memory.
+    """
     if not isinstance(source, (str, os.PathLike)):
         return []
     path = Path(source)
     try:
         if not path.is_dir():
             return [path]
-        return sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        return _files_of(path) or [
+            p for own in _entries(path) if own.is_dir() for p in _files_of(own)
+        ]
     except (OSError, ValueError) as error:
         raise ModelIOError(f"{path}: {getattr(error, 'strerror', None) or error}", "IO") from None
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return [p for p in _entries(folder) if p.is_file()]
 
 
 def is_image(path: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from edgert.compress.ladder import Form
+from edgert.compress.ladder import Form, Sketch
 from edgert.compress.statistics import Statistics
 from edgert.ir import Graph
 
@@ -25,13 +25,14 @@ class Change(Enum):
 class Network:
     """A network on its way: what the steps before have made of it.
 
-    ``forms`` are those that the layers start with; layers are products, by the names of their
-    outputs. ``ranges`` are what a recipe states of tensors, which stay as they are then.
-    ``changes`` says of which tensors the values are others than in the model.
+    ``reads_integers`` is the form for which the ranges of values are to be found, whichever of the
+    forms on integers layers get in the end; None if none of them does. ``ranges`` are what a recipe
+    states of tensors, which stay as they are then. ``changes`` says of which tensors the values are
+    others than in the model.
     """
 
     graph: Graph
-    forms: dict[str, Form]
+    reads_integers: Form | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
 
@@ -41,13 +42,13 @@ class Proposal:
     """What a technique offers, besides the better values that it puts into the graph.
 
     ``refused`` says of nodes which forms they cannot have, and why. ``build`` makes the network of
-    which each layer has the form that it is given; ``sketch`` the same in little time, with weights
-    that nothing was done for. None: the technique has no forms to offer.
+    which each layer has the form that it is given; ``sketch`` that of a part of the graph, with
+    weights that nothing was done for. None: the technique has no forms to offer.
     """
 
     refused: dict[str, dict[Form, str]] = field(default_factory=dict)
     build: Callable[[Forms], Graph] | None = None
-    sketch: Callable[[Forms], Graph] | None = None
+    sketch: Sketch | None = None
 
 
 # The network, what is known of its data, and the parameters of the step in the recipe. Raises

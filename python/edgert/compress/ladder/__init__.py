@@ -1,19 +1,37 @@
 """The forms that layers can take, what each costs, and the only choice among them."""
 
-from edgert.compress.ladder.choose import choose
-from edgert.compress.ladder.costs import why_not_worth
+from edgert.compress.ladder.choose import Rung, choose
+from edgert.compress.ladder.costs import LEVELS, Costs, known_levels, why_not_worth
 from edgert.compress.ladder.form import Form, form_named, form_of, more_exact, reading
-from edgert.compress.ladder.kinds import KINDS, WEIGHTS, forms_of
+from edgert.compress.ladder.kinds import (
+    KINDS,
+    SLACK,
+    WEIGHTS,
+    calibrated,
+    forms_of,
+    on_int16,
+)
+from edgert.compress.ladder.noise import Noise, Sketch, measure_noise
 
 __all__ = [
     "KINDS",
+    "LEVELS",
+    "SLACK",
     "WEIGHTS",
+    "Costs",
     "Form",
+    "Noise",
+    "Rung",
+    "Sketch",
+    "calibrated",
     "choose",
     "form_named",
     "form_of",
     "forms_of",
+    "known_levels",
+    "measure_noise",
     "more_exact",
+    "on_int16",
     "reading",
     "why_not_worth",
 ]

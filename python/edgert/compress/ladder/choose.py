@@ -1,48 +1,107 @@
-"""The accuracy gate: lifts the costliest layers to more exact forms, until a target is met."""
+"""The only choice among the forms of layers: by how much noise a form takes away for its price."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from edgert.compress.ladder.form import Form
 
 Forms = Mapping[str, Form]
 
+# What part of all noise a more exact form must take away for each part of the time and the room
+# that it costs: a layer that is as noisy and as large as others is left as it is.
+WORTH = 3.0
+LEAST_GAIN = 0.01  # of all noise, that a form must take away even if it costs nothing
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A form that a layer can have.
+
+    ``alone`` is the noise of the layer's output, ``carried`` what the outputs of the network get of
+    it, both as energies over those of the values; ``cost`` is a part of the network's time,
+    ``room`` one of the bytes of its weights.
+    """
+
+    form: Form
+    alone: float
+    carried: float
+    cost: float
+    room: float = 0.0
+
+    @property
+    def price(self) -> float:
+        """What is spent on it: time and room alike."""
+        return self.cost + self.room
+
+
+@dataclass(frozen=True)
+class _Step:
+    """From one form of a layer to a more exact one."""
+
+    layer: str
+    rung: Rung
+    less_noise: float
+    price: float
+
+    @property
+    def worth(self) -> float:
+        return self.less_noise / self.price if self.price > 0 else float("inf")
+
 
 def choose(
-    order: Sequence[Form],
-    ladders: Mapping[str, Sequence[Form]],
-    is_met: Callable[[Forms], bool],
-    exactness: Callable[[str], float],
-) -> dict[str, Form]:
-    """The form of each layer with which a target is met.
+    ladders: Mapping[str, Sequence[Rung]],
+    slack: float,
+    is_met: Callable[[Forms], bool] | None = None,
+) -> tuple[dict[str, Form], dict[str, Form]]:
+    """The forms with which a target is met, if ``is_met`` asks for one, and those before.
 
-    ``ladders`` has the forms that each layer may have, the one that it starts with first and then
-    more exact ones, in the common ``order``. ``exactness`` of a layer is the quality of the network
-    if all other layers are exact.
-
-    Of the layers that have a next form, the costliest ones get it, as many as the target needs,
-    found by bisection; where it is not enough for all of them, they have it, and the next form is
-    tried. If nothing is enough, all have their last form.
+    Layers start with the first form of their ladder. The steps to more exact forms are gone in the
+    order of the noise that they take away for what they cost, along the lower hull of a ladder. As
+    many are taken as make the network slower and larger by the part ``slack`` at most, and are
+    ``WORTH`` it; none without slack. For a target as many more are taken as it needs,
+    found by bisection: all, if nothing is enough.
     """
-    forms = {layer: ladder[0] for layer, ladder in ladders.items()}
-    if is_met(forms):
-        return forms
-    errors = {layer: exactness(layer) for layer, own in ladders.items() if len(own) > 1}
-    worst = sorted(errors, key=errors.__getitem__)
-    rest = [form for form in order if any(form in own[1:] for own in ladders.values())]
-    for i, form in enumerate(rest):
-        able = [layer for layer in worst if form in ladders[layer][1:]]
+    start = {layer: ladder[0].form for layer, ladder in ladders.items()}
+    steps = sorted(
+        (step for layer, own in ladders.items() for step in _hull(layer, own)),
+        key=lambda step: -step.worth,
+    )
+    noise = sum(ladder[0].carried for ladder in ladders.values())
+    within, left = dict(start), []
+    for step in steps:
+        is_next = slack > 0 and not any(other.layer == step.layer for other in left)
+        is_worth = step.less_noise > noise * max(WORTH * step.price, LEAST_GAIN)
+        if is_next and is_worth and step.price <= slack:
+            within[step.layer] = step.rung.form
+            slack -= step.price
+            noise -= step.less_noise
+        else:
+            left.append(step)
+    if is_met is None or not left or is_met(within):
+        return within, within
 
-        def lifted(
-            count: int, form: Form = form, able: Sequence[str] = able, forms: Forms = forms
-        ) -> dict[str, Form]:
-            return {**forms, **dict.fromkeys(able[:count], form)}
+    def forms(count: int) -> dict[str, Form]:
+        return {**within, **{step.layer: step.rung.form for step in left[:count]}}
 
-        if i == len(rest) - 1 or (able and is_met(lifted(len(able)))):
-            return lifted(_least(len(able), lambda count: is_met(lifted(count))))
-        forms = lifted(len(able))
-    return forms
+    return forms(_least(len(left), lambda count: is_met(forms(count)))), within
+
+
+def _hull(layer: str, ladder: Sequence[Rung]) -> list[_Step]:
+    """The steps from the first form on, each to that which takes away most noise for its cost."""
+    steps, at = [], ladder[0]
+    while True:
+        ways = [
+            _Step(layer, rung, at.carried - rung.carried, rung.price - at.price)
+            for rung in ladder[1:]
+            if rung.carried < at.carried and rung.price < float("inf")
+        ]
+        if not ways:
+            return steps
+        best = max(ways, key=lambda way: (way.worth, way.less_noise))
+        steps.append(best)
+        at = best.rung
 
 
 def _least(most: int, is_enough: Callable[[int], bool]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from edgert.compress.ladder.form import Form
 
 KINDS = "int8", "int16", "dynamic"
 WEIGHTS = "int8", "int16"  # of layers on int16
+SLACK = 0.1  # how much slower and larger a network on bytes may become where that pays
 
 
 def forms_of(kind: str, weights: str | None = None) -> tuple[Form, ...]:
@@ -13,9 +16,17 @@ def forms_of(kind: str, weights: str | None = None) -> tuple[Form, ...]:
     if kind == "dynamic":
         return Form.i8_dynamic, Form.f32
     if kind == "int16":
-        return _on_int16(weights or "int8"), Form.f32
-    return Form.i8, _on_int16(weights or "int16"), Form.f32
+        return on_int16(weights or "int8"), Form.f32
+    between = [Form.i16_w8, Form.i16] if weights is None else [on_int16(weights)]
+    return Form.i8, Form.i8_dynamic, *between, Form.f32
 
 
-def _on_int16(weights: str) -> Form:
+def on_int16(weights: str) -> Form:
+    """The form of layers on int16 whose weights are of one of ``WEIGHTS``."""
     return Form.i16 if weights == "int16" else Form.i16_w8
+
+
+def calibrated(forms: Collection[Form]) -> Form | None:
+    """Of forms that layers may have, the one for which the ranges of values are found."""
+    on_integers = [form for form in Form if form in forms and form.is_integer]
+    return min(on_integers, key=lambda form: form.reads.itemsize, default=None)

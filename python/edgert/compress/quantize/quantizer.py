@@ -43,24 +43,24 @@ class Quantizer:
         self._statistics, self._options = statistics, options
         self._rounded: dict[tuple[str, Form], Weights] = {}
         self._affine: dict[str, Affine] = {}
-        self._reads_ranges = any(form.is_integer for form in network.forms.values())
         self.refused = {
             node.output: {form: why for form in Form if (why := why_not(self._graph, node, form))}
             for node in self._graph.nodes
             if node.op in PRODUCTS
         }
-        if self._reads_ranges:
-            self._calibrate()
+        self._calibrated = network.reads_integers
+        if self._calibrated is not None:
+            self._calibrate(self._calibrated)
 
     def build(self, forms: Forms) -> Graph:
         """The graph with these forms, whose weights make up for what they can."""
         graph, assignment = self._graph, assign(self._graph, forms)
-        plain = self._weights(assignment)
+        plain = self._weights(graph, assignment)
         weights = reconstruct_weights(
             graph, assignment, self._affine, plain, self._statistics.held, self._options
         )
         quantized = lower(graph, assignment, self._affine, weights)
-        if self._reads_ranges:
+        if self._calibrated is not None:
             run_pipeline(quantized, [align_channels])
             kept = {
                 name: affine.of_type(assignment.values.get(name, np.uint8))
@@ -69,30 +69,29 @@ class Quantizer:
             quantized.metadata[SCALES] = scale_text(quantized, kept, self._network.changes)
         return quantized
 
-    def sketch(self, forms: Forms) -> Graph:
-        """The graph with these forms, each weight rounded by itself."""
-        assignment = assign(self._graph, forms)
-        return lower(self._graph, assignment, self._affine, self._weights(assignment))
+    def sketch(self, part: Graph, forms: Forms) -> Graph:
+        """A part of the graph with these forms, each weight rounded by itself."""
+        assignment = assign(part, forms)
+        return lower(part, assignment, self._affine, self._weights(part, assignment))
 
-    def _calibrate(self) -> None:
-        """Finds the scales, and what cannot be on integers because of them."""
-        forms = self._start()
-        assignment = assign(self._graph, forms)
+    def _calibrate(self, form: Form) -> None:
+        """Finds the scales, and what cannot be on integers because of them: as if all layers had a
+        form that can, so that the scales are the same whichever forms layers get.
+        """
+        assignment = assign(self._graph, self._all(form))
         histograms = Histograms(assignment.sources)
         self._statistics.stream(self._graph, histograms)
         self._affine = _scales(self._network, assignment, histograms.of, self._options)
         self._refuse(_out_of_range(self._graph, assignment, histograms.of))
-        assignment = assign(self._graph, self._start())
-        weights = self._weights(assignment)
+        assignment = assign(self._graph, self._all(form))
+        weights = self._weights(self._graph, assignment)
         self._refuse(_too_large(self._graph, assignment, self._affine, weights))
 
-    def _start(self) -> dict[str, Form]:
-        """The forms that the network starts with, as far as they are not refused."""
-        forms = dict(self._network.forms)
-        for name, refused in self.refused.items():
-            if name not in forms or forms[name] in refused:
-                forms[name] = _FLOAT
-        return forms
+    def _all(self, form: Form) -> dict[str, Form]:
+        """This form for all layers of which it is not refused."""
+        refused = {name for name, own in self.refused.items() if form in own}
+        products = (node.output for node in self._graph.nodes if node.op in PRODUCTS)
+        return {name: _FLOAT if name in refused else form for name in products}
 
     def _refuse(self, reasons: Mapping[str, str]) -> None:
         for name, why in reasons.items():
@@ -101,11 +100,11 @@ class Quantizer:
                 if form.is_integer:
                     own.setdefault(form, why)
 
-    def _weights(self, assignment: Assignment) -> dict[str, Weights]:
-        """Those of the quantised products, each rounded by itself."""
+    def _weights(self, graph: Graph, assignment: Assignment) -> dict[str, Weights]:
+        """Those of the quantised products of the graph or a part of it, each rounded by itself."""
         return {
             node.output: self._round(node, assignment.form(node))
-            for node in self._graph.nodes
+            for node in graph.nodes
             if node.op in PRODUCTS and assignment.form(node).is_quantized
         }
 

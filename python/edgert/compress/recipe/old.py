@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edgert.compress.ladder import forms_of
+from edgert.compress.ladder import forms_of, on_int16
 from edgert.compress.recipe.lines import Document
 from edgert.compress.recipe.members import ranges, require_members
 from edgert.compress.recipe.presets import preset
@@ -40,8 +40,8 @@ def read_old(document: Document, kind: str | None) -> Recipe:
         chosen = preset(kind or activations, **options, weights=weights)
     except InputError as error:
         document.refuse((), str(error))
-    *_, on_int16, exact = forms_of("int8", weights)
-    layers = {name: Layer(on_int16) for name in _names(document, data, "int16")}
+    exact = forms_of("int8")[-1]
+    layers = {name: Layer(on_int16(weights)) for name in _names(document, data, "int16")}
     layers.update((name, Layer(exact)) for name in _names(document, data, "float"))
     tensors = ranges(document, data)
     return replace(chosen, layers=layers, tensors=tensors, document=document)

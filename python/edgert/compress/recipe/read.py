@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from edgert.compress.judge import Target
-from edgert.compress.ladder import Form, form_named
+from edgert.compress.ladder import Form, form_named, known_levels
 from edgert.compress.recipe import lines
 from edgert.compress.recipe.lines import Document
 from edgert.compress.recipe.members import objects, ranges, require_members
 from edgert.compress.recipe.old import OLD_FORMAT, read_old
-from edgert.compress.recipe.recipe import Layer, Recipe, Step
-from edgert.compress.recipe.write import FORMAT, TARGETS
+from edgert.compress.recipe.recipe import MOST_SLACK, Layer, Recipe, Step
+from edgert.compress.recipe.write import COMMENTS, FORMAT, TARGETS
 from edgert.errors import InputError, ModelIOError
 
-_MEMBERS = "format", "forms", "steps", "target", "tensors", "layers", "measured"
-_LAYER_MEMBERS = "form", "why", "bytes"
+_MEMBERS = (
+    "format", "forms", "steps", "target", "slack", "levels", "tensors", "layers", "measured",
+)  # fmt: skip
+_LAYER_MEMBERS = "form", "why", *COMMENTS
 
 
 def read_recipe(path: str | os.PathLike[str], kind: str | None = None) -> Recipe:
@@ -53,6 +55,8 @@ def _read(document: Document) -> Recipe:
         tuple(_step(document, i, step) for i, step in enumerate(data["steps"])),
         {n: _layer(document, n, layer) for n, layer in objects(document, data, "layers").items()},
         _target(document, objects(document, data, "target")),
+        _slack(document, data.get("slack", Recipe.slack)),
+        _levels(document, data.get("levels", list(Recipe.levels))),
         ranges(document, data),
         document=document,
     )
@@ -80,6 +84,19 @@ def _target(document: Document, data: dict[str, Any]) -> Target:
         document.refuse(("target",), str(error))
 
 
+def _slack(document: Document, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= MOST_SLACK:
+        document.refuse(("slack",), f"expected a part from 0 to {MOST_SLACK}, found {value!r}")
+    return float(value)
+
+
+def _levels(document: Document, value: Any) -> tuple[str, ...]:
+    known = known_levels()
+    if not isinstance(value, list) or not value or not all(name in known for name in value):
+        document.refuse(("levels",), f"expected some of {known}, found {value!r}")
+    return tuple(value)
+
+
 def _layer(document: Document, name: str, data: Any) -> Layer:
     path = "layers", name
     require_members(document, path, data, _LAYER_MEMBERS)
@@ -88,4 +105,5 @@ def _layer(document: Document, name: str, data: Any) -> Layer:
     why = data.get("why", Layer.why)
     if not isinstance(why, str):
         document.refuse((*path, "why"), f'"why" is {why!r}, expected text')
-    return Layer(_form(document, (*path, "form"), data["form"]), why, data.get("bytes"))
+    comments = {name: data[name] for name in COMMENTS if name in data}
+    return Layer(_form(document, (*path, "form"), data["form"]), why, **comments)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from edgert.compress.judge import Target
-from edgert.compress.ladder import Form
+from edgert.compress.ladder import LEVELS, Form
 from edgert.compress.recipe.lines import Document, Path
 from edgert.errors import InputError
+
+MOST_SLACK = 10.0  # a network of which more is asked has a target
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Layer:
-    """The form of a layer, and why it has it; the ``bytes`` of its weights follow from that."""
+    """The form of a layer, and why it has it; what follows from that is a comment.
+
+    ``bytes`` are those of its weights, ``cost`` is its part of the time of the network with the
+    forms that it starts with. ``alone`` is the SQNR in dB of its output if it reads exact values,
+    ``carried`` that of the network's outputs if all other layers are exact, as estimated.
+    """
 
     form: Form
     why: str = "the recipe says so"
     bytes: int | None = field(default=None, compare=False)
+    cost: float | None = field(default=None, compare=False)
+    alone: float | None = field(default=None, compare=False)
+    carried: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -34,16 +44,20 @@ class Recipe:
     """What leads to the same bytes on the same data.
 
     ``steps`` are the techniques in their order. ``forms`` are what a layer may have of which
-    ``layers`` does not state the form: the first one that it can, and one of the later ones if the
-    ``target`` is not met otherwise. Layers go by the names of their outputs. ``tensors`` has ranges
-    that take the place of the calibrated ones. ``document`` is the file that it was read from, if
-    there is one; ``measured`` says what was found on which data, and decides nothing.
+    ``layers`` does not state the form: the first one that it can, and one of the later ones where
+    that takes away much of the error for little time and room, of which there is ``slack``: parts
+    of those of the network, its time on the ``levels`` of CPUs; or if the ``target`` is not met
+    otherwise. Layers go by the names of their outputs. ``tensors`` has ranges that take the place
+    of the calibrated ones. ``document`` is the file that it was read from, if there is one;
+    ``measured`` says what was found on which data, and decides nothing.
     """
 
     forms: tuple[Form, ...]
     steps: tuple[Step, ...]
     layers: Mapping[str, Layer] = field(default_factory=dict)
     target: Target = Target()  # noqa: RUF009
+    slack: float = 0.0
+    levels: tuple[str, ...] = LEVELS
     tensors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict, compare=False)
     document: Document | None = field(default=None, compare=False, repr=False)

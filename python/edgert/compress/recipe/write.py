@@ -12,6 +12,7 @@ from edgert.compress.judge import Target
 from edgert.compress.recipe.recipe import Layer, Recipe, Step
 
 FORMAT = "edgert-recipe-2"
+COMMENTS = "bytes", "cost", "alone", "carried"  # of a layer, besides why
 TARGETS = tuple(field.name for field in fields(Target))
 
 
@@ -24,6 +25,8 @@ def recipe_text(recipe: Recipe) -> str:
         _member("forms", [form.text for form in recipe.forms]),
         f'"steps": {_lines("[]", map(_step, recipe.steps))}',
         _member("target", _target(recipe.target)),
+        _member("slack", recipe.slack),
+        _member("levels", list(recipe.levels)),
         f'"tensors": {_lines("{}", tensors)}',
         f'"layers": {_lines("{}", layers)}',
         f'"measured": {_lines("{}", itertools.starmap(_member, recipe.measured.items()))}',
@@ -42,7 +45,8 @@ def _target(target: Target) -> dict[str, float]:
 
 def _layer(layer: Layer) -> dict[str, Any]:
     told = {"form": layer.form.text, "why": layer.why}
-    return told if layer.bytes is None else {**told, "bytes": layer.bytes}
+    found = {name: getattr(layer, name) for name in COMMENTS}
+    return {**told, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _member(name: str, value: Any) -> str:

@@ -1,0 +1,164 @@
+"""How much of a layer's output is noise in each of its forms, and how much of that arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgert.compress.ladder.form import Form
+from edgert.compress.probe import Probe, Sample, cut
+from edgert.ir import Graph, Node
+from edgert.ops import PRODUCTS
+from edgert.schema import BinaryFn
+
+# Makes the network of a part of the graph, in which layers have these forms.
+Sketch = Callable[[Graph, Mapping[str, Form]], Graph]
+
+_MOST_SAMPLES = 8
+_MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has more
+_MOST_NOISE = 1e6  # times the signal
+_SUMS = BinaryFn.add, BinaryFn.sub
+_LEAST_SHARE = 0.1  # of a sum that is not its residual
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of layers, as the energy of the error over that of the values.
+
+    ``alone`` is that of a layer's output, by layer and form, if it reads exact values; ``reach``
+    what part of a layer's noise arrives at the outputs of the graph, all of them together.
+    """
+
+    alone: Mapping[str, Mapping[Form, float]]
+    reach: Mapping[str, float]
+
+    def carried(self, layer: str, form: Form) -> float:
+        """What a layer in a form adds to the noise of the outputs."""
+        return self.alone[layer][form] * self.reach[layer]
+
+
+def measure_noise(
+    graph: Graph, ladders: Mapping[str, Collection[Form]], sketch: Sketch, samples: Sequence[Sample]
+) -> Noise:
+    """Runs each layer by itself in each of its forms, on exact inputs.
+
+    The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
+    its output's, which is its readers'.
+    """
+    layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
+    floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
+    values = {n.output: [*filter(floats.__contains__, (*n.inputs, n.output))] for n in layers}
+    sizes = {name: graph.values[name].nbytes for name in floats}
+    sizes_of = {layer: sum(map(sizes.__getitem__, own)) for layer, own in values.items()}
+    largest = max(sizes_of.values(), default=0)
+    count = min(max(_MOST_BYTES // max(largest, 1), 1), _MOST_SAMPLES)
+    energies = dict.fromkeys(floats, 0.0)
+    for names in _portions(sizes):
+        for sample in _exact(graph, names, samples[:count]):
+            for name, array in sample.items():
+                energies[name] += _energy(array)
+    nodes = {n.output: n for n in layers}
+    alone: dict[str, Mapping[Form, float]] = {}
+    for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
+        exact = list(
+            _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
+        )
+        for layer in portion:
+            own = {
+                form: _alone(graph, nodes[layer], form, sketch, exact) for form in ladders[layer]
+            }
+            alone[layer] = own
+    return Noise(alone, _reach(graph, energies))
+
+
+def _portions(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Names whose bytes together are few, or one."""
+    portion: list[str] = []
+    left = _MOST_BYTES
+    for name, size in sizes.items():
+        if portion and size > left:
+            yield portion
+            portion, left = [], _MOST_BYTES
+        portion.append(name)
+        left -= size
+    if portion:
+        yield portion
+
+
+def _exact(
+    graph: Graph, names: Collection[str], samples: Iterable[Sample]
+) -> Iterator[dict[str, np.ndarray]]:
+    """The values of these names for each sample."""
+    with Probe(graph, names) as probe:
+        yield from map(probe.run, samples)
+
+
+def _alone(
+    graph: Graph,
+    node: Node,
+    form: Form,
+    sketch: Sketch,
+    samples: Sequence[Mapping[str, np.ndarray]],
+) -> float:
+    if not form.is_quantized:
+        return 0.0
+    name, signal, noise = node.output, 0.0, 0.0
+    part = cut(graph, [name], graph.values.keys() - {name})
+    with Probe(sketch(part, {name: form}), [name]) as probe:
+        for sample in samples:
+            found = probe.run({n: sample[n] for n in part.inputs})[name]
+            signal += _energy(sample[name])
+            noise += _energy(found - sample[name])
+    if noise == 0:
+        return 0.0
+    return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE
+
+
+def _energy(array: np.ndarray) -> float:
+    finite = array[np.isfinite(array)].astype(np.float64)
+    return float(np.square(finite).sum())
+
+
+def _reach(graph: Graph, energies: Mapping[str, float]) -> dict[str, float]:
+    """What part of the noise of each value arrives at the outputs.
+
+    Nodes are taken to keep the ratio of noise and signal. Sums mix values by their energies; noise
+    that comes on several ways counts on each.
+    """
+    reach = dict.fromkeys(graph.values, 0.0)
+    for name in graph.outputs:
+        reach[name] = 1.0
+    for node in reversed(graph.nodes):
+        arriving = sum(reach[name] for name in node.outputs if name)
+        data = [name for name in node.inputs if name in energies]
+        for name, share in zip(data, _shares(graph, node, data, energies)):
+            reach[name] += arriving * share
+    return reach
+
+
+def _shares(
+    graph: Graph, node: Node, data: Sequence[str], energies: Mapping[str, float]
+) -> list[float]:
+    """What part of a result each of a node's inputs is."""
+    total = energies.get(node.output, 0.0)
+    is_sum = node.op == "binary" and node.attrs["fn"] in _SUMS
+    if total <= 0 or len(data) < 2:
+        return [1.0] * len(data)
+    if is_sum or node.op == "concat":
+        whole = {name: _stretch(graph, node, name) * energies[name] for name in data}
+        return [min(whole[name] / total, 1.0) for name in data]
+    if node.op in PRODUCTS and len(node.inputs) > 3 and node.inputs[3] in data:
+        residual = min(energies[node.inputs[3]] / total, 1.0)
+        rest = max(1.0 - residual, _LEAST_SHARE)
+        return [residual if name == node.inputs[3] else rest for name in data]
+    return [1.0] * len(data)
+
+
+def _stretch(graph: Graph, node: Node, name: str) -> float:
+    """How often the elements of an input of a sum are added."""
+    if node.op == "concat":
+        return 1.0
+    sizes = (int(np.prod(graph.values[n].shape)) for n in (node.output, name))
+    return next(sizes) / max(next(sizes), 1)
