@@ -20,11 +20,13 @@
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_i16/gemm_i16.h"
 #include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/gru_f32/gru_f32.h"
 #include "kernels/kernel.h"
 #include "kernels/layer_norm_f32/layer_norm_f32.h"
 #include "kernels/layer_norm_u8/layer_norm_u8.h"
 #include "kernels/lookup_u8/lookup_u8.h"
 #include "kernels/lrn_f32/lrn_f32.h"
+#include "kernels/lstm_f32/lstm_f32.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/pool_int/pool_int.h"
 #include "kernels/quantize_f32/quantize_f32.h"
@@ -134,6 +136,34 @@ Work prepare(SelectF32& g, Arrays& arrays) {
   g.b = {arrays.varied<float>(), 0, 1};
   g.y = arrays.ones<float>();
   return floats(2 * kCount, kCount);
+}
+
+const Activation kSigmoid = {static_cast<int32_t>(UnaryFn::sigmoid), 0, 0};
+const Activation kTanh = {static_cast<int32_t>(UnaryFn::tanh), 0, 0};
+
+Work prepare(LstmF32& g, Arrays& arrays) {
+  g = {};
+  g.rows = kRows;
+  g.units = kColumns;
+  g.gates = arrays.varied<float>(4 * kCount);
+  g.c = arrays.ones<float>();
+  g.h = arrays.ones<float>();
+  g.clip = 1e9f;
+  g.gate = kSigmoid;
+  g.cell = g.hidden = kTanh;
+  return floats(5 * kCount, 2 * kCount);
+}
+
+Work prepare(GruF32& g, Arrays& arrays) {
+  g = {};
+  g.rows = kRows;
+  g.units = kColumns;
+  g.gates = arrays.varied<float>(3 * kCount);
+  g.h = arrays.ones<float>();
+  g.clip = 1e9f;
+  g.gate = kSigmoid;
+  g.candidate = kTanh;
+  return floats(4 * kCount, kCount);
 }
 
 Work prepare(BinaryInt& g, Arrays& arrays) {

@@ -25,6 +25,7 @@ from quantized_cases import (
     quantize_cases,
     random_bytes,
 )
+from recurrent_cases import gru_cases, lstm_cases, rnn_cases
 from resizes import resize_attrs
 
 from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
@@ -446,4 +447,7 @@ CASES = {
     "qlayer_norm": lambda rng: starmap(Case, qlayer_norm_cases(rng)),
     "dynamic_conv": lambda rng: starmap(Case, dynamic_conv_cases(rng)),
     "dynamic_gemm": lambda rng: starmap(Case, dynamic_gemm_cases(rng)),
+    "rnn": lambda rng: starmap(Case, rnn_cases(rng)),
+    "lstm": lambda rng: starmap(Case, lstm_cases(rng)),
+    "gru": lambda rng: starmap(Case, gru_cases(rng)),
 }

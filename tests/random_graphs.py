@@ -280,6 +280,28 @@ class _Builder:
             return None
         return self.add("cumulate", x, fn=ReduceFn.sum, axis=self.below(len(self.shape(x))))
 
+    def recurrent(self) -> str | None:
+        """A projection and an operator with steps, of which one output goes on."""
+        x = self.value(3)
+        if x is None or self.shape(x)[-1] > 64 or 0 in self.shape(x):
+            return None
+        op, gates = self.any([("rnn", 1), ("lstm", 4), ("gru", 3)])
+        units, depth = self.any([2, 5]), self.shape(x)[-1]
+        x = self.add("matmul", x, self.constant(depth, gates * units, scale=depth**-0.5))
+        sigmoid, tanh = {"fn": UnaryFn.sigmoid}, {"fn": UnaryFn.tanh}
+        attrs = {"reverse": self.below(2), "clip": self.any([0.0, 1.5])}
+        if op == "rnn":
+            weights, attrs["hidden"] = [1], tanh
+        elif op == "lstm":
+            weights = [4]
+            attrs.update(input_forget=self.below(2), gate=sigmoid, cell=tanh, hidden=tanh)
+        else:
+            weights = [2, 1]
+            attrs.update(linear_before_reset=self.below(2), gate=sigmoid, candidate=tanh)
+        r = [self.constant(rows * units, units, scale=units**-0.5) for rows in weights]
+        self.add(op, x, *r, **attrs)
+        return self.any(self.graph.nodes[-1].outputs)
+
     def softmax(self) -> str:
         x = self.value()
         return self.add("softmax", x, axis=self.below(len(self.shape(x))), log=0)
@@ -439,7 +461,7 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
         b.slice, b.split_halves, b.pad, b.reduce, b.sorted, b.softmax, b.transpose,
         b.shuffled_channels, b.flatten, b.merge_axes, b.split_axis, b.gemm, b.attention,
         b.layer_norm, b.expanded, b.spelled_function, b.constant_chain, b.tiled, b.gathered,
-        b.identity, b.rounded_input, b.padded_conv, b.chosen, b.cumulated,
+        b.identity, b.rounded_input, b.padded_conv, b.chosen, b.cumulated, b.recurrent,
     ]  # fmt: skip
     while len(b.graph.nodes) < nodes:
         small = [n for n in b.made if b.shape(n) and int(np.prod(b.shape(n))) <= 3000]

@@ -15,6 +15,7 @@ import onnx
 import pytest
 from onnx_everyday_cases import everyday_cases
 from onnx_models import LATEST, Case, Const
+from onnx_recurrent_cases import recurrent_cases
 
 import edgert
 from edgert import interp
@@ -525,6 +526,7 @@ for _group in (
 ):  # fmt: skip
     _group()
 everyday_cases(case)
+recurrent_cases(case)
 
 
 def _id(item: tuple[int, Case]) -> str:

@@ -46,10 +46,19 @@ def test_some_traits_are_parts_of_others(part: Trait) -> None:
 
 def test_products_are_what_has_weights() -> None:
     """But for qconv_transpose: its weights are taken apart, and never used as they lie."""
-    weights = {op for op, schema in OPS.items() if schema.weight_inputs}
+    weights = {op for op, schema in OPS.items() if schema.weight_inputs} - having(Trait.RECURRENT)
     assert all(OPS[op].weight_inputs == 0b10 for op in weights)
     assert having(Trait.PRODUCT) == weights | {"qconv_transpose"}
     assert {"conv", "conv_transpose", "gemm"} == PRODUCTS
+
+
+def test_what_is_recurrent_has_weights_and_states() -> None:
+    """Its outputs behind the first are the states, all of which may be left out at first."""
+    for op in having(Trait.RECURRENT):
+        assert OPS[op].weight_inputs & 0b11 == 0b10
+        states = OPS[op].outputs - 1
+        assert bin(OPS[op].optional_inputs).count("1") > states > 0
+    assert having(Trait.RECURRENT) == {op for op in OPS if "reverse" in attributes(op)}
 
 
 def test_a_residual_is_the_last_input_and_may_be_absent() -> None:

@@ -13,7 +13,7 @@ from edgert.ir import Graph
 from edgert.passes.axis_order import transposed_bytes
 
 SEEDS_PER_PASS = 20
-SEEDS_FOR_ALL = 60
+SEEDS_FOR_ALL = 80
 
 
 def assert_same(expected: dict[str, np.ndarray], found: dict[str, np.ndarray], seed: int) -> None:

@@ -73,6 +73,28 @@ struct CumulateAttrs {
   int32_t axis;
 };
 
+// Of the recurrent operators: reverse walks from the last step to the first, clip bounds what the
+// functions see to -clip .. clip, 0 does not. The functions are those of ONNX's list, in its order.
+struct RnnAttrs {
+  int32_t reverse;  // 0, 1
+  float clip;
+  Activation hidden;
+};
+
+struct LstmAttrs {
+  int32_t reverse;       // 0, 1
+  int32_t input_forget;  // 0, 1
+  float clip;
+  Activation gate, cell, hidden;
+};
+
+struct GruAttrs {
+  int32_t reverse;              // 0, 1
+  int32_t linear_before_reset;  // 0, 1
+  float clip;
+  Activation gate, candidate;
+};
+
 struct BatchNormAttrs {
   Activation activation;
 };

@@ -29,6 +29,8 @@ class Trait(Flag):
     ``PRODUCT``: it adds up products with weights, which are input 1.
     ``RESIDUAL``: such a product that may take another value, its last input, into its sums.
     ``ACTIVATION``: its attributes have a function that its result goes through at the end.
+    ``RECURRENT``: it walks over steps, its first axis, with states that the next step reads, and
+    multiplies those by weights.
     ``CONVERTS``: it makes integers of the real numbers that they stand for, or the reverse.
     ``QUANTIZED``: it computes on integers what others do on floats: quantisation puts it into
     graphs, behind the passes of ``optimize``.
@@ -47,6 +49,7 @@ class Trait(Flag):
     PRODUCT = auto()
     RESIDUAL = auto()
     ACTIVATION = auto()
+    RECURRENT = auto()
     CONVERTS = auto()
     QUANTIZED = auto()
 
@@ -94,6 +97,9 @@ TRAITS: dict[str, Trait] = {
     "compare": _T.ELEMENTWISE,
     "select": _T.ELEMENTWISE,
     "cumulate": _T.ANY_AXIS,
+    "rnn": _T.RECURRENT,
+    "lstm": _T.RECURRENT,
+    "gru": _T.RECURRENT,
 }
 
 

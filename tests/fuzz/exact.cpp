@@ -22,6 +22,8 @@ bool is_exact(const Activation& activation) {
     case UnaryFn::sign:
     case UnaryFn::sin:
     case UnaryFn::cos:
+    case UnaryFn::softsign:
+    case UnaryFn::thresholded_relu:
       return true;
     default:
       return false;

@@ -68,6 +68,11 @@ const Function kFunctions[] = {
      0},
     {UnaryFn::sin, [](double x) { return std::sin(x); }, 0.5001, 0, false, 0, 0},
     {UnaryFn::cos, [](double x) { return std::cos(x); }, 0.5001, 0, false, 0, 0},
+    {UnaryFn::softsign, [](double x) { return x / (1 + std::fabs(x)); }, 1.5, 0, false, 0, 0},
+    {UnaryFn::thresholded_relu, [](double x) { return x <= 0.5 ? 0 : x; }, 0, 0, true, 0.5, 0},
+    {UnaryFn::scaled_tanh, [](double x) { return 1.75 * std::tanh(0.625 * x); }, 4, 0, true, 1.75,
+     0.625},
+    {UnaryFn::affine, [](double x) { return 0.75 * x - 0.5; }, 1, 1e-7, true, 0.75, -0.5},
 };
 
 // Ascending: every 5003rd float, and the corners.

@@ -71,9 +71,17 @@ inline F32 apply(F32 x, F32 alpha, F32 beta) {
     return select(zero < x, one, select(x < zero, -one, select(x == zero, zero, x)));
   } else if constexpr (fn == UnaryFn::sin) {
     return sin(x);
-  } else {
-    static_assert(fn == UnaryFn::cos);
+  } else if constexpr (fn == UnaryFn::cos) {
     return cos(x);
+  } else if constexpr (fn == UnaryFn::softsign) {
+    return x / (one + abs(x));
+  } else if constexpr (fn == UnaryFn::thresholded_relu) {
+    return select(x < alpha, zero, select(x == alpha, zero, x));
+  } else if constexpr (fn == UnaryFn::scaled_tanh) {
+    return alpha * tanh(beta * x);
+  } else {
+    static_assert(fn == UnaryFn::affine);
+    return fma(alpha, x, beta);
   }
 }
 

@@ -84,6 +84,10 @@ UNARY: dict[UnaryFn, Callable[[np.ndarray, float, float], np.ndarray]] = {
     UnaryFn.sign: lambda x, a, b: np.sign(x),
     UnaryFn.sin: lambda x, a, b: np.sin(x),
     UnaryFn.cos: lambda x, a, b: np.cos(x),
+    UnaryFn.softsign: lambda x, a, b: x / (1 + np.abs(x)),
+    UnaryFn.thresholded_relu: lambda x, a, b: np.where(x <= a, 0, x),
+    UnaryFn.scaled_tanh: lambda x, a, b: a * np.tanh(b * x),
+    UnaryFn.affine: lambda x, a, b: a * x + b,
 }
 
 
@@ -127,7 +131,7 @@ _REDUCE: dict[ReduceFn, Callable[..., np.ndarray]] = {
 }
 
 
-def _activate(x: np.ndarray, activation: np.void) -> np.ndarray:
+def activate(x: np.ndarray, activation: np.void) -> np.ndarray:
     alpha, beta = float(activation["alpha"]), float(activation["beta"])
     return UNARY[UnaryFn(activation["fn"])](x, alpha, beta)
 
@@ -137,7 +141,7 @@ def _epilogue(y: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
     for extra in inputs[2:]:
         if extra is not None:
             y = y + _f64(extra)
-    return _f32(_activate(y, attrs["activation"]))
+    return _f32(activate(y, attrs["activation"]))
 
 
 def _taps(x: np.ndarray, kernel: Sequence[int], attrs: np.void, out: Sequence[int]):
@@ -271,13 +275,13 @@ def _reduce(attrs: np.void, inputs: Inputs) -> np.ndarray:
 
 
 def _unary(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    return _narrow(_activate(_exact(inputs[0]), attrs["function"]), inputs[0].dtype)
+    return _narrow(activate(_exact(inputs[0]), attrs["function"]), inputs[0].dtype)
 
 
 def _binary(attrs: np.void, inputs: Inputs) -> np.ndarray:
     a, b = inputs
     y = _BINARY[BinaryFn(attrs["fn"])](_exact(a), _exact(b))
-    return _narrow(_activate(y, attrs["activation"]), a.dtype)
+    return _narrow(activate(y, attrs["activation"]), a.dtype)
 
 
 def _cumulate(attrs: np.void, inputs: Inputs) -> np.ndarray:
@@ -288,7 +292,7 @@ def _cumulate(attrs: np.void, inputs: Inputs) -> np.ndarray:
 
 def _batch_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x, scale, shift = map(_f64, inputs)
-    return _f32(_activate(x * scale + shift, attrs["activation"]))
+    return _f32(activate(x * scale + shift, attrs["activation"]))
 
 
 def _layer_norm(attrs: np.void, inputs: Inputs) -> np.ndarray:
