@@ -55,7 +55,8 @@ def recurrent_cases(case: Callable[..., None]) -> None:
         lengths = np.array([4, 0], np.int32)
         every = (7, LATEST)
         for direction in ("forward", "reverse"):
-            case(op, (1, LATEST), x, w, r, hidden_size=5, direction=direction, like=7)
+            case(op, (1, LATEST), x, w, r, hidden_size=5, direction=direction, like=7,
+                 outputs=2)  # fmt: skip
             case(op, every, x, w, r, b, Const(lengths), *initial, hidden_size=5, outputs=count,
                  direction=direction)  # fmt: skip
         case(op, every, x, w, r, b, lengths, hidden_size=5, outputs=2)

@@ -156,6 +156,20 @@ TEST(gemm_f32_tile_edges) {
   }
 }
 
+// One or two rows have tiles of four and two times as many columns, and narrower ones behind them.
+TEST(gemm_f32_few_rows) {
+  for (const Row& row : rows()) {
+    const size_t nr = row.kernel.nr;
+    int flags = 0;
+    for (size_t m : {1, 2})
+      for (size_t n = nr / 2; n < 9 * nr; n += nr / 2 - 1)
+        for (size_t k : {1, 9}) {
+          check(m, n, k, flags % 64, flags % 3 == 0 ? Guard::kFront : Guard::kBack);
+          ++flags;
+        }
+  }
+}
+
 TEST(gemm_f32_every_epilogue) {
   for (int flags = 0; flags < 64; ++flags)
     for (Guard guard : {Guard::kFront, Guard::kBack}) check(17, 37, 19, flags, guard);

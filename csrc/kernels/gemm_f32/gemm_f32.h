@@ -44,6 +44,9 @@ struct GemmF32 {
   size_t prefetched;
 };
 
+// So few rows have wider tiles than the kernel's row says: give them all their columns in one call.
+constexpr size_t kFewRows = 2;
+
 using GemmF32Kernel = ProductKernel<GemmF32>;
 
 #define KERNEL(symbol, ...) void symbol(const GemmF32&);

@@ -10,8 +10,8 @@ namespace edgert {
 namespace {
 
 // One tile of kRows x (kVectors * kLanes) elements at row i, column j; `columns` of them exist,
-// more than half. Meanwhile a part of the next weights is fetched: a line per unrolled step, so
-// that a few tiles share the work and none waits for memory.
+// more than half, and all if it is wider than two panels. Meanwhile a part of the next weights is
+// fetched: a line per unrolled step, so that a few tiles share the work and none waits for memory.
 template <int kRows, int kVectors>
 void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
   constexpr int kLanes = F32::kLanes;
@@ -33,7 +33,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
                                : g.residual ? g.residual + i * g.residual_stride + j
                                             : nullptr;
   const size_t initial_stride = g.accumulate ? g.c_stride : g.residual_stride;
-#pragma GCC unroll 4
+#pragma GCC unroll 16
   for (int v = 0; v < kVectors; ++v) {
     const F32 bias = g.bias ? load(g.bias + j, v) : F32::zero();
     if (initial == nullptr) {
@@ -65,12 +65,12 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
       a[r] = g.a + (i + 3 * r) * stride + (g.a_offsets ? g.a_offsets[s] : 0);
     const auto step = [&](int u) {  // the depth u from where the pointers are
       F32 w[kVectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v) w[v] = F32::load(b[v] + u * K1N16::kOutputs);
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
         const F32 x = F32::broadcast(a[r / 3] + r % 3 * stride + u);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) acc[r][v] = accumulate(acc[r][v], x, w[v]);
       }
     };
@@ -93,7 +93,7 @@ void tile(const GemmF32& g, size_t i, size_t j, int columns, size_t number) {
   }
 
   const Clamp clamp(g.activation);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) {
@@ -137,11 +137,27 @@ void column_block(const GemmF32& g, size_t j, int columns) {
   }
 }
 
+// The columns from j on in tiles of kVectors, then of half as many, down to kLeast.
+template <int kRows, int kVectors, int kLeast>
+void columns_from(const GemmF32& g, size_t j) {
+  constexpr size_t kColumns = kVectors * F32::kLanes;
+  for (; g.n - j >= kColumns; j += kColumns) column_block<kRows, kVectors>(g, j, kColumns);
+  if constexpr (kVectors > kLeast)
+    columns_from<kRows, kVectors / 2, kLeast>(g, j);
+  else if (j < g.n)
+    column_block<kRows, kVectors>(g, j, static_cast<int>(g.n - j));
+}
+
+// One or two rows have wider tiles: as many chains as hide how long a multiply-add takes.
 template <int kRows, int kVectors>
 void gemm(const GemmF32& g) {
-  constexpr int kColumns = kVectors * F32::kLanes;
-  for (size_t j = 0; j < g.n; j += kColumns)
-    column_block<kRows, kVectors>(g, j, g.n - j < kColumns ? static_cast<int>(g.n - j) : kColumns);
+  static_assert(kFewRows == 2);
+  if (g.m == 1)
+    columns_from<1, 4 * kVectors, kVectors>(g, 0);
+  else if (g.m == 2)
+    columns_from<2, 2 * kVectors, kVectors>(g, 0);
+  else
+    columns_from<kRows, kVectors, kVectors>(g, 0);
 }
 
 }  // namespace

@@ -44,9 +44,10 @@ struct FloatTiles {
   using Input = float;
   using Weight = float;
   static constexpr DType kInput = DType::f32, kWeight = DType::f32;
-  static constexpr bool kRuns = false;        // whether a call has several rows of pixels,
-  static constexpr bool kAllColumns = false;  // and all outputs of the task
-  static constexpr bool kPrefetches = true;   // whether a call fetches the weights of the next
+  static constexpr bool kRuns = false;         // whether a call has several rows of pixels,
+  static constexpr bool kAllColumns = false;   // and all outputs of the task
+  static constexpr size_t kNarrow = kFewRows;  // as many pixels have all outputs in any case
+  static constexpr bool kPrefetches = true;    // whether a call fetches the weights of the next
 
   static bool wants_patches(const GemmF32Kernel&) { return false; }
   static bool wants_column_sums(const GemmF32Kernel&, const Product&) { return false; }
@@ -100,6 +101,7 @@ struct IntegerTiles {
   using Panel = TilePanel;
   using Input = X;
   using Weight = W;
+  static constexpr size_t kNarrow = 0;
 
   // Sums stay in registers for the whole depth.
   static std::vector<DepthBlock> blocks(const ProductTasks& tasks, const ProductTile&) {
@@ -183,7 +185,7 @@ ProductTile tile_of(const ProductKernel<typename Tiles::Arguments>& kernel,
   tile.rows = static_cast<size_t>(kernel.mr);
   tile.columns = static_cast<size_t>(kernel.nr);
   // A call with all outputs of a task begins with a whole panel.
-  if (Tiles::kAllColumns) tile.columns = panels.whole_panels(tile.columns);
+  if (Tiles::kAllColumns || Tiles::kNarrow > 0) tile.columns = panels.whole_panels(tile.columns);
   tile.element_bytes = sizeof(typename Tiles::Input);
   tile.tap_length = panels.tap_length();
   tile.task_macs = static_cast<size_t>(kernel.task_kmacs) * 1000;
@@ -217,7 +219,8 @@ class TilesPlan final : public ProductPlan {
         reinterpret_cast<const Weight*>(operands.w.data) + task.group * panels_.group_stride();
     const ProductShape& g = tasks_.shape();
     const size_t channel = tasks_.channel(task), out = tasks_.output(task);
-    const size_t columns = Tiles::kAllColumns ? task.outputs : static_cast<size_t>(kernel_.nr);
+    const bool all = Tiles::kAllColumns || task.columns <= Tiles::kNarrow;
+    const size_t columns = all ? task.outputs : static_cast<size_t>(kernel_.nr);
     const size_t element = Tiles::output_bytes(operands);
     // Rows of pixels without gaps between them in the output are one call of the kernel.
     const bool even = g.out_row == task.columns * g.out_pixel;
