@@ -109,6 +109,82 @@ def test_conv_integer(groups: int, pads: list[int], tmp_path: Path) -> None:
     assert [op for op in plan if op != "transpose"] == ["dynamic_conv"]
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_bias_among_the_integers(swapped: bool, tmp_path: Path) -> None:
+    """As old versions of quantize_dynamic write it."""
+    x = RNG.normal(size=(2, K, 9, 8)).astype(F)
+    weights = {"w": small_bytes(U8, N, K, 3, 3), "wz": zero_of(U8), "ws": np.array(1e-3, F),
+               "b": RNG.normal(size=N).astype(F), "shape": np.array([1, N, 1, 1])}  # fmt: skip
+    nodes = product("ConvInteger")
+    nodes[2].input[0] = "sum with bias"
+    operands = ["sum", "reshaped"]
+    nodes[2:2] = [
+        helper.make_node("Mul", ["ws", "s"], ["unit"]),
+        helper.make_node("Div", ["b", "unit"], ["units"]),
+        helper.make_node("Floor", ["units"], ["whole"]),
+        helper.make_node("Cast", ["whole"], ["integers"], to=TensorProto.INT32),
+        helper.make_node("Reshape", ["integers", "shape"], ["reshaped"]),
+        helper.make_node("Add", operands[:: -1 if swapped else 1], ["sum with bias"]),
+    ]
+    check(model(nodes, x, weights), x, "dynamic_conv", tmp_path, 36)
+    nodes[2].input[0] = "b"  # in units of something else
+    weights["b"] = np.array([0.5], F)
+    with pytest.raises(UnsupportedError, match="no part of a dynamic product"):
+        import_model(model(nodes, x, weights))
+
+
+def lstm(
+    dtype: type, directions: int, per_row: bool, **attrs: Any
+) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """A DynamicQuantizeLSTM of x [T,B,K] with 32 units, and its weights."""
+    units = 32
+    shape = (directions, 4 * units) if per_row else (directions,)
+    weights: dict[str, np.ndarray] = {}
+    for name, depth in (("w", K), ("r", units)):
+        weights[name] = small_bytes(dtype, directions, depth, 4 * units)
+        weights[f"{name}s"] = RNG.uniform(1e-3, 3e-3, shape).astype(F)
+        weights[f"{name}z"] = zero_of(dtype, *shape)
+    weights["b"] = RNG.normal(size=(directions, 8 * units)).astype(F)
+    weights["h0"], weights["c0"] = RNG.normal(size=(2, directions, 3, units)).astype(F)
+    inputs = ["x", "w", "r", "b", "", "h0", "c0", "", "ws", "wz", "rs", "rz"]
+    direction = "bidirectional" if directions == 2 else "reverse"
+    node = helper.make_node("DynamicQuantizeLSTM", inputs, ["y"], "p", domain=MICROSOFT,
+                            hidden_size=units, direction=direction, **attrs)  # fmt: skip
+    return [node], weights
+
+
+@pytest.mark.parametrize("per_row", [False, True])
+@pytest.mark.parametrize(("dtype", "directions"), [(I8, 1), (U8, 2)])
+def test_lstm(dtype: type, directions: int, per_row: bool, tmp_path: Path) -> None:
+    """The product of the input has the bytes of the model."""
+    x = RNG.normal(size=(5, 3, K)).astype(F)
+    nodes, weights = lstm(dtype, directions, per_row)
+    report = check(model(nodes, x, weights), x, "dynamic_gemm", tmp_path, 30)
+    assert report.stated.integer == {"gemm": directions}
+    assert not report.stated.rounded
+    plan = [step.op for step in edgert.load(tmp_path / "m.edgert").plan()]
+    assert plan.count("lstm") == directions
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"w": np.zeros((1, K, 128), np.int16)},
+        {"w": np.zeros((K, 128), I8)},
+        {"w": np.zeros((1, K + 1, 128), I8)},
+        {"r": np.zeros((1, 32, 127), I8)},
+        {"ws": np.zeros(2, F)},
+        {"rs": np.zeros((1, 127), F)},
+        {"rz": np.zeros(1, U8)},
+        {"wz": np.zeros((1, 1, 128), I8)},
+    ],
+)
+def test_bad_operands_of_an_lstm(change: dict) -> None:
+    nodes, weights = lstm(I8, 1, per_row=False)
+    with pytest.raises(FormatError, match="'p'"):
+        import_model(model(nodes, np.zeros((5, 3, K), F), {**weights, **change}))
+
+
 def test_what_is_too_small_stays_float(tmp_path: Path) -> None:
     """A depthwise convolution, which is named in the report."""
     x = RNG.normal(size=(1, 16, 9, 8)).astype(F)

@@ -31,10 +31,14 @@ def part(call: Call) -> Tensor:
 
 @onnx_op("DynamicConv", domain=DOMAIN, attrs=f"{WINDOW_ATTRS} group kernel_shape")
 def dynamic_conv(call: Call) -> Tensor:
-    """x, W, scale and zero point of W; the attributes are those of Conv."""
-    w = _centred(call, 1, 3, axis=0)
+    """x, W, scale and zero point of W, bias; the attributes are those of Conv."""
+    w, bias = _centred(call, 1, 3, axis=0), call.input(4)
     call.note_dynamic()
-    return call.call("Mul", [call.call("Conv", [call.input(0), w], **call.attrs), call.input(2)])
+    y = call.call("Mul", [call.call("Conv", [call.input(0), w], **call.attrs), call.input(2)])
+    if bias is None:
+        return y
+    channels = call.const([-1, *[1] * (len(y.shape) - 2)], np.int64)
+    return call.call("Add", [y, call.call("Reshape", [bias, channels])])
 
 
 @onnx_op("DynamicMatMul", domain=DOMAIN)

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgert.errors import FormatError
 from edgert.importer.call import Call
-from edgert.importer.registry import onnx_op
+from edgert.importer.registry import MICROSOFT, onnx_op
 from edgert.importer.values import Constant, Tensor, UnsupportedNodeError
 from edgert.schema import UnaryFn
 
-_COMMON = "activation_alpha activation_beta activations clip direction hidden_size layout"
+_QUANTIZED = "activation_alpha activation_beta activations clip direction hidden_size"
+_COMMON = f"{_QUANTIZED} layout"
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 # By name in lower case: the function, and what alpha and beta are if the node does not say. ONNX
@@ -60,6 +62,45 @@ def lstm(call: Call) -> Sequence[Tensor]:
         inputs = [x, node.part(2, d), *states, node.lengths, node.part(7, d)]
         results.append(call.emit_all("lstm", inputs, attrs))
     return node.joined(results)
+
+
+@onnx_op("DynamicQuantizeLSTM", domain=MICROSOFT, attrs=f"{_QUANTIZED} input_forget")
+def dynamic_lstm(call: Call) -> Sequence[Tensor]:
+    """The inputs of LSTM, then scale and zero point of W and of R, which are bytes and transposed.
+
+    The product of the input is on bytes; that of the state, whose weights are these bytes, is not.
+    """
+    w, r = _weights(call, 1, 8), _weights(call, 2, 10)
+    call.inputs = [call.input(0), w, r, *call.inputs[3:8]]
+    call.note_dynamic()
+    return lstm(call)
+
+
+def _weights(call: Call, i: int, first: int) -> Constant:
+    """Input ``i`` in floats, [directions, rows, depth]; inputs ``first`` and the next have the
+    scales and the zero points of each direction, or of each of its rows.
+    """
+    name, data = call.input(i).name, call.constant(i, "weights")
+    scale = call.constant(first, "scale of the weights")
+    zero = call.constant(first + 1, "zero point of the weights")
+    if data.dtype not in (np.uint8, np.int8) or data.ndim != 3:
+        raise FormatError(
+            f"the weights {name!r} are {data.dtype} {list(data.shape)}, expected bytes [D, depth, "
+            "rows]",
+            "QUANT",
+        )
+    directions, _, rows = data.shape
+    zero = np.zeros(scale.shape, data.dtype) if zero is None else zero
+    for what, array, dtype in (("scale", scale, np.float32), ("zero point", zero, data.dtype)):
+        if array.dtype != dtype or array.shape not in ((directions,), (directions, rows)):
+            raise FormatError(
+                f"the {what} of {name!r} is {array.dtype} {list(array.shape)}, expected "
+                f"{np.dtype(dtype)} {[directions]} or {[directions, rows]}",
+                "QUANT",
+            )
+    scale, zero = (array.reshape(directions, 1, -1) for array in (scale, zero))
+    real = (data.astype(np.float32) - zero.astype(np.float32)) * scale
+    return Constant(name, np.ascontiguousarray(np.swapaxes(real, 1, 2)))
 
 
 @onnx_op("GRU", attrs=f"{_COMMON} linear_before_reset", unused="output_sequence")
