@@ -11,10 +11,12 @@
 
 namespace edgert {
 
-// Elements of a weight in this form, those that fill it up too; once decoded.
+// Elements of a weight in this form, which is not sparse, those that fill it up too; once decoded.
 uint64_t form_elements(Form form, const WeightShape& shape);
 
 // From rows to this form and back. Elements are of the same type, or widened from i8 to i16.
+// A payload in a sparse form has packed_bytes(), which depend on the elements.
+uint64_t packed_bytes(Form form, const WeightShape& shape, DType dtype, const std::byte* rows);
 void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored);
 void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
@@ -31,8 +33,9 @@ size_t panel_count(const WeightShape& shape);
 void pack_transposed(const WeightShape& shape, const float* matrix, float* panels, size_t first,
                      size_t last);
 
-// Bytes of the payload of a constant whose type is in bounds; nothing if it cannot be held so.
-std::optional<uint64_t> payload_bytes(const TensorType& type, Form form);
+// Bytes of the payload of a constant whose type is in bounds, and of which a file claims so much;
+// nothing if it cannot be held so.
+std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_t facts);
 
 // What the offset of a payload is a multiple of: elements that are used in place lie as kernels
 // want them, others without padding.
