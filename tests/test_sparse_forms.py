@@ -46,6 +46,7 @@ def test_what_they_compute() -> None:
     steps = model.plan()
     forms = {step.step: step.form for step in steps}
     assert forms == {"y_f": "csr", "y_i": "csr", "y_bsr1x4": "bsr1x4", "y_bsr4x4": "bsr4x4"}
+    assert all("_sparse_" in step.kernel for step in steps)
 
 
 def test_the_bits_are_those_of_the_zeros() -> None:
