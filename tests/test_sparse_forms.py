@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,9 @@ import sparse_cases
 from mutate import SPARSE, ModelFile, attempt, sample_graph, sparse_graph
 
 import edgert
-from edgert import _core, interp
+from edgert import _core, cli, interp, ir
 from edgert.pack import pack
-from edgert.schema import Form, Section
+from edgert.schema import DType, Form, Section
 from edgert.unpack import unpack
 
 SPARSE_FORMS = (Form.csr, Form.bsr1x4, Form.bsr4x4)
@@ -46,7 +48,54 @@ def test_what_they_compute() -> None:
     steps = model.plan()
     forms = {step.step: step.form for step in steps}
     assert forms == {"y_f": "csr", "y_i": "csr", "y_bsr1x4": "bsr1x4", "y_bsr4x4": "bsr4x4"}
-    assert all("_sparse_" in step.kernel for step in steps)
+    assert "gemm_sparse_f32" in steps[0].kernel
+    assert all(0.6 < step.zeros < 0.8 for step in steps if step.form == "csr")
+
+
+def layer(form: Form, kept: float) -> bytes:
+    """A convolution of bytes, of whose blocks so many are there."""
+    rng = np.random.default_rng(13)
+    high, wide = {Form.csr: (1, 1), Form.bsr1x4: (1, 4), Form.bsr4x4: (4, 4)}[form]
+    mask = rng.random((64 // high, 256 // wide)) < kept
+    w = rng.integers(-30, 30, (64, 256)) * mask.repeat(high, 0).repeat(wide, 1)
+    g = ir.Graph()
+    x = g.add_input("x", np.uint8, (1, 12, 12, 256))
+    constants = (w.astype(np.int8).reshape(64, 1, 1, 256), np.zeros(64, np.int32),
+                 np.full(64, 1e-3, np.float32))  # fmt: skip
+    operands = [x, *(g.add_constant(f"c{i}", c) for i, c in enumerate(constants))]
+    g.forms[operands[1]] = form
+    output = {"dtype": DType.uint8, "scale": 1.0, "low": 0, "high": 255, "zero": 99}
+    attrs = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4, "groups": 1, "x_zero": 0,
+             "residual_zero": 0, "residual_scale": 0.0, "output": output}  # fmt: skip
+    g.outputs = [g.add("qconv", operands, attrs, output="y")]
+    return pack(g)
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMS, ids=lambda form: form.name)
+def test_what_takes_longer_is_unpacked(form: Form) -> None:
+    """On the device, with the same bits; the plan and the memory tell."""
+    found = []
+    for kept in (0.03, 1.0):
+        data = layer(form, kept)
+        model = edgert.load(data)
+        (step,) = model.plan()
+        assert (step.form, step.zeros > 0.9) == (form.name, kept < 1)
+        assert len(data) < 12e3 if kept < 1 else len(data) > 16e3
+        found.append("gemm_sparse_i8" in step.kernel)
+        unpacked = model.memory()["weights_repacked"] >= 64 * 256
+        assert unpacked != found[-1]
+        (y,) = model.run(inputs(model, 7)).values()
+        (expected,) = interp.run(unpack(data), inputs(model, 7)).values()
+        np.testing.assert_array_equal(y, expected)
+    assert found[0]
+    assert not found[1] or edgert.isa().active[-1] == "portable"
+
+
+def test_info_tells_form_and_zeros(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "sparse.edgert"
+    path.write_bytes(layer(Form.bsr1x4, 0.1))
+    assert cli.main(["info", str(path), "--plan"]) == 0
+    assert re.search(r"\bbsr1x4, (8|9)\d% zeros", capsys.readouterr().out)
 
 
 def test_the_bits_are_those_of_the_zeros() -> None:

@@ -1,5 +1,7 @@
 #include "weights/forms.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "schema/format.h"
 #include "weights/facts.h"
@@ -138,6 +140,15 @@ bool is_decoded(Form form) {
 }
 
 uint64_t payload_alignment(Form form) { return is_decoded(form) ? 1 : kPayloadAlignment; }
+
+double share_left_out(Form form, const TensorType& type, const WeightFacts& facts) {
+  const double all = static_cast<double>(type.shape.elements());
+  if (!is_sparse(form) || all == 0) return 0;
+  const Blocks blocks(form, weight_shape(type.shape), type.dtype);
+  // Blocks may reach beyond the weights.
+  const double stored = static_cast<double>(facts.blocks) * blocks.block_elements();
+  return std::max(0.0, 1 - stored / all);
+}
 
 const char* form_name(Form form) {
   switch (form) {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/tensor.h"
+#include "weights/fit.h"
 #include "weights/shape.h"
 
 namespace edgert {
@@ -41,6 +42,9 @@ std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_
 // want them, others without padding.
 uint64_t payload_alignment(Form form);
 bool is_decoded(Form form);  // unpacked into rows when the file is loaded
+
+// The share of the elements that a constant in a sparse form leaves out; 0 of other forms.
+double share_left_out(Form form, const TensorType& type, const WeightFacts& facts);
 
 const char* form_name(Form form);
 

@@ -73,7 +73,9 @@ void check(size_t m, size_t n, size_t k, int flags, int period) {
     if (has(kInPlace))
       for (size_t i = 0; i < m; ++i)
         for (size_t j = 0; j < n; ++j) c[i * c_stride + j] = residual[i * c_stride + j];
-    const size_t scratch_bytes = gemm_sparse_f32_scratch_bytes(kernel, depth);
+    const size_t mr = static_cast<size_t>(kernel.mr);
+    const size_t tile_rows = period % 2 == 0 && mr > 16 ? mr / 2 : mr;
+    const size_t scratch_bytes = gemm_sparse_f32_scratch_bytes(tile_rows, depth);
     Buffer scratch(scratch_bytes + 64);
     std::memset(scratch.data(), 0x5a, scratch.bytes());
     GemmSparseF32 g = {};
@@ -86,6 +88,7 @@ void check(size_t m, size_t n, size_t k, int flags, int period) {
     g.a_run_stride = a_run_stride;
     g.a_stride = a_stride;
     g.a_offsets = offsets.data();
+    g.tile_rows = tile_rows;
     g.b = blocks.all_rows<float>(stored.data());
     g.c = c.data();
     g.c_stride = c_stride;

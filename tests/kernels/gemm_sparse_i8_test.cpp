@@ -88,7 +88,9 @@ void check(const GemmSparseI8Kernel& kernel, size_t m, size_t n, size_t k, int f
 
   const test::AccumulatorCase end = {has(kResidual), has(kHardSwish), has(kFloat)};
   GuardedArray<T> c(span(m, n, c_stride), guard);
-  const size_t scratch_bytes = gemm_sparse_i8_scratch_bytes(kernel, segments * round_up(k, 4));
+  const size_t mr = static_cast<size_t>(kernel.mr);
+  const size_t tile_rows = period % 2 == 0 && mr > 16 ? mr / 2 : mr;
+  const size_t scratch_bytes = gemm_sparse_i8_scratch_bytes(tile_rows, segments * round_up(k, 4));
   Buffer scratch(scratch_bytes + 64);
   std::memset(scratch.data(), 0x5a, scratch.bytes());
   GemmSparseI8 g = {};
@@ -101,6 +103,7 @@ void check(const GemmSparseI8Kernel& kernel, size_t m, size_t n, size_t k, int f
   g.a_run_stride = a_run_stride;
   g.a_stride = a_stride;
   g.a_offsets = offsets.data();
+  g.tile_rows = tile_rows;
   g.b = blocks.all_rows<int8_t>(stored.data());
   g.c = c.data();
   g.c_stride = c_stride;

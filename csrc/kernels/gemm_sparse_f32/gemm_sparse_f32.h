@@ -7,7 +7,7 @@
 // value, where it is not zero the same bits. The portable kernel, on CPUs without fused
 // multiply-add, rounds twice per step: its error is at most twice as large. A row of a may consist
 // of several segments of the same length that lie at given distances, so that a convolution reads
-// its taps in place. The lanes of a kernel are rows of a: `mr` rows at a time become columns in
+// its taps in place. The lanes of a kernel are rows of a: `tile_rows` at a time become columns in
 // scratch, which the weights of all outputs multiply.
 //
 // Preconditions: b has the rows of the n outputs in form csr, and keeps the rules of it; `scratch`
@@ -33,6 +33,8 @@ struct GemmSparseF32 {
   size_t run;  // rows that lie a_stride apart, such as a row of pixels; a divisor of m
   size_t a_run_stride, a_stride;
   const size_t* a_offsets;
+  // Rows that become columns together: the kernel's mr, or a half, a quarter, ... with at least 16.
+  size_t tile_rows;
   BlockRows<float> b;
   float* c;
   size_t c_stride;        // of the residual, too
@@ -46,9 +48,9 @@ using GemmSparseF32Kernel = ProductKernel<GemmSparseF32>;
 
 constexpr size_t kSparseColumns = 16;  // outputs that are written together
 
-// Of a depth of so many elements.
-inline size_t gemm_sparse_f32_scratch_bytes(const GemmSparseF32Kernel& kernel, size_t depth) {
-  return static_cast<size_t>(kernel.mr) * (depth + kSparseColumns) * sizeof(float);
+// Of `tile_rows` rows of a depth of so many elements.
+inline size_t gemm_sparse_f32_scratch_bytes(size_t tile_rows, size_t depth) {
+  return tile_rows * (depth + kSparseColumns) * sizeof(float);
 }
 
 #define KERNEL(symbol, ...) void symbol(const GemmSparseF32&);

@@ -93,8 +93,72 @@ void multiply_rows(const GemmSparseF32& g, RowAddresses& addresses, size_t i) {
     if (i < g.m) multiply_rows<kVectors - 1>(g, addresses, i);
 }
 
+// A single row of a, whose lanes would be empty: the chains of a few outputs run side by side.
+inline void multiply_row(const GemmSparseF32& g) {
+  constexpr int kChains = 4, kGroup = kSparseColumns;
+  const float* x = g.a + g.a_offsets[0];
+  float* sums = reinterpret_cast<float*>(g.scratch);
+  if (g.segments > 1) {
+    for (size_t s = 0; s < g.segments; ++s)
+      __builtin_memcpy(sums + s * g.k, g.a + g.a_offsets[s], g.k * sizeof(float));
+    x = sums;
+    sums += g.segments * g.k;
+  }
+  const uint16_t* count = g.b.counts;
+  const float* w = g.b.blocks;
+  const uint8_t* gap = g.b.gaps;
+  const Clamp clamp(g.activation);
+  for (size_t j = 0; j < g.n; j += kGroup) {
+    const int outputs = g.n - j < kSparseColumns ? static_cast<int>(g.n - j) : kGroup;
+    for (int o = 0; o < outputs; o += kChains) {
+      F32 acc[kChains];
+      const float *at[kChains], *weight[kChains];
+      const uint8_t* gaps[kChains];
+      size_t counts[kChains], least = SIZE_MAX;
+#pragma GCC unroll 4
+      for (int r = 0; r < kChains; ++r) {
+        const bool is = o + r < outputs;
+        const float* const bias = is && g.bias ? g.bias + j + o + r : nullptr;
+        const float* const residual = is && g.residual ? g.residual + j + o + r : nullptr;
+        acc[r] = bias ? F32::broadcast(bias) : F32::zero();
+        if (residual) acc[r] = bias ? acc[r] + F32::broadcast(residual) : F32::broadcast(residual);
+        at[r] = x;
+        weight[r] = w;
+        gaps[r] = gap;
+        counts[r] = is ? count[r] : 0;
+        w += counts[r];
+        gap += counts[r];
+        if (counts[r] < least) least = counts[r];
+      }
+      count += kChains;
+      const auto step = [&](int r, size_t i) {
+        at[r] += gaps[r][i];
+        acc[r] = accumulate(acc[r], F32::broadcast(at[r]), F32::broadcast(weight[r] + i));
+        ++at[r];
+      };
+      for (size_t i = 0; i < least; ++i) {
+#pragma GCC unroll 4
+        for (int r = 0; r < kChains; ++r) step(r, i);
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < kChains; ++r) {
+        for (size_t i = least; i < counts[r]; ++i) step(r, i);
+        sums[o + r] = acc[r].first();
+      }
+    }
+    for (int o = 0; o < outputs; o += F32::kLanes) {
+      const int n = outputs - o < F32::kLanes ? outputs - o : F32::kLanes;
+      store_first(g.c + j + o, n, clamp(F32::load(sums + o)));
+    }
+    if (!is_clamp(g.activation)) activate(g.activation, g.c + j, 1, g.c_stride, outputs);
+  }
+}
+
 template <int kVectors>
 void gemm_sparse(const GemmSparseF32& g) {
+  if (g.m == 1) return multiply_row(g);
+  if constexpr (kVectors > 1)
+    if (g.tile_rows < kVectors * F32::kLanes) return gemm_sparse<kVectors - 1>(g);
   constexpr size_t kFloat = sizeof(float);
   RowAddresses addresses(g.a, g.run, g.a_run_stride * kFloat, g.a_stride * kFloat);
   multiply_rows<kVectors>(g, addresses, 0);

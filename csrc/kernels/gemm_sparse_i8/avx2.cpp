@@ -1,7 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/avx2.h"
 
-#include "kernels/gemm_sparse_i8/gemm_sparse_i8_tile.h"
+#include "kernels/gemm_sparse_i8/one_row_avx2.h"
 
 namespace edgert {
 namespace {
@@ -60,13 +60,15 @@ struct AnyDot {
 }  // namespace
 
 void gemm_sparse_i8_avx2_quads_1x4(const GemmSparseI8& g) { gemm_sparse<QuadDot, Bsr1x4, 8>(g); }
-void gemm_sparse_i8_avx2_quads_4x4(const GemmSparseI8& g) { gemm_sparse<QuadDot, Bsr4x4, 2>(g); }
+void gemm_sparse_i8_avx2_quads_4x4(const GemmSparseI8& g) {
+  g.m == 1 ? multiply_row<dot_pairs>(g) : gemm_sparse<QuadDot, Bsr4x4, 2>(g);
+}
 
 void gemm_sparse_i8_avx2_pairs_1x4(const GemmSparseI8& g) {
   gemm_sparse<PlainDot<dot_pairs>, Bsr1x4, 8>(g);
 }
 void gemm_sparse_i8_avx2_pairs_4x4(const GemmSparseI8& g) {
-  gemm_sparse<PlainDot<dot_pairs>, Bsr4x4, 2>(g);
+  g.m == 1 ? multiply_row<dot_pairs>(g) : gemm_sparse<PlainDot<dot_pairs>, Bsr4x4, 2>(g);
 }
 
 void gemm_sparse_i8_avx2_any_1x4(const GemmSparseI8& g) { gemm_sparse<AnyDot, Bsr1x4, 8>(g); }

@@ -6,8 +6,9 @@
 // with the sum exact, modulo 2^32, and the rest as accumulator.h says: the bits are those of
 // gemm_i8 with the zeros. A row of a may consist of several segments of the same length that lie at
 // given distances, so that a convolution reads its taps in place. The lanes of a kernel are rows of
-// a: `mr` rows at a time become columns in scratch, which the blocks of all outputs multiply. All
-// kernels give the same bits; some do so only for weights that fit, see weights/fit.h.
+// a: `tile_rows` of them at a time become columns in scratch, which the blocks of all outputs
+// multiply. All kernels give the same bits; some do so only for weights that fit, see
+// weights/fit.h.
 //
 // Preconditions: b has the rows of blocks of the n outputs, in the kernel's form, each segment by
 // itself (its depth is filled up to a multiple of 4 with zeros); it keeps the rules of the form;
@@ -33,6 +34,8 @@ struct GemmSparseI8 {
   size_t run;  // rows that lie a_stride apart, such as a row of pixels; a divisor of m
   size_t a_run_stride, a_stride;
   const size_t* a_offsets;
+  // Rows that become columns together: the kernel's mr, or a half, a quarter, ... with at least 16.
+  size_t tile_rows;
   BlockRows<int8_t> b;
   void* c;          // uint8_t, int16_t or float, as output.dtype says
   size_t c_stride;  // elements, of c and of the residual
@@ -43,13 +46,14 @@ struct GemmSparseI8 {
 
 struct GemmSparseI8Kernel : ProductKernel<GemmSparseI8> {
   bool column_sums;  // read
+  bool one_row;      // whether the lanes are not those of rows if there is a single one
 };
 
 constexpr size_t kSparseGroup = 16;  // outputs that become bytes together
 
-// Of a depth of so many elements, each segment filled up.
-inline size_t gemm_sparse_i8_scratch_bytes(const GemmSparseI8Kernel& kernel, size_t depth) {
-  return static_cast<size_t>(kernel.mr) * (depth + 2 * kSparseGroup * sizeof(int32_t));
+// Of `tile_rows` rows of a depth of so many elements, each segment filled up.
+inline size_t gemm_sparse_i8_scratch_bytes(size_t tile_rows, size_t depth) {
+  return tile_rows * (depth + 2 * kSparseGroup * sizeof(int32_t));
 }
 
 #define KERNEL(symbol, ...) void symbol(const GemmSparseI8&);

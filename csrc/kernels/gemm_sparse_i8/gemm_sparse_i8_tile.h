@@ -159,6 +159,8 @@ void multiply_rows(const GemmSparseI8& g, RowAddresses& addresses, size_t i) {
 
 template <typename Dot, typename Shape, int kVectors>
 void gemm_sparse(const GemmSparseI8& g) {
+  if constexpr (kVectors > 1)
+    if (g.tile_rows < kVectors * F32::kLanes) return gemm_sparse<Dot, Shape, kVectors - 1>(g);
   RowAddresses addresses(g.a, g.run, g.a_run_stride, g.a_stride);
   multiply_rows<Dot, Shape, kVectors>(g, addresses, 0);
 }

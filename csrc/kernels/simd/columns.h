@@ -9,38 +9,6 @@
 namespace edgert {
 namespace {
 
-// Lanes whose number lacks the bit kBit.
-template <int kBit>
-inline Mask lanes_without() {
-  alignas(64) static constexpr float kBits[] = {
-      0 & kBit, 1 & kBit, 2 & kBit,  3 & kBit,  4 & kBit,  5 & kBit,  6 & kBit,  7 & kBit,
-      8 & kBit, 9 & kBit, 10 & kBit, 11 & kBit, 12 & kBit, 13 & kBit, 14 & kBit, 15 & kBit};
-  return F32::load(kBits) == F32::zero();
-}
-
-// Each two vectors kBit apart exchange the lanes kBit apart.
-template <int kBit>
-inline __attribute__((always_inline)) void exchange_lanes(F32 (&a)[F32::kLanes]) {
-  if constexpr (kBit < F32::kLanes) {
-    const Mask own = lanes_without<kBit>();
-#pragma GCC unroll 16
-    for (int i = 0; i < F32::kLanes; ++i) {
-      if (i & kBit) continue;
-      const F32 x = a[i], y = a[i + kBit];
-      a[i] = select(own, x, exchange<kBit>(y));
-      a[i + kBit] = select(own, exchange<kBit>(x), y);
-    }
-  }
-}
-
-// Lane j of vector i becomes lane i of vector j. Moves bits, whatever they stand for.
-inline __attribute__((always_inline)) void transpose(F32 (&a)[F32::kLanes]) {
-  exchange_lanes<1>(a);
-  exchange_lanes<2>(a);
-  exchange_lanes<4>(a);
-  exchange_lanes<8>(a);
-}
-
 // The addresses of the rows i, i + 1, ... of a matrix whose runs of rows lie apart; strides are in
 // bytes.
 class RowAddresses {

@@ -23,6 +23,8 @@ class Blocks {
 
   // Elements of a tap of an output, those that fill it up too.
   size_t tap_length() const { return tap_columns() * depth_; }
+  size_t depth() const { return shape_.taps * tap_length(); }
+  size_t block_elements() const { return outputs_ * depth_; }
   // Bytes of so many blocks; nothing if there cannot be so many, or weights of this shape and type
   // cannot be stored so.
   std::optional<uint64_t> bytes(uint64_t blocks) const;

@@ -1,9 +1,11 @@
 // Products by weights of which the blocks that are not zero are stored. Rows of a tile are output
 // pixels, which lie in the lanes of vectors; the driver is one for all types of elements.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/gemm_sparse_f32/gemm_sparse_f32.h"
 #include "kernels/gemm_sparse_i8/gemm_sparse_i8.h"
+#include "kernels/winograd_i8/winograd_i8.h"
 #include "runtime/product/product.h"
 #include "runtime/product/tasks.h"
 #include "weights/facts.h"
@@ -26,9 +28,11 @@ struct SparseFloats {
     return select_gemm_sparse_f32(isa);
   }
   static bool wants_column_sums(const Kernel&) { return false; }
-  static size_t scratch_bytes(const Kernel& kernel, size_t depth) {
-    return gemm_sparse_f32_scratch_bytes(kernel, depth);
+  static size_t scratch_bytes(size_t tile_rows, size_t depth) {
+    return gemm_sparse_f32_scratch_bytes(tile_rows, depth);
   }
+  // Where the bits differ, the form decides.
+  static bool pays(const Product&, IsaSet) { return true; }
   static uint8_t pad(const ProductOperands&) { return 0; }
   static size_t output_bytes(const ProductOperands&) { return sizeof(float); }
   static void set_end(const ProductOperands& operands, size_t channel, size_t element,
@@ -56,8 +60,31 @@ struct SparseBytes {
     return select_gemm_sparse_i8(isa, form, facts.within_taps);
   }
   static bool wants_column_sums(const Kernel& kernel) { return kernel.column_sums; }
-  static size_t scratch_bytes(const Kernel& kernel, size_t depth) {
-    return gemm_sparse_i8_scratch_bytes(kernel, depth);
+  static size_t scratch_bytes(size_t tile_rows, size_t depth) {
+    return gemm_sparse_i8_scratch_bytes(tile_rows, depth);
+  }
+  // The bits are those of dense weights: what takes longer is unpacked.
+  static bool pays(const Product& product, IsaSet isa) {
+    const ProductShape& g = product.shape;
+    const WeightFit fit = product.facts.within_taps;
+    const double elements = static_cast<double>(g.weights().elements());
+    double stored = static_cast<double>(product.facts.blocks) *
+                    Blocks(product.form, g.weights(), kWeight).block_elements();
+    if (product.form != form(product))  // single elements: blocks in which one of four is there
+      stored = elements * (1 - std::pow(1 - stored / elements, 4));
+    const double pixels = static_cast<double>(g.batch * g.out_height * g.out_width);
+    const Kernel& kernel = select_gemm_sparse_i8(isa, form(product), fit);
+    // Vectors are filled up with pixels.
+    constexpr double kFewPixels = 8, kOnePixel = 2;
+    const double counted = pixels == 1 && kernel.one_row ? kOnePixel : std::max(pixels, kFewPixels);
+    const double sparse = stored * counted / kernel.macs_per_cycle;
+    const double all = elements * pixels;
+    Product dense = product;
+    dense.form = Form::row;
+    const double cycles = winograd_i8_method.suits(dense, isa)
+                              ? all * 4 / 9 / select_winograd_i8(isa)->macs_per_cycle
+                              : all / select_gemm_i8(isa, WeightFit::kQuads).macs_per_cycle;
+    return sparse < cycles;
   }
   static uint8_t pad(const ProductOperands& operands) { return operands.x_zero; }
   static size_t output_bytes(const ProductOperands& operands) {
@@ -70,14 +97,31 @@ struct SparseBytes {
   }
 };
 
+// Pixels whose columns the second cache holds.
 template <typename Sparse>
-ProductTile tile_of(const typename Sparse::Kernel& kernel, const ProductShape& shape) {
+size_t tile_rows(const typename Sparse::Kernel& kernel, const ProductShape& shape) {
+  constexpr size_t kLeast = 16;
+  const size_t depth = Blocks(kernel.form, shape.weights(), Sparse::kWeight).depth();
+  size_t rows = static_cast<size_t>(kernel.mr);
+  while (rows > kLeast && rows * depth * sizeof(typename Sparse::Input) > cache_sizes().l2 / 2)
+    rows /= 2;
+  return rows;
+}
+
+template <typename Sparse>
+ProductTile tile_of(const typename Sparse::Kernel& kernel, const ProductShape& shape,
+                    const WeightFacts& facts) {
+  const Blocks blocks(kernel.form, shape.weights(), Sparse::kWeight);
+  const double stored = static_cast<double>(facts.blocks) * blocks.block_elements();
+  const double share = stored / std::max<double>(1, static_cast<double>(shape.outputs) *
+                                                        static_cast<double>(blocks.depth()));
   ProductTile tile;
-  tile.rows = static_cast<size_t>(kernel.mr);
+  tile.rows = tile_rows<Sparse>(kernel, shape);
   tile.columns = Sparse::kGroup;
   tile.element_bytes = sizeof(typename Sparse::Input);
-  tile.tap_length = Blocks(kernel.form, shape.weights(), Sparse::kWeight).tap_length();
-  tile.task_macs = static_cast<size_t>(kernel.task_kmacs) * 1000;
+  tile.tap_length = blocks.tap_length();
+  // Counted as those of all weights.
+  tile.task_macs = static_cast<size_t>(kernel.task_kmacs * 1000 / std::max(share, 0.05));
   tile.macs_per_cycle = static_cast<size_t>(kernel.macs_per_cycle);
   tile.spread = false;
   return tile;
@@ -86,13 +130,14 @@ ProductTile tile_of(const typename Sparse::Kernel& kernel, const ProductShape& s
 template <typename Sparse>
 class SparsePlan final : public ProductPlan {
  public:
-  SparsePlan(const typename Sparse::Kernel& kernel, const ProductShape& shape, int threads)
+  SparsePlan(const typename Sparse::Kernel& kernel, const ProductShape& shape,
+             const WeightFacts& facts, int threads)
       : ProductPlan(kernel.name, threads),
         kernel_(kernel),
-        tasks_(shape, tile_of<Sparse>(kernel, shape), threads),
+        tasks_(shape, tile_of<Sparse>(kernel, shape, facts), threads),
         blocks_(kernel.form, shape.weights(), Sparse::kWeight) {
-    const size_t depth = shape.weights().taps * blocks_.tap_length();
-    const size_t scratch = round_up(Sparse::scratch_bytes(kernel, depth), kAlignment);
+    tile_rows_ = tile_rows<Sparse>(kernel, shape);
+    const size_t scratch = round_up(Sparse::scratch_bytes(tile_rows_, blocks_.depth()), kAlignment);
     set_tasks(tasks_.count(), tasks_.window_bytes() + scratch);
   }
 
@@ -123,6 +168,7 @@ class SparsePlan final : public ProductPlan {
       gemm.a_run_stride = tasks_.row_step();
       gemm.a_stride = tasks_.pixel_step();
       gemm.a_offsets = tasks_.offsets().data();
+      gemm.tile_rows = tile_rows_;
       gemm.b = rows;
       gemm.c = reinterpret_cast<decltype(gemm.c)>(static_cast<std::byte*>(operands.y) +
                                                   at * Sparse::output_bytes(operands));
@@ -137,11 +183,12 @@ class SparsePlan final : public ProductPlan {
   const typename Sparse::Kernel& kernel_;
   ProductTasks tasks_;
   Blocks blocks_;
+  size_t tile_rows_;
 };
 
 template <typename Sparse>
-bool suits(const Product& product, IsaSet) {
-  return is_sparse(product.form) && product.x == Sparse::kInput;
+bool suits(const Product& product, IsaSet isa) {
+  return is_sparse(product.form) && product.x == Sparse::kInput && Sparse::pays(product, isa);
 }
 
 template <typename Sparse>
@@ -164,7 +211,7 @@ template <typename Sparse>
 std::unique_ptr<ProductPlan> plan(const Product& product, const WeightFacts& facts, IsaSet isa,
                                   int threads) {
   return std::make_unique<SparsePlan<Sparse>>(Sparse::select(isa, Sparse::form(product), facts),
-                                              product.shape, threads);
+                                              product.shape, facts, threads);
 }
 
 template <typename Sparse>
