@@ -121,6 +121,16 @@ def test_only_who_reads_blocks_has_them() -> None:
         pack(graph)
 
 
+def test_who_reads_no_weight_reads_rows() -> None:
+    """Also what is a sparse weight of another node."""
+    graph = sparse_graph()
+    both = graph.add("binary", ["f_w", "f_w"], {"fn": 0, "activation": {"fn": 0}}, output="twice")
+    graph.outputs.append(both)
+    model = edgert.load(pack(graph))
+    found = model.run(inputs(model, 8))["twice"]
+    np.testing.assert_array_equal(found, 2 * graph.values["f_w"].data)
+
+
 def test_forms_follow_their_weights() -> None:
     """Through renaming and pruning of a graph."""
     graph = sparse_graph()

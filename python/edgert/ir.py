@@ -262,9 +262,10 @@ def constant_forms(graph: Graph, node: Node) -> list[Form]:
 
     Raises FormatError if the node cannot read a weight in the form that ``graph.forms`` has for it.
     """
-    forms = []
+    forms, weights = [], OPS[node.op].weight_inputs
     for i, (name, possible) in enumerate(zip(node.inputs, _ask(graph, node)[1])):
-        form = graph.forms.get(name, Form(possible[0]))
+        usual = Form(possible[0])
+        form = graph.forms.get(name, usual) if weights >> i & 1 else usual
         if form not in possible:
             raise FormatError(
                 f"{node.op} {node.name!r}: input {i}, {name!r}, shall have the form {form.name}, "

@@ -12,36 +12,27 @@ namespace {
 constexpr size_t kLongestGap = UINT8_MAX, kMostColumns = UINT16_MAX;
 constexpr size_t kMostBlockBytes = 16;
 
-// The weights that meet in a sum of products if each two blocks of a row are added: four of the
-// depth of an output, from either.
-struct Met {
-  uint64_t bytes;
-
-  // Whether the sums fit, of two blocks or of each alone.
-  bool fit(WeightFit needed) const {
-    constexpr uint64_t kBytes = 0x00ff00ff00ff00ff;
-    const uint64_t negative = bytes >> 7 & 0x0101010101010101;  // 1 for each
-    const uint64_t mask = negative * 0xff;
-    const uint64_t positive_bytes = bytes & ~mask;
-    // 256 - b of the negative ones; no byte is zero, so that nothing is carried over.
-    const uint64_t amounts = (~bytes & mask) + negative;
-    return sums_fit((positive_bytes & kBytes) + (positive_bytes >> 8 & kBytes), needed) &&
-           sums_fit((amounts & kBytes) + (amounts >> 8 & kBytes), needed);
-  }
-  bool has_least() const {  // -128
-    for (int i = 0; i < 64; i += 8)
-      if ((bytes >> i & 0xff) == 0x80) return true;
-    return false;
-  }
-
- private:
-  static bool sums_fit(uint64_t words, WeightFit needed) {
-    if (needed == WeightFit::kQuads) words = (words & 0xffffffff) + (words >> 32);
+// Bits that say that weights do not fit: four of the depth of an output in each of two blocks,
+// whose products meet in sums of 16 bits.
+template <WeightFit kFit>
+uint64_t misfits(uint64_t weights) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kSigns = kOnes << 7;
+  const uint64_t others = weights ^ kSigns;
+  uint64_t found = (others - kOnes) & ~others & kSigns;  // of -128: a zero without its sign
+  if constexpr (kFit == WeightFit::kSymmetric) return found;
+  const uint64_t negative = weights >> 7 & kOnes, mask = negative * 0xff;
+  // What neighbours add up to; and the amounts of negative ones, of which none is zero, so that
+  // nothing is carried over.
+  for (uint64_t amounts : {weights & ~mask, (~weights & mask) + negative}) {
+    constexpr uint64_t kEven = 0x00ff00ff00ff00ff;
+    uint64_t sums = (amounts & kEven) + (amounts >> 8 & kEven);
+    if constexpr (kFit == WeightFit::kQuads) sums = (sums & 0xffffffff) + (sums >> 32);
     // More than kMaxFit, 128, has a bit above it, or that one and another.
-    return ((words + 0x007f007f007f007f) & 0xff00ff00ff00ff00) == 0;
+    found |= (sums + 0x007f007f007f007f) & 0xff00ff00ff00ff00;
   }
-};
-static_assert(kMaxFit == 128, "Met::sums_fit() counts on it");
+  return found;
+}
+static_assert(kMaxFit == 128, "misfits() counts on it");
 
 }  // namespace
 
@@ -99,16 +90,41 @@ void Blocks::for_elements(size_t row, size_t column, const Visit& visit) const {
 template <typename Visit>
 void Blocks::for_nonzero(const std::byte* weights, const Visit& visit) const {
   const std::byte zeros[kMostBlockBytes] = {};
+  const size_t all = columns(), stride = shape_.depth() * element_bytes_;
+  const size_t many = sizeof(uint64_t) / element_bytes_;
   for (size_t r = 0; r < rows(); ++r) {
-    size_t gap = 0;
-    for (size_t c = 0; c < columns(); ++c) {
+    const std::byte* const row = weights + r * outputs_ * stride;
+    const size_t outputs = std::min(outputs_, shape_.outputs - r * outputs_);
+    size_t gap = 0, tap = 0, channel = 0;
+    const auto advance = [&](size_t channels) {
+      channel += channels;
+      if (channel < shape_.channels) return;
+      channel = 0;
+      ++tap;
+    };
+    for (size_t c = 0; c < all;) {
+      const std::byte* from = row + (tap * shape_.channels + channel) * element_bytes_;
+      if (outputs_ == 1 && shape_.channels - channel >= many) {  // most are zeros: quickly
+        uint64_t next;
+        std::memcpy(&next, from, sizeof next);
+        if (next == 0) {
+          c += many / depth_;
+          gap += many / depth_;
+          advance(many);
+          continue;
+        }
+      }
       std::byte block[kMostBlockBytes] = {};
-      for_elements(r, c, [&](size_t output, size_t channel, size_t place) {
-        const size_t tap = c / tap_columns();
-        const size_t from = (output * shape_.taps + tap) * shape_.channels + channel;
-        std::memcpy(block + place * element_bytes_, weights + from * element_bytes_,
-                    element_bytes_);
-      });
+      const size_t width = std::min(depth_, shape_.channels - channel) * element_bytes_;
+      for (size_t o = 0; o < outputs; ++o, from += stride) {
+        std::byte* const to = block + o * depth_ * element_bytes_;
+        if (width == sizeof(uint32_t))
+          std::memcpy(to, from, sizeof(uint32_t));
+        else
+          std::memcpy(to, from, width);
+      }
+      ++c;
+      advance(depth_);
       if (std::memcmp(block, zeros, sizeof block) == 0) {
         ++gap;
         continue;
@@ -185,20 +201,44 @@ bool Blocks::is_filled_with_zeros(const std::byte* stored) const {
 }
 
 bool Blocks::fits(WeightFit fit, const std::byte* stored) const {
-  if (fit == WeightFit::kAny) return true;
+  switch (fit) {
+    case WeightFit::kAny:
+      return true;
+    case WeightFit::kSymmetric:
+      return fits<WeightFit::kSymmetric>(stored);
+    case WeightFit::kPairs:
+      return fits<WeightFit::kPairs>(stored);
+    case WeightFit::kQuads:
+      return fits<WeightFit::kQuads>(stored);
+  }
+  return false;
+}
+
+template <WeightFit kFit>
+bool Blocks::fits(const std::byte* stored) const {
   const uint16_t* const counts = this->counts(stored);
   const std::byte* block = blocks(stored);
+  const size_t bytes = block_bytes();
   for (size_t r = 0; r < rows(); ++r) {
-    for (size_t i = 0; i < counts[r]; i += 2)
+    uint64_t found = 0;
+    size_t left = counts[r];
+    if (outputs_ == 1) {  // two blocks lie side by side
+      for (; left >= 2; left -= 2, block += sizeof(uint64_t)) {
+        uint64_t two;
+        std::memcpy(&two, block, sizeof two);
+        found |= misfits<kFit>(two);
+      }
+    }
+    for (; left > 0; left -= std::min<size_t>(left, 2)) {
       for (size_t o = 0; o < outputs_; ++o) {
         uint32_t first, second = 0;
-        const std::byte* const from = block + i * block_bytes() + o * depth_;
-        std::memcpy(&first, from, sizeof first);
-        if (i + 1 < counts[r]) std::memcpy(&second, from + block_bytes(), sizeof second);
-        const Met met = {first | uint64_t{second} << 32};
-        if (met.has_least() || (fit > WeightFit::kSymmetric && !met.fit(fit))) return false;
+        std::memcpy(&first, block + o * depth_, sizeof first);
+        if (left > 1) std::memcpy(&second, block + bytes + o * depth_, sizeof second);
+        found |= misfits<kFit>(first | uint64_t{second} << 32);
       }
-    block += counts[r] * block_bytes();
+      block += bytes * std::min<size_t>(left, 2);
+    }
+    if (found != 0) return false;
   }
   return true;
 }

@@ -64,6 +64,8 @@ class Blocks {
   size_t part(size_t part, size_t parts, size_t step, const std::byte* stored) const;
 
  private:
+  template <WeightFit kFit>
+  bool fits(const std::byte* stored) const;
   size_t rows() const;         // of blocks
   size_t tap_columns() const;  // blocks of a tap
   size_t columns() const { return shape_.taps * tap_columns(); }
