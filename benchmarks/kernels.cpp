@@ -1,7 +1,9 @@
 // Speed of the convolution kernels on the layers of common networks: fp32, or bytes with --i8. Or,
-// with --rows, of every kernel of every family, best or not, on a problem of its own.
+// with --rows, of every kernel of every family, best or not, on a problem of its own; or, with
+// --sparse, of products by weights in sparse forms beside those by all weights, in turn.
 //
-// usage: edgert_kernel_bench [--i8 | --rows] [--isa NAME] [--threads N] [--only TEXT] [--json]
+// usage: edgert_kernel_bench [--rows | [--sparse] [--i8]] [--isa NAME] [--threads N] [--only TEXT]
+// [--json]
 //
 // One line per kernel and layer: GMAC/s of the fastest run and its share of what the multiply-add
 // units could do, measured right beside it by a loop on registers alone, since other users of a
@@ -23,6 +25,7 @@
 #include "rows.h"
 #include "runtime/product/product.h"
 #include "schema/enums.h"
+#include "sparse.h"
 #include "weights/forms.h"
 
 namespace edgert {
@@ -169,7 +172,7 @@ Result run_layer(const Layer& layer, bool i8, const PeakLoop& loop, IsaSet set, 
 int run(int argc, char** argv) {
   std::string only, level;
   int threads = 1;
-  bool json = false, i8 = false, every_row = false;
+  bool json = false, i8 = false, every_row = false, sparse = false;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--json") {
@@ -178,6 +181,8 @@ int run(int argc, char** argv) {
       i8 = true;
     } else if (option == "--rows") {
       every_row = true;
+    } else if (option == "--sparse") {
+      sparse = true;
     } else if (i + 1 < argc && option == "--isa") {
       level = argv[++i];
     } else if (i + 1 < argc && option == "--only") {
@@ -185,11 +190,17 @@ int run(int argc, char** argv) {
     } else if (i + 1 < argc && option == "--threads") {
       threads = std::max(1, std::atoi(argv[++i]));
     } else {
-      std::fprintf(stderr,
-                   "usage: %s [--i8 | --rows] [--isa NAME] [--threads N] [--only TEXT] [--json]\n",
-                   argv[0]);
+      std::fprintf(
+          stderr,
+          "usage: %s [--rows | [--sparse] [--i8]] [--isa NAME] [--threads N] [--only TEXT] "
+          "[--json]\n",
+          argv[0]);
       return 2;
     }
+  }
+  if (sparse) {
+    run_sparse(i8, only, level, threads, json);
+    return 0;
   }
   if (every_row) {
     run_rows(only, level, json);

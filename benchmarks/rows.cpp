@@ -20,6 +20,8 @@
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_i16/gemm_i16.h"
 #include "kernels/gemm_i8/gemm_i8.h"
+#include "kernels/gemm_sparse_f32/gemm_sparse_f32.h"
+#include "kernels/gemm_sparse_i8/gemm_sparse_i8.h"
 #include "kernels/gru_f32/gru_f32.h"
 #include "kernels/kernel.h"
 #include "kernels/layer_norm_f32/layer_norm_f32.h"
@@ -364,6 +366,38 @@ Work prepare(GemmI16& g, Arrays& arrays) {
   return prepare_gemm(g, arrays, g.a, g.b);
 }
 
+// The same with an eighth of the blocks, of `wide` elements of the depth: every eighth of a row.
+template <typename Gemm, typename Element, typename Weight>
+Work prepare_sparse(Gemm& g, Arrays& arrays, size_t wide, const Element*, const Weight*) {
+  constexpr size_t kKept = 8;
+  const size_t blocks = kK / wide / kKept;
+  uint16_t* const counts = arrays.ones<uint16_t>(kN);
+  uint8_t* const gaps = arrays.ones<uint8_t>(kN * blocks);
+  std::fill(counts, counts + kN, static_cast<uint16_t>(blocks));
+  std::fill(gaps, gaps + kN * blocks, static_cast<uint8_t>(kKept - 1));
+  g.m = g.run = kM;
+  g.n = kN;
+  g.k = kK;
+  g.segments = 1;
+  g.a = arrays.varied<Element>(kM * kK);
+  g.a_stride = kK;
+  g.a_offsets = arrays.varied<size_t>(1);
+  g.tile_rows = 64;
+  g.b = {counts, arrays.ones<Weight>(4 * kN * blocks * wide), gaps};  // of up to 4 outputs
+  g.c = arrays.ones<float>(kM * kN);                                  // of any type
+  g.c_stride = kN;
+  g.scratch = arrays.ones<std::byte>(256 * 4 * (kK + 64));  // enough for every kernel
+  return {static_cast<double>(kM * kN * kK / kKept), "GMAC/s"};
+}
+Work prepare(GemmSparseF32& g, Arrays& arrays) {
+  return prepare_sparse(g, arrays, 1, g.a, g.b.blocks);
+}
+Work prepare(GemmSparseI8& g, Arrays& arrays) {
+  g.out = accumulator(arrays, kN);
+  g.column_sums = arrays.ones<int32_t>(kN);
+  return prepare_sparse(g, arrays, 4, g.a, g.b.blocks);
+}
+
 // 3x3 of stride 1.
 template <typename Dwconv, typename Element, typename Weight>
 Work prepare_dwconv(Dwconv& g, Arrays& arrays, const Element*, const Weight*) {
@@ -448,6 +482,10 @@ void run_rows(const std::string& only, const std::string& level, bool json) {
 #include "kernels/gemm_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_i16", #symbol, Isa::isa, symbol);
 #include "kernels/gemm_i16/kernels.inc"
+#define KERNEL(symbol, isa, ...) rows.measure("gemm_sparse_f32", #symbol, Isa::isa, symbol);
+#include "kernels/gemm_sparse_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) rows.measure("gemm_sparse_i8", #symbol, Isa::isa, symbol);
+#include "kernels/gemm_sparse_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("dwconv_f32", #symbol, Isa::isa, symbol);
 #include "kernels/dwconv_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("dwconv_i8", #symbol, Isa::isa, symbol);

@@ -130,6 +130,48 @@ def panels_graph() -> ir.Graph:
 PANELS = pack(panels_graph())
 
 
+def sparse_graph() -> ir.Graph:
+    """Products by weights in every sparse form: of floats and bytes, with rows that are empty, full
+    and have gaps of more than 255 blocks, outputs and depths that blocks do not divide.
+    """
+    rng = np.random.default_rng(10)
+    g = ir.Graph()
+    output = {"dtype": schema.DType.uint8, "scale": 1.0, "low": 0, "high": 255, "zero": 0}
+    ends = {"residual_zero": 0, "residual_scale": 0.0, "output": output}
+    window = {"strides": [1, 1], "dilations": [1, 1], "pads": [1, 1, 1, 1], "groups": 1}
+
+    def weight(dtype: type, *shape: int) -> np.ndarray:
+        w = rng.integers(-60, 60, shape) * (rng.random(shape) < 0.2)
+        w[0], w[1] = 0, rng.integers(1, 9, shape[1:])
+        w[2].flat[5:-1] = 0
+        w[2].flat[-1] = 5
+        return w.astype(dtype)
+
+    def constants(name: str, w: np.ndarray, form: schema.Form) -> list[str]:
+        weights = g.add_constant(f"{name}_w", w)
+        g.forms[weights] = form
+        n = len(w)
+        rest = [rng.integers(-99, 99, n).astype(np.int32), np.full(n, 1e-3, np.float32)]
+        return [weights, *(g.add_constant(f"{name}_{i}", c) for i, c in enumerate(rest))]
+
+    x = g.add_input("x_f", np.float32, (2, 3, 5, 6))
+    w = constants("f", weight(np.float32, 7, 3, 3, 6), schema.Form.csr)[0]
+    y = g.add("conv", [x, w], {**window, "activation": {"fn": 1}}, output="y_f")
+    g.outputs.append(y)
+    x = g.add_input("x_i", np.uint8, (3, 1500))
+    w = weight(np.int8, 5, 1500)
+    g.outputs.append(g.add("qgemm", [x, *constants("i", w, schema.Form.csr)], ends, output="y_i"))
+    for form in (schema.Form.bsr1x4, schema.Form.bsr4x4):
+        x = g.add_input(f"x_{form.name}", np.uint8, (1, 4, 5, 6))
+        w = constants(form.name, weight(np.int8, 9, 3, 3, 6), form)
+        attrs = {**ends, **window, "x_zero": 3}
+        g.outputs.append(g.add("qconv", [x, *w], attrs, output=f"y_{form.name}"))
+    return g
+
+
+SPARSE = pack(sparse_graph())
+
+
 class ModelFile:
     """The records of a file as arrays that may be changed at will.
 

@@ -55,7 +55,7 @@ def test_absent_inputs(op: str) -> None:
                 want = plain.run({name: feed(case)[name] for name, _, _ in plain.inputs})["y"]
                 assert found.tobytes() == want.tobytes(), (case, i)
             elif array is not None:
-                with pytest.raises(edgert.FormatError, match=rf"input {i} is absent.*\[F50\]"):
+                with pytest.raises(edgert.FormatError, match=rf"input {i} is absent.*\[F52\]"):
                     edgert.load(file.bytes())
         file = ModelFile(data)
         file.edges("y")[-1] = schema.NONE

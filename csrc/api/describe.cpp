@@ -42,14 +42,14 @@ edgert_status describe(const edgert_model* model, std::vector<uint32_t> Model::*
   });
 }
 
-// The form of a node's first weight that is a constant.
-const char* weight_form(const Model& model, const Node& node) {
+// A node's first weight that is a constant, or null.
+const Tensor* weight_of(const Model& model, const Node& node) {
   for (size_t k = 0; k < node.inputs.size(); ++k) {
     if (!op_arity(node.op).is_weight(static_cast<int>(k)) || node.inputs[k] == kNone) continue;
     const Tensor& weight = model.tensors[node.inputs[k]];
-    if (weight.data != nullptr) return form_name(weight.form);
+    if (weight.data != nullptr) return &weight;
   }
-  return "";
+  return nullptr;
 }
 
 // The names of all levels of this CPU, made once.
@@ -112,7 +112,9 @@ edgert_status edgert_get_step(const edgert_model* model, size_t index, edgert_st
     value.name = result.name.c_str();
     value.op = op_name(node.op);
     value.kernel = session.steps()[index].kernel.c_str();
-    value.form = weight_form(content, node);
+    const Tensor* const weight = weight_of(content, node);
+    value.form = weight ? form_name(weight->form) : "";
+    if (weight) value.zeros = share_left_out(weight->form, weight->type, weight->facts);
     value.dtype = dtype_of(result);
     value.rank = result.type.shape.rank;
     value.dims = result.type.shape.dims.data();

@@ -168,9 +168,11 @@ typedef struct edgert_step {
   int32_t rank;          /* 0 to 8 */
   const int32_t* dims;   /* `rank` of them */
   size_t constant_bytes; /* that the step reads */
+  double zeros;          /* share of the elements of that weight that the file leaves out */
 } edgert_step;
 
-#define EDGERT_STEP_INIT {sizeof(edgert_step), NULL, NULL, NULL, NULL, EDGERT_FLOAT32, 0, NULL, 0}
+#define EDGERT_STEP_INIT \
+  {sizeof(edgert_step), NULL, NULL, NULL, NULL, EDGERT_FLOAT32, 0, NULL, 0, 0}
 
 EDGERT_API edgert_status edgert_get_info(const edgert_model* model, edgert_info* info);
 EDGERT_API edgert_status edgert_get_input(const edgert_model* model, size_t index,

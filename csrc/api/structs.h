@@ -1,6 +1,7 @@
 // Structs of the C API grow at their end: a caller that was compiled earlier has fewer members.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 
 #include "api/errors.h"
@@ -10,6 +11,8 @@ namespace edgert {
 // The bytes of a struct in the first version of the API. One that has grown gets a line of its own.
 template <typename T>
 constexpr size_t kFirstBytes = sizeof(T);
+template <>
+inline constexpr size_t kFirstBytes<edgert_step> = offsetof(edgert_step, zeros);
 
 // The bytes that the caller's struct has. `name` is that of its type.
 template <typename T>

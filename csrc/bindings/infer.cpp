@@ -15,9 +15,9 @@ namespace py = pybind11;
 namespace edgert {
 namespace {
 
-// The types of an operator's outputs and the forms of its inputs that are constants:
-// ([(dtype id, shape)], [form id]).
-// `inputs` holds (dtype id, shape) or None.
+// The types of an operator's outputs and the forms that each input may have if it is a constant,
+// the usual one first: ([(dtype id, shape)], [[form id]]). `inputs` holds (dtype id, shape) or
+// None.
 py::tuple infer(const std::string& name, int op, const py::list& inputs, const py::bytes& attrs) {
   std::vector<TensorType> types(inputs.size());
   std::vector<const TensorType*> pointers;
@@ -62,8 +62,15 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
     outputs.append(py::make_tuple(static_cast<int>(out.dtype),
                                   shape_tuple(out.shape.rank, out.shape.dims.data())));
   }
-  for (int i = 0; i < node.inputs(); ++i)
-    forms.append(static_cast<int>(constant_form(static_cast<Op>(op), node, i)));
+  for (int i = 0; i < node.inputs(); ++i) {
+    py::list possible;
+    possible.append(static_cast<int>(constant_form(static_cast<Op>(op), node, i)));
+#define X(name, id, ...) \
+  if (may_be_sparse(static_cast<Op>(op), node, i, Form::name)) possible.append(id);
+#include "schema/weights.def"
+#undef X
+    forms.append(possible);
+  }
   return py::make_tuple(outputs, forms);
 }
 

@@ -231,7 +231,7 @@ class PySession {
   }
 
   // (result, operator, kernel, form of the weight, output shape, output dtype, bytes of
-  // constants)
+  // constants, share of the weight that is left out)
   py::list plan() const {
     py::list list;
     for (size_t i = 0; i < info_.steps; ++i) {
@@ -239,7 +239,7 @@ class PySession {
       require_ok(edgert_get_step(model_.get(), i, &step));
       list.append(py::make_tuple(step.name, step.op, step.kernel, step.form,
                                  shape_tuple(step.rank, step.dims), edgert_dtype_name(step.dtype),
-                                 step.constant_bytes));
+                                 step.constant_bytes, step.zeros));
     }
     return list;
   }

@@ -10,6 +10,7 @@
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/shorts.h"
+#include "weights/sparse/blocks.h"
 
 namespace py = pybind11;
 
@@ -40,19 +41,24 @@ TensorType type_of(const py::array& array) {
   return type;
 }
 
-uint64_t checked_bytes(const TensorType& type, Form form) {
-  const auto bytes = payload_bytes(type, form);
+uint64_t checked_bytes(const TensorType& type, Form form, uint32_t facts) {
+  const auto bytes = payload_bytes(type, form, facts);
   if (!bytes) throw Error(ErrorCode::kInput, "FORM", "no constant of this type lies so");
   return *bytes;
 }
 
-// The elements in the order, and with the zeros, of a form that is used where it lies.
+// The elements in the order, and with the zeros, of a form that is used where it lies; the bytes of
+// a sparse one.
 py::array pack_weight(const py::array& data, int id) {
   const TensorType type = type_of(data);
   const Form form = static_cast<Form>(id);
-  const size_t bytes = checked_bytes(type, form);
-  py::array stored(data.dtype(), static_cast<py::ssize_t>(bytes / dtype_bytes(type.dtype)));
-  pack(form, weight_shape(type.shape), type.dtype, bytes_of(data), type.dtype, bytes_of(stored));
+  const WeightShape shape = weight_shape(type.shape);
+  checked_bytes(type, form, 0);
+  const uint64_t bytes = packed_bytes(form, shape, type.dtype, bytes_of(data));
+  const bool sparse = is_sparse(form);
+  py::array stored(sparse ? py::dtype::of<uint8_t>() : data.dtype(),
+                   static_cast<py::ssize_t>(bytes / (sparse ? 1 : dtype_bytes(type.dtype))));
+  pack(form, shape, type.dtype, bytes_of(data), type.dtype, bytes_of(stored));
   return stored;
 }
 
@@ -68,9 +74,15 @@ void unpack_weight(const py::buffer& payload, int id, py::array data) {
   const TensorType type = type_of(data);
   const py::buffer_info info = payload.request();
   const Form form = static_cast<Form>(id);
-  if (static_cast<uint64_t>(info.size * info.itemsize) != checked_bytes(type, form))
-    throw Error(ErrorCode::kInput, "SIZE", "a payload of the wrong size");
+  const uint64_t bytes = static_cast<uint64_t>(info.size * info.itemsize);
   const auto* const stored = static_cast<const std::byte*>(info.ptr);
+  if (is_sparse(form)) {
+    const Blocks blocks(form, weight_shape(type.shape), type.dtype);
+    if (!blocks.holds(bytes, stored))
+      throw Error(ErrorCode::kInput, "SIZE", "no payload of blocks of this weight");
+  } else if (bytes != checked_bytes(type, form, 0)) {
+    throw Error(ErrorCode::kInput, "SIZE", "a payload of the wrong size");
+  }
   if (form != Form::shorts)
     return unpack(form, weight_shape(type.shape), type.dtype, stored, bytes_of(data));
   int32_t exponent;
@@ -135,12 +147,13 @@ void register_weights(py::module_& m) {
       py::arg("form"));
   m.def(
       "is_decoded", [](int form) { return is_decoded(static_cast<Form>(form)); }, py::arg("form"));
+  m.def("is_sparse", [](int form) { return is_sparse(static_cast<Form>(form)); }, py::arg("form"));
   m.def(
       "payload_bytes",
-      [](const py::array& data, int form) {
-        return checked_bytes(type_of(data), static_cast<Form>(form));
+      [](const py::array& data, int form, uint32_t facts) {
+        return checked_bytes(type_of(data), static_cast<Form>(form), facts);
       },
-      py::arg("data"), py::arg("form"));
+      py::arg("data"), py::arg("form"), py::arg("facts"));
   m.attr("MAX_FIT") = kMaxFit;
 }
 

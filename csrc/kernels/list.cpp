@@ -40,6 +40,10 @@ const Row kTables[] = {
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_sparse_f32/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_sparse_i8/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/winograd_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/winograd_i8/kernels.inc"

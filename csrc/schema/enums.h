@@ -12,7 +12,7 @@ enum class DType : uint8_t {
 };
 
 enum class Form : uint8_t {
-#define X(name, id, least_rank, decoded) name = id,
+#define X(name, id, least_rank, kind) name = id,
 #include "schema/weights.def"
 #undef X
 };

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "weights/sparse/blocks.h"
+
 namespace edgert {
 namespace {
 
@@ -165,6 +167,10 @@ WeightFacts facts_of(Form form, DType dtype, const WeightShape& shape, const std
   } else if (are_words_in_panels(form, dtype)) {
     facts.chunk = static_cast<uint32_t>(
         longest_chunk(Panels<K2N16>(shape), reinterpret_cast<const int16_t*>(stored)));
+  } else if (is_sparse(form)) {
+    const Blocks blocks(form, shape, dtype);
+    facts.blocks = static_cast<uint32_t>(blocks.stored_blocks(stored));
+    facts.within_taps = facts.within_rows = blocks.best_fit(stored);
   }
   return facts;
 }
@@ -172,6 +178,7 @@ WeightFacts facts_of(Form form, DType dtype, const WeightShape& shape, const std
 uint32_t encode_facts(Form form, const WeightFacts& facts) {
   if (form == Form::k4n16)
     return static_cast<uint32_t>(facts.within_taps) | static_cast<uint32_t>(facts.within_rows) << 2;
+  if (is_sparse(form)) return static_cast<uint32_t>(facts.within_taps) | facts.blocks << 2;
   return form == Form::k2n16 && facts.chunk > 1 ? facts.chunk : 0;
 }
 
@@ -183,6 +190,10 @@ std::optional<WeightFacts> decode_facts(Form form, DType dtype, uint32_t claimed
     if (claimed >> 4 != 0) return std::nullopt;
   } else if (are_words_in_panels(form, dtype)) {
     facts.chunk = std::max(claimed, uint32_t{1});
+  } else if (is_sparse(form)) {
+    facts.within_taps = facts.within_rows = static_cast<WeightFit>(claimed & 3);
+    facts.blocks = claimed >> 2;
+    if (form == Form::csr && (claimed & 3) != 0) return std::nullopt;
   } else if (claimed != 0) {
     return std::nullopt;
   }
@@ -199,6 +210,7 @@ bool facts_hold(const WeightFacts& facts, Form form, DType dtype, const WeightSh
     return fits(facts.within_taps, panels, weights, tap) &&
            (same || fits(facts.within_rows, panels, weights, row));
   }
+  if (is_sparse(form)) return Blocks(form, shape, dtype).fits(facts.within_taps, stored);
   if (are_words_in_panels(form, dtype)) {
     const Panels<K2N16> panels(shape);
     return facts.chunk == 1 ||

@@ -23,12 +23,14 @@ std::vector<int64_t> meeting(WeightFit fit, size_t rows, size_t taps, size_t cha
 WeightFacts facts_of(Form form, DType dtype, const WeightShape& shape, const std::byte* stored);
 
 // The same as TensorRecord::facts has it, for files to claim: of k4n16 2 bits for the fit within
-// taps, then 2 for that within rows; of k2n16 the chunk, 0 being 1. Nothing if it cannot be claimed
-// of weights of this form and type.
+// taps, then 2 for that within rows; of k2n16 the chunk, 0 being 1; of sparse forms 2 bits for the
+// fit, then the number of blocks, without which the payload has no size. Nothing if it cannot be
+// claimed of weights of this form and type.
 uint32_t encode_facts(Form form, const WeightFacts& facts);
 std::optional<WeightFacts> decode_facts(Form form, DType dtype, uint32_t claimed);
 
-// Whether what is claimed is so. Reads the weights once for each fact.
+// Whether what is claimed is so, of payloads that keep the rules of their form. Reads the weights
+// once for each fact.
 bool facts_hold(const WeightFacts& facts, Form form, DType dtype, const WeightShape& shape,
                 const std::byte* stored);
 

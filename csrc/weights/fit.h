@@ -13,8 +13,10 @@ namespace edgert {
 // each tap filled up to whole steps of K4N16, fit
 //   kSymmetric  if none is -128
 //   kPairs      if also that holds for the neighbours p = 2q and 2q + 1
-//   kQuads      if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6, 8q +
-//   7
+//   kQuads      if it does for p = 8q, 8q + 1, 8q + 4, 8q + 5 and for 8q + 2, 8q + 3, 8q + 6,
+//               8q + 7
+// In rows of blocks (bsr1x4, bsr4x4) neighbours are those in a block, and kQuads adds the products
+// of the blocks 2i and 2i + 1 that a row stores.
 enum class WeightFit : uint8_t { kAny, kSymmetric, kPairs, kQuads };
 constexpr int kMaxFit = 128;
 
@@ -23,6 +25,7 @@ struct WeightFacts {
   WeightFit within_taps = WeightFit::kAny;  // of i8 with u8, if kernels read a tap as one segment,
   WeightFit within_rows = WeightFit::kAny;  // or a row of them
   uint32_t chunk = 1;                       // of i16, in steps, as in GemmI16
+  uint32_t blocks = 0;                      // that a sparse form stores
   bool narrow = false;  // the same, or DepthwiseKernel::narrow; depends on a bias
 };
 

@@ -1,11 +1,15 @@
 #include "weights/forms.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "schema/format.h"
+#include "weights/facts.h"
 #include "weights/kn.h"
 #include "weights/panels.h"
 #include "weights/rows.h"
 #include "weights/shorts.h"
+#include "weights/sparse/blocks.h"
 
 namespace edgert {
 namespace {
@@ -15,6 +19,9 @@ auto with_form(Form form, const WeightShape& shape, const Visit& visit) {
   switch (form) {
     case Form::row:
     case Form::shorts:  // once decoded
+    case Form::csr:     // whose elements have no places: see Blocks
+    case Form::bsr1x4:
+    case Form::bsr4x4:
       break;
     case Form::kn:
       return visit(Kn(shape));
@@ -45,8 +52,8 @@ void with_size(size_t bytes, const Visit& visit) {
 
 int least_rank(Form form) {
   switch (form) {
-#define X(name, id, least_rank, decoded) \
-  case Form::name:                       \
+#define X(name, id, least_rank, kind) \
+  case Form::name:                    \
     return least_rank;
 #include "schema/weights.def"
 #undef X
@@ -60,8 +67,15 @@ uint64_t form_elements(Form form, const WeightShape& shape) {
   return with_form(form, shape, [](const auto& places) { return places.elements(); });
 }
 
+uint64_t packed_bytes(Form form, const WeightShape& shape, DType dtype, const std::byte* rows) {
+  if (!is_sparse(form)) return form_elements(form, shape) * dtype_bytes(dtype);
+  const Blocks blocks(form, shape, dtype);
+  return blocks.bytes(blocks.count(rows)).value_or(0);
+}
+
 void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored) {
+  if (is_sparse(form)) return Blocks(form, shape, to).pack(rows, stored);
   with_form(form, shape, [&](const auto& places) {
     if (from != to)
       return places.pack(reinterpret_cast<const int8_t*>(rows), reinterpret_cast<int16_t*>(stored));
@@ -74,6 +88,7 @@ void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows
 
 void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
             std::byte* rows) {
+  if (is_sparse(form)) return Blocks(form, shape, dtype).unpack(stored, rows);
   with_form(form, shape, [&](const auto& places) {
     with_size(dtype_bytes(dtype), [&](auto element) {
       using T = decltype(element);
@@ -84,6 +99,7 @@ void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* s
 
 bool is_filled_with_zeros(Form form, const WeightShape& shape, DType dtype,
                           const std::byte* stored) {
+  if (is_sparse(form)) return Blocks(form, shape, dtype).is_filled_with_zeros(stored);
   bool zero = true;
   with_form(form, shape, [&](const auto& places) {
     with_size(dtype_bytes(dtype), [&](auto element) {
@@ -100,17 +116,23 @@ void pack_transposed(const WeightShape& shape, const float* matrix, float* panel
   Panels<K1N16>(shape).pack_transposed(matrix, panels, first, last);
 }
 
-std::optional<uint64_t> payload_bytes(const TensorType& type, Form form) {
+std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_t facts) {
   if (form == Form::shorts) return shorts_bytes(type);
   if (type.shape.rank < least_rank(form)) return std::nullopt;
-  return form_elements(form, weight_shape(type.shape)) * dtype_bytes(type.dtype);
+  const WeightShape shape = weight_shape(type.shape);
+  if (is_sparse(form)) {
+    const auto claimed = decode_facts(form, type.dtype, facts & ~uint32_t{3});
+    return Blocks(form, shape, type.dtype).bytes(claimed->blocks);
+  }
+  return form_elements(form, shape) * dtype_bytes(type.dtype);
 }
 
 bool is_decoded(Form form) {
+  constexpr bool ordered = false, sparse = false, decoded = true;
   switch (form) {
-#define X(name, id, least_rank, decoded) \
-  case Form::name:                       \
-    return decoded;
+#define X(name, id, least_rank, kind) \
+  case Form::name:                    \
+    return kind;
 #include "schema/weights.def"
 #undef X
   }
@@ -118,6 +140,15 @@ bool is_decoded(Form form) {
 }
 
 uint64_t payload_alignment(Form form) { return is_decoded(form) ? 1 : kPayloadAlignment; }
+
+double share_left_out(Form form, const TensorType& type, const WeightFacts& facts) {
+  const double all = static_cast<double>(type.shape.elements());
+  if (!is_sparse(form) || all == 0) return 0;
+  const Blocks blocks(form, weight_shape(type.shape), type.dtype);
+  // Blocks may reach beyond the weights.
+  const double stored = static_cast<double>(facts.blocks) * blocks.block_elements();
+  return std::max(0.0, 1 - stored / all);
+}
 
 const char* form_name(Form form) {
   switch (form) {

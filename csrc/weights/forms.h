@@ -7,14 +7,17 @@
 #include <optional>
 
 #include "core/tensor.h"
+#include "weights/fit.h"
 #include "weights/shape.h"
 
 namespace edgert {
 
-// Elements of a weight in this form, those that fill it up too; once decoded.
+// Elements of a weight in this form, which is not sparse, those that fill it up too; once decoded.
 uint64_t form_elements(Form form, const WeightShape& shape);
 
 // From rows to this form and back. Elements are of the same type, or widened from i8 to i16.
+// A payload in a sparse form has packed_bytes(), which depend on the elements.
+uint64_t packed_bytes(Form form, const WeightShape& shape, DType dtype, const std::byte* rows);
 void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored);
 void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
@@ -31,13 +34,17 @@ size_t panel_count(const WeightShape& shape);
 void pack_transposed(const WeightShape& shape, const float* matrix, float* panels, size_t first,
                      size_t last);
 
-// Bytes of the payload of a constant whose type is in bounds; nothing if it cannot be held so.
-std::optional<uint64_t> payload_bytes(const TensorType& type, Form form);
+// Bytes of the payload of a constant whose type is in bounds, and of which a file claims so much;
+// nothing if it cannot be held so.
+std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_t facts);
 
 // What the offset of a payload is a multiple of: elements that are used in place lie as kernels
 // want them, others without padding.
 uint64_t payload_alignment(Form form);
 bool is_decoded(Form form);  // unpacked into rows when the file is loaded
+
+// The share of the elements that a constant in a sparse form leaves out; 0 of other forms.
+double share_left_out(Form form, const TensorType& type, const WeightFacts& facts);
 
 const char* form_name(Form form);
 

@@ -63,8 +63,9 @@ class Graph:
 
     ``dynamic`` has the names of the products whose inputs are to be quantised at run time,
     ``on_bytes`` those of the nodes by which an operator on bytes is said in floats. ``scales`` has
-    those of constants that the model states as integers, as float32. What constants take comes out
-    of the ``budget``.
+    those of constants that the model states as integers, as float32. ``forms`` names weights that
+    are stored in a sparse form, not in the one that their readers want. What constants take comes
+    out of the ``budget``.
     """
 
     def __init__(self, budget: Budget | None = None) -> None:
@@ -77,6 +78,7 @@ class Graph:
         self.dynamic: set[str] = set()
         self.on_bytes: set[str] = set()
         self.scales: set[float] = set()
+        self.forms: dict[str, Form] = {}
 
     def unique_name(self, hint: str) -> str:
         """A value name that is not taken: ``hint``, or ``hint`` with a number behind it."""
@@ -136,6 +138,7 @@ class Graph:
         for node in self.nodes:
             node.inputs = [names.get(name, name) for name in node.inputs]
             node.outputs = [names.get(name, name) for name in node.outputs]
+        self.forms = {names.get(name, name): form for name, form in self.forms.items()}
         self.inputs = [names.get(name, name) for name in self.inputs]
         self.outputs = [names.get(name, name) for name in self.outputs]
 
@@ -171,6 +174,7 @@ class Graph:
         self.nodes = kept[::-1]
         needed.update(self.inputs)
         self.values = {name: value for name, value in self.values.items() if name in needed}
+        self.forms = {name: form for name, form in self.forms.items() if name in needed}
         constants = (value for value in self.values.values() if value.data is not None)
         self.budget.used = sum(value.nbytes for value in constants)
         return removed
@@ -254,11 +258,25 @@ def infer(graph: Graph, node: Node) -> list[tuple[np.dtype, tuple[int, ...]]]:
 
 
 def constant_forms(graph: Graph, node: Node) -> list[Form]:
-    """For each input of a node the form that the runtime wants if it is a constant."""
-    return list(map(Form, _ask(graph, node)[1]))
+    """For each input of a node the form in which it is stored if it is a constant.
+
+    Raises FormatError if the node cannot read a weight in the form that ``graph.forms`` has for it.
+    """
+    forms, weights = [], OPS[node.op].weight_inputs
+    for i, (name, possible) in enumerate(zip(node.inputs, _ask(graph, node)[1])):
+        usual = Form(possible[0])
+        form = graph.forms.get(name, usual) if weights >> i & 1 else usual
+        if form not in possible:
+            raise FormatError(
+                f"{node.op} {node.name!r}: input {i}, {name!r}, shall have the form {form.name}, "
+                f"expected {' or '.join(Form(p).name for p in possible)}",
+                "FORM",
+            )
+        forms.append(form)
+    return forms
 
 
-def _ask(graph: Graph, node: Node) -> tuple[list[tuple[int, tuple[int, ...]]], list[int]]:
+def _ask(graph: Graph, node: Node) -> tuple[list[tuple[int, tuple[int, ...]]], list[list[int]]]:
     types = [_type(graph.values[name]) if name else None for name in node.inputs]
     schema = OPS[node.op]
     if not schema.min_inputs <= len(types) <= schema.max_inputs:

@@ -33,6 +33,7 @@ class PlanStep(NamedTuple):
     ``step`` is the name of its result, ``shape`` and ``dtype`` are those of the result, ``op`` is
     its operator, ``kernel`` the code that was chosen for this CPU, ``form`` that of the weight in
     the file ("" if there is none) and ``bytes`` the size of the constants that the step reads.
+    ``zeros`` is the share of that weight which the file leaves out.
     """
 
     step: str
@@ -42,6 +43,7 @@ class PlanStep(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
     bytes: int
+    zeros: float
 
 
 class Model:

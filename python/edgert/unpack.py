@@ -13,7 +13,7 @@ import numpy as np
 from edgert import _core, schema
 from edgert.ir import Graph, Node, Value
 from edgert.model import Source, load
-from edgert.schema import OPS, DType, Section
+from edgert.schema import OPS, DType, Form, Section
 
 _OP_NAMES = {op.id: name for name, op in OPS.items()}
 
@@ -36,11 +36,13 @@ def unpack(source: Source) -> Graph:
         graph.metadata[key] = strings.read(record["value_bytes"]).decode()
     payloads = _Payloads(sections[Section.data])
     values: list[Value] = []
+    forms: list[Form] = []  # of the values
     for record in np.frombuffer(sections[Section.tensors], schema.TensorRecord):
         name = strings.read(record["name_bytes"]).decode() or "constant"
         shape = tuple(np.frombuffer(dims.read(4 * record["rank"]), np.int32).tolist())
         dtype = np.dtype(DType(record["dtype"]).name)
         values.append(Value(name, dtype, shape, payloads.constant(record, shape)))
+        forms.append(Form(record["form"]))
     inputs, outputs = (
         np.frombuffer(sections[section], np.uint32).tolist()
         for section in (Section.inputs, Section.outputs)
@@ -49,6 +51,7 @@ def unpack(source: Source) -> Graph:
         values[i].name = graph.unique_name(values[i].name)
         graph.values[values[i].name] = values[i]
     names = [value.name for value in values]
+    graph.forms = {n: form for n, form in zip(names, forms) if _core.is_sparse(form)}
     for record in np.frombuffer(sections[Section.nodes], schema.NodeRecord):
         op = _OP_NAMES[record["op"]]
         operands, results = (
@@ -82,7 +85,7 @@ class _Payloads:
         constant = np.empty(shape, np.dtype(DType(record["dtype"]).name))
         if owner == len(self.stored):
             begin = self.end + -self.end % _core.payload_alignment(form)
-            self.end = begin + _core.payload_bytes(constant, form)
+            self.end = begin + _core.payload_bytes(constant, form, int(record["facts"]))
             own = self.data[begin : self.end]
         self.stored.append(own)
         _core.unpack_weight(self.stored[owner], form, constant)

@@ -133,7 +133,7 @@ std::optional<size_t> payload_size(const TensorEntry& tensor) {
   if (tensor.dims.size() > kMaxRank || dtype_bytes(type.dtype) == 0) return std::nullopt;
   for (int32_t dim : tensor.dims) type.shape[type.shape.rank++] = dim;
   if (!in_bounds(type)) return std::nullopt;
-  return payload_bytes(type, static_cast<Form>(tensor.record.form));
+  return payload_bytes(type, static_cast<Form>(tensor.record.form), tensor.record.facts);
 }
 
 File parse(const Sections& sections) {

@@ -8,6 +8,7 @@
 #include "runtime/op.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
+#include "weights/sparse/blocks.h"
 
 namespace edgert::fuzz {
 namespace {
@@ -139,7 +140,10 @@ class Repair {
       for (int i = 0; i < count; ++i) {
         if (node.inputs[i] == kNone) continue;
         read_[node.inputs[i]] = true;
-        if (arity.is_weight(i)) wanted_[node.inputs[i]] = constant_form(op, node_types, i);
+        if (!arity.is_weight(i)) continue;
+        const Form has = static_cast<Form>(file_.tensors[node.inputs[i]].record.form);
+        const bool sparse = is_sparse(has) && may_be_sparse(op, node_types, i, has);
+        wanted_[node.inputs[i]] = sparse ? has : constant_form(op, node_types, i);
       }
     } catch (const Error&) {
       return false;
@@ -154,6 +158,7 @@ class Repair {
     const bool coded = tensor.record.form == static_cast<uint8_t>(Form::shorts);
     const bool fits = coded && wanted_[t] == Form::row && payload_size(tensor);
     if (!fits) tensor.record.form = static_cast<uint8_t>(wanted_[t]);
+    if (is_sparse(wanted_[t]) && !fit_blocks(&tensor)) return false;
     const std::optional<size_t> size = payload_size(tensor);
     if (!size || *size > kMostPayload) return false;
     const uint32_t owner = tensor.record.payload;
@@ -180,6 +185,27 @@ class Repair {
     return true;
   }
 
+  // Whether the tensor can have its sparse form. Then a payload that breaks its rules becomes one
+  // of weights with the same bytes, most of them zero.
+  static bool fit_blocks(TensorEntry* tensor) {
+    const Form form = static_cast<Form>(tensor->record.form);
+    const std::optional<TensorType> type = type_of(*tensor);
+    if (!type || type->bytes() > kMostPayload || !payload_bytes(*type, form, 0)) return false;
+    const WeightShape shape = weight_shape(type->shape);
+    const Blocks blocks(form, shape, type->dtype);
+    const auto payload = [&] { return reinterpret_cast<std::byte*>(tensor->payload.data()); };
+    if (!blocks.holds(tensor->payload.size(), payload())) {
+      std::vector<std::byte> rows(type->bytes());
+      for (size_t i = 0; i < rows.size() && !tensor->payload.empty(); i += 1 + i % 7)
+        rows[i] = static_cast<std::byte>(tensor->payload[i % tensor->payload.size()]);
+      tensor->payload.resize(packed_bytes(form, shape, type->dtype, rows.data()));
+      blocks.pack(rows.data(), payload());
+    }
+    const uint32_t count = static_cast<uint32_t>(blocks.stored_blocks(payload()));
+    tensor->record.facts = count << 2 | (tensor->record.facts & 3);
+    return true;
+  }
+
   // Zeros where a form in panels has no element, and nothing claimed that is not so.
   static void tidy_weight(TensorEntry* tensor) {
     const Form form = static_cast<Form>(tensor->record.form);
@@ -189,14 +215,21 @@ class Repair {
       return;
     }
     const WeightShape shape = weight_shape(type->shape);
-    std::byte* const stored = reinterpret_cast<std::byte*>(tensor->payload.data());
+    const std::byte* stored = reinterpret_cast<std::byte*>(tensor->payload.data());
     if (!is_filled_with_zeros(form, shape, type->dtype, stored)) {
       std::vector<std::byte> rows(type->bytes());
       unpack(form, shape, type->dtype, stored, rows.data());
-      pack(form, shape, type->dtype, rows.data(), type->dtype, stored);
+      if (is_sparse(form))
+        tensor->payload.resize(packed_bytes(form, shape, type->dtype, rows.data()));
+      pack(form, shape, type->dtype, rows.data(), type->dtype,
+           reinterpret_cast<std::byte*>(tensor->payload.data()));
+      stored = reinterpret_cast<std::byte*>(tensor->payload.data());
     }
     const auto facts = decode_facts(form, type->dtype, tensor->record.facts);
-    if (!facts || !facts_hold(*facts, form, type->dtype, shape, stored))
+    const bool counted =
+        !is_sparse(form) ||
+        Blocks(form, shape, type->dtype).counts_add_up(tensor->record.facts >> 2, stored);
+    if (!facts || !counted || !facts_hold(*facts, form, type->dtype, shape, stored))
       tensor->record.facts = encode_facts(form, facts_of(form, type->dtype, shape, stored));
   }
 

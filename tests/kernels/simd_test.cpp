@@ -210,6 +210,19 @@ void exchange_lanes(const SimdInputs& in) {
   }
 }
 
+void transpose_lanes(const SimdInputs& in) {
+  for (size_t i = 0; i + kStep * kStep <= in.count; i += kStep) {
+    F32 a[kLanes];
+    for (size_t v = 0; v < kStep; ++v) a[v] = from_bits(I32::load(in.i + i + v * kStep));
+    transpose(a);
+    for (size_t v = 0; v < kStep; ++v) {
+      const Lanes y(a[v]);
+      for (size_t k = 0; k < kStep; ++k)
+        compare("transpose", i + v, y.of[k], in.i[i + k * kStep + v]);
+    }
+  }
+}
+
 // load(p, n): n elements of memory, up to an inaccessible page and from one on, then zeros.
 template <typename T, typename Load>
 void loads(const char* function, const SimdInputs& in, int least, Load load) {
@@ -392,6 +405,7 @@ void SIMD_TEST(const SimdInputs& in) {
 #endif
   integer_arithmetic(in);
   constants(in);
+  transpose_lanes(in);
   exchange_lanes<1>(in);
   exchange_lanes<2>(in);
   if constexpr (kLanes > 4) exchange_lanes<4>(in);

@@ -267,5 +267,27 @@ inline F32 exchange(F32 a) {
   return {_mm256_permute_ps(a.v, 0xb1)};
 }
 
+// Lane j of vector i becomes lane i of vector j.
+inline void transpose(F32 (&a)[8]) {
+  __m256 pairs[8], quads[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(a[i].v, a[i + 1].v);
+    pairs[i + 1] = _mm256_unpackhi_ps(a[i].v, a[i + 1].v);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      quads[i + 2 * half] = _mm256_shuffle_ps(pairs[i + half], pairs[i + half + 2], 0x44);
+      quads[i + 2 * half + 1] = _mm256_shuffle_ps(pairs[i + half], pairs[i + half + 2], 0xee);
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    a[i] = {_mm256_permute2f128_ps(quads[i], quads[i + 4], 0x20)};
+    a[i + 4] = {_mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31)};
+  }
+}
+
 }  // namespace
 }  // namespace edgert

@@ -211,5 +211,33 @@ inline F32 exchange(F32 a) {
   return {_mm512_permute_ps(a.v, 0xb1)};
 }
 
+// Lane j of vector i becomes lane i of vector j.
+inline void transpose(F32 (&a)[16]) {
+  __m512 pairs[16], quads[16];  // columns of 2 and of 4 rows, in each part of 128 bits
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(a[i].v, a[i + 1].v);
+    pairs[i + 1] = _mm512_unpackhi_ps(a[i].v, a[i + 1].v);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      quads[i + 2 * half] = _mm512_shuffle_ps(pairs[i + half], pairs[i + half + 2], 0x44);
+      quads[i + 2 * half + 1] = _mm512_shuffle_ps(pairs[i + half], pairs[i + half + 2], 0xee);
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 low[] = {_mm512_shuffle_f32x4(quads[i], quads[i + 4], 0x44),
+                          _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0x44)};
+    const __m512 high[] = {_mm512_shuffle_f32x4(quads[i], quads[i + 4], 0xee),
+                           _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0xee)};
+    a[i] = {_mm512_shuffle_f32x4(low[0], low[1], 0x88)};
+    a[i + 4] = {_mm512_shuffle_f32x4(low[0], low[1], 0xdd)};
+    a[i + 8] = {_mm512_shuffle_f32x4(high[0], high[1], 0x88)};
+    a[i + 12] = {_mm512_shuffle_f32x4(high[0], high[1], 0xdd)};
+  }
+}
+
 }  // namespace
 }  // namespace edgert

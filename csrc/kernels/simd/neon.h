@@ -273,5 +273,14 @@ inline F32 exchange(F32 a) {
   return {vrev64q_f32(a.v)};
 }
 
+// Lane j of vector i becomes lane i of vector j.
+inline void transpose(F32 (&a)[4]) {
+  const float32x4x2_t first = vtrnq_f32(a[0].v, a[1].v), second = vtrnq_f32(a[2].v, a[3].v);
+  for (int i = 0; i < 2; ++i) {
+    a[i] = {vcombine_f32(vget_low_f32(first.val[i]), vget_low_f32(second.val[i]))};
+    a[i + 2] = {vcombine_f32(vget_high_f32(first.val[i]), vget_high_f32(second.val[i]))};
+  }
+}
+
 }  // namespace
 }  // namespace edgert

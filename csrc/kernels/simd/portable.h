@@ -242,5 +242,12 @@ inline F32 exchange(F32 a) {
   return {F32::Vector{a.v[1], a.v[0], a.v[3], a.v[2]}};
 }
 
+// Lane j of vector i becomes lane i of vector j.
+inline void transpose(F32 (&a)[4]) {
+  F32 rows[4] = {a[0], a[1], a[2], a[3]};
+  for (int i = 0; i < 4; ++i)
+    a[i].v = F32::Vector{rows[0].v[i], rows[1].v[i], rows[2].v[i], rows[3].v[i]};
+}
+
 }  // namespace
 }  // namespace edgert

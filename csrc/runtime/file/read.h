@@ -8,11 +8,11 @@
 
 namespace edgert {
 
-// Metadata, names and tensors: F23 to F42. Payloads are used where they are but for those that are
+// Metadata, names and tensors: F23 to F44. Payloads are used where they are but for those that are
 // decoded, whose elements count against the limit.
 void read_tensors(const Container& file, uint64_t memory_limit, ThreadPool& pool, Model* model);
 
-// Inputs, outputs and nodes: F43 to F56, and what each operator checks.
+// Inputs, outputs and nodes: F45 to F58, and what each operator checks.
 void read_graph(const Container& file, double max_operations, Model* model);
 
 }  // namespace edgert

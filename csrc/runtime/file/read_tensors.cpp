@@ -12,6 +12,7 @@
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/shorts.h"
+#include "weights/sparse/blocks.h"
 
 namespace edgert {
 namespace {
@@ -110,7 +111,7 @@ class TensorReader {
     if (dims_.left() > 0)
       fail(F31, "section 'dims' has %zu entries more than the tensors use", dims_.left());
     if (data_end_ != file_.bytes())
-      fail(F42, "%llu bytes behind the last payload", ull{file_.bytes() - data_end_});
+      fail(F44, "%llu bytes behind the last payload", ull{file_.bytes() - data_end_});
   }
 
   void read_type(const TensorRecord& record, size_t i, Tensor* tensor) {
@@ -167,10 +168,11 @@ class TensorReader {
       fail(F34, "%s, %s in form %s, shares the elements of tensor %u, %s in form %s",
            label().c_str(), type().c_str(), form_name(tensor->form), owner,
            describe(other->type).c_str(), form_name(static_cast<Form>(tensors[owner].form)));
-    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->form);
+    const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->form, record.facts);
     if (!bytes)
-      fail(F35, "%s, %s, cannot have form %s", label().c_str(), type().c_str(),
-           form_name(tensor->form));
+      fail(F35, "%s, %s, cannot have form %s%s", label().c_str(), type().c_str(),
+           form_name(tensor->form),
+           is_sparse(tensor->form) ? format(" with %u blocks", record.facts >> 2).c_str() : "");
     tensor->data_bytes = *bytes;
     if (other != nullptr) {
       if (other->data_bytes != *bytes)
@@ -197,29 +199,43 @@ class TensorReader {
 
   // Looks at all elements: nothing else that is read here takes as long.
   void check_weights(ThreadPool& pool) {
-    std::vector<uint8_t> is_filled(weights_.size()), has_facts(weights_.size());
+    std::vector<const Rule*> broken(weights_.size());  // the first rule that a weight breaks
     const size_t bytes = static_cast<size_t>(file_.bytes() - file_.data_offset());
     split(pool, weights_.size(), bytes / std::max<size_t>(weights_.size(), 1),
           [&](size_t first, size_t last) {
-            for (size_t w = first; w < last; ++w) {
-              const Tensor& tensor = model_->tensors[weights_[w]];
-              const DType dtype = tensor.type.dtype;
-              const WeightShape shape = weight_shape(tensor.type.shape);
-              is_filled[w] = is_filled_with_zeros(tensor.form, shape, dtype, tensor.data);
-              has_facts[w] = facts_hold(tensor.facts, tensor.form, dtype, shape, tensor.data);
-            }
+            for (size_t w = first; w < last; ++w)
+              broken[w] = broken_rule(model_->tensors[weights_[w]]);
           });
     for (size_t w = 0; w < weights_.size(); ++w) {
+      if (broken[w] == nullptr) continue;
       const Tensor& tensor = model_->tensors[weights_[w]];
-      if (!is_filled[w])
-        fail(F40, "%s: what fills up form %s is not zero", label_of(weights_[w], tensor).c_str(),
-             form_name(tensor.form));
-      if (!has_facts[w]) refuse_facts(weights_[w], tensor);
+      if (broken[w] == &F43) refuse_facts(weights_[w], tensor);
+      fail(*broken[w],
+           broken[w] == &F40   ? "%s, %s in form %s: its counts do not add up to its blocks"
+           : broken[w] == &F41 ? "%s, %s in form %s: a block lies beyond the last column"
+                               : "%s, %s: what fills up form %s is not zero",
+           label_of(weights_[w], tensor).c_str(), describe(tensor.type).c_str(),
+           form_name(tensor.form));
     }
   }
 
+  // The first of the rules of elements that a constant breaks, or null. None looks beyond what
+  // those before it have checked.
+  static const Rule* broken_rule(const Tensor& tensor) {
+    const DType dtype = tensor.type.dtype;
+    const WeightShape shape = weight_shape(tensor.type.shape);
+    if (is_sparse(tensor.form)) {
+      const Blocks blocks(tensor.form, shape, dtype);
+      if (!blocks.counts_add_up(tensor.facts.blocks, tensor.data)) return &F40;
+      if (!blocks.columns_exist(tensor.data)) return &F41;
+    }
+    if (!is_filled_with_zeros(tensor.form, shape, dtype, tensor.data)) return &F42;
+    if (!facts_hold(tensor.facts, tensor.form, dtype, shape, tensor.data)) return &F43;
+    return nullptr;
+  }
+
   [[noreturn]] void refuse_facts(size_t i, const Tensor& tensor) {
-    fail(F41, "%s, %s in form %s: what 'facts' claims, 0x%x, is not so",
+    fail(F43, "%s, %s in form %s: what 'facts' claims, 0x%x, is not so",
          label_of(i, tensor).c_str(), describe(tensor.type).c_str(), form_name(tensor.form),
          file_.records<TensorRecord>(k_tensors)[i].facts);
   }

@@ -17,6 +17,10 @@ Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<ConvAttrs>()));
 }
 
+bool reads_sparse(const NodeTypes& node, Form form) {
+  return reads_sparse_weights(node, form, node.attrs<ConvAttrs>().groups);
+}
+
 Step bind(const BindContext& context) {
   const ConvAttrs& attrs = context.attrs<ConvAttrs>();
   return bind_product_f32(context, conv_shape(context, ConvWindow(attrs)), attrs.activation);
@@ -25,6 +29,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef conv_op = {infer, bind, 1 << 3, false, weight_form, product_operations};
+extern const OpDef conv_op = {infer,       bind, 1 << 3, false, weight_form, product_operations,
+                              reads_sparse};
 
 }  // namespace edgert

@@ -22,6 +22,8 @@ OutputTypes infer(const NodeTypes& node) {
 
 Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
+bool reads_sparse(const NodeTypes& node, Form form) { return reads_sparse_weights(node, form, 1); }
+
 Step bind(const BindContext& context) {
   context.constant(1, context.input(1)->form);
   return bind_product_f32(context, matrix_shape(context), context.attrs<GemmAttrs>().activation);
@@ -30,6 +32,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef gemm_op = {infer, bind, 1 << 3, false, weight_form, product_operations};
+extern const OpDef gemm_op = {infer,       bind, 1 << 3, false, weight_form, product_operations,
+                              reads_sparse};
 
 }  // namespace edgert

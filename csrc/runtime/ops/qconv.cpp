@@ -15,6 +15,10 @@ Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<QConvAttrs>()));
 }
 
+bool reads_sparse(const NodeTypes& node, Form form) {
+  return reads_sparse_weights(node, form, node.attrs<QConvAttrs>().groups);
+}
+
 Step bind(const BindContext& context) {
   const QConvAttrs& attrs = context.attrs<QConvAttrs>();
   context.constant(1, context.input(1)->form);
@@ -24,6 +28,7 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef qconv_op = {infer, bind, 1 << 4, false, weight_form, product_operations};
+extern const OpDef qconv_op = {infer,       bind, 1 << 4, false, weight_form, product_operations,
+                               reads_sparse};
 
 }  // namespace edgert

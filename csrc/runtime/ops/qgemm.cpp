@@ -12,6 +12,8 @@ OutputTypes infer(const NodeTypes& node) {
 
 Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
+bool reads_sparse(const NodeTypes& node, Form form) { return reads_sparse_weights(node, form, 1); }
+
 Step bind(const BindContext& context) {
   context.constant(1, context.input(1)->form);
   return bind_product_sums(context, matrix_shape(context), 0,
@@ -20,6 +22,7 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef qgemm_op = {infer, bind, 1 << 4, false, weight_form, product_operations};
+extern const OpDef qgemm_op = {infer,       bind, 1 << 4, false, weight_form, product_operations,
+                               reads_sparse};
 
 }  // namespace edgert

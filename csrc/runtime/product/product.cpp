@@ -2,6 +2,7 @@
 
 #include "weights/facts.h"
 #include "weights/forms.h"
+#include "weights/sparse/blocks.h"
 
 namespace edgert {
 
@@ -28,6 +29,13 @@ Form conv_form(const NodeTypes& node, const ConvWindow& window) {
 
 Form matrix_form(const NodeTypes& node) {
   return stored_form(node.input(0).dtype, node.input(1).dtype, node.shape(1)[0], 1);
+}
+
+bool reads_sparse_weights(const NodeTypes& node, Form form, int32_t groups) {
+  const DType x = node.input(0).dtype, w = node.input(1).dtype;
+  const bool floats = x == DType::f32 && w == DType::f32 && form == Form::csr;
+  const bool bytes = x == DType::u8 && w == DType::i8 && is_sparse(form);
+  return groups == 1 && (floats || bytes);
 }
 
 double product_operations(const NodeTypes& node, const OutputTypes& outputs) {
@@ -58,14 +66,23 @@ PreparedWeights in_form(Form form, const Product& product, DType element, const 
   prepared.data = weights;
   if (product.form == form && product.w == element) return prepared;
   const WeightShape shape = product.shape.weights();
-  prepared.own = memory.allocate_weights(form_elements(form, shape) * dtype_bytes(element));
+  Buffer unpacked;
+  if (is_sparse(product.form)) {
+    const uint64_t bytes = uint64_t{shape.elements()} * dtype_bytes(product.w);
+    memory.require(bytes);
+    unpacked = Buffer(static_cast<size_t>(bytes));
+    unpack(product.form, shape, product.w, weights, unpacked.data());
+    weights = unpacked.data();
+  }
+  prepared.own = memory.allocate_weights(packed_bytes(form, shape, element, weights));
+  std::byte* const to = prepared.own.data();
   if (product.form == form)
-    pack(Form::row, shape, product.w, weights, element, prepared.own.data());
+    pack(Form::row, shape, product.w, weights, element, to);
   else if (product.form == Form::kn)
-    pack_transposed(shape, reinterpret_cast<const float*>(weights),
-                    reinterpret_cast<float*>(prepared.own.data()), 0, panel_count(shape));
+    pack_transposed(shape, reinterpret_cast<const float*>(weights), reinterpret_cast<float*>(to), 0,
+                    panel_count(shape));
   else
-    pack(form, shape, product.w, weights, element, prepared.own.data());
+    pack(form, shape, product.w, weights, element, to);
   prepared.data = prepared.own.data();
   return prepared;
 }

@@ -34,6 +34,8 @@ Form stored_form(DType x, DType w, size_t outputs, size_t groups, bool depthwise
 // The same for input 1 of a node that convolves, or multiplies x[..., K] by w[N, K].
 Form conv_form(const NodeTypes& node, const ConvWindow& window);
 Form matrix_form(const NodeTypes& node);
+// Whether such a node can have its weights in this form, a sparse one.
+bool reads_sparse_weights(const NodeTypes& node, Form form, int32_t groups);
 
 // What a plan reads of weights.
 struct WeightView {
@@ -117,7 +119,7 @@ struct ProductMethod {
 const ProductMethod& choose_method(const Product& product, IsaSet isa);
 
 // Weights in the form that a kernel reads: where they are, or copied. From rows; i8 for kernels
-// that read i16 become that; of floats also from the transposed matrix.
+// that read i16 become that; of floats also from the transposed matrix. From sparse forms, too.
 PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights,
                         MemoryBudget& memory);
 

@@ -86,7 +86,7 @@ ProductTasks::ProductTasks(const ProductShape& shape, const ProductTile& tile, i
   };
   // Taps that the panels fill up cannot be read as one segment where they lie.
   copied_ = padded || (taps > 1 && tap_length != group_channels_) ||
-            (conflict(g_.channels) && group_outputs_ >= 64);
+            (tile_.spread && conflict(g_.channels) && group_outputs_ >= 64);
   // Where rows of pixels are short, tiles would be, too.
   constexpr size_t kLeastOutputs = 128;  // or the copy costs what it saves
   patches_ = tile_.patches && copied_ && taps > 1 && tap_length == group_channels_ &&
@@ -102,7 +102,7 @@ ProductTasks::ProductTasks(const ProductShape& shape, const ProductTile& tile, i
   }
   if (copied_) {
     pixel_stride_ = tap_length;
-    if (conflict(pixel_stride_)) pixel_stride_ += kAlignment / tile_.element_bytes;
+    if (tile_.spread && conflict(pixel_stride_)) pixel_stride_ += kAlignment / tile_.element_bytes;
     row_stride_ = pixel_stride_ * reach(1, block_columns_);
   } else {
     pixel_stride_ = g_.channels;

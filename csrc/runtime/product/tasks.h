@@ -25,6 +25,8 @@ struct ProductTile {
   // Whether it is worth a copy of all that each pixel of the output sees, if rows of pixels are
   // shorter than tiles.
   bool patches = false;
+  // Whether an input whose pixels crowd a few lines of the cache is copied.
+  bool spread = true;
 
   // Elements of a depth whose weights for the columns of the tile stay in the first-level cache
   // while rows of tiles pass over them.

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from edgert.commands.arguments import add_model
-from edgert.model import load
+from edgert.model import PlanStep, load
 from edgert.report import Outcome, shape, size, table
 
 HELP = "show what is in a model"
@@ -55,11 +55,16 @@ def execute(args: argparse.Namespace) -> Outcome:
     if args.plan:
         data["plan"] = [{**step._asdict(), "shape": list(step.shape)} for step in plan]
         rows = [
-            (s.step, s.op, s.kernel, s.dtype, shape(s.shape), s.form, size(s.bytes)) for s in plan
+            (s.step, s.op, s.kernel, s.dtype, shape(s.shape), _form(s), size(s.bytes)) for s in plan
         ]
         header = ("step", "operator", "kernel", "dtype", "shape", "form", "constants")
         parts.append(table(rows, header))
     return Outcome(data, "\n\n".join(parts))
+
+
+def _form(step: PlanStep) -> str:
+    """The form of a step's weight, with the zeros that it leaves out."""
+    return f"{step.form}, {step.zeros:.0%} zeros" if step.zeros else step.form
 
 
 def _summary(item: tuple[str, str]) -> tuple[str, str]:
