@@ -10,9 +10,9 @@ from pass_nets import CONV, Net
 from quantized_nets import INT8, activation, samples_of, with_target
 
 from edgert.compress import Judge, Quality, Recipe, Target, compress, preset
+from edgert.compress.data.split import Split
 from edgert.compress.judge import OutputQuality, is_class, verdict
 from edgert.compress.probe import Probe
-from edgert.compress.split import Split
 from edgert.errors import InputError
 from edgert.schema import UnaryFn
 

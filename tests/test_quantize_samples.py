@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgert.compress.samples import Samples
+from edgert.compress.data.samples import Samples
 from edgert.errors import InputError, ModelIOError
 from edgert.inputs import ImageOptions
 from edgert.model import TensorInfo

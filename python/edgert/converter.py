@@ -13,13 +13,13 @@ import onnx
 from edgert import ir
 from edgert.budget import memory_errors
 from edgert.compress import Compression, Recipe, Target, compress, read_recipe
+from edgert.compress.data.samples import Samples, is_image, source_files
+from edgert.compress.data.samples import Source as Calibration
 from edgert.compress.judge import Metric
-from edgert.compress.ladder import KINDS
+from edgert.compress.ladder import KINDS, stored_forms
 from edgert.compress.probe import Sample
 from edgert.compress.quantize.stated import Stated, lower_stated, states_quantization
 from edgert.compress.recipe import chosen_preset, require_kind
-from edgert.compress.samples import Samples, is_image, source_files
-from edgert.compress.samples import Source as Calibration
 from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import refuse_input
 from edgert.importer import Source, import_proto, read_model
@@ -74,6 +74,9 @@ def convert(
     weights: str | None = None,
     slack: float | None = None,
     target: Sequence[str] | None = None,
+    prune: float | None = None,
+    pattern: str | None = None,
+    method: str | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     min_metric: float | None = None,
@@ -101,11 +104,15 @@ def convert(
     a table says what they cost on the instruction set levels that ``target`` names. A ``recipe``,
     or the path of one, says all of that itself.
 
+    ``prune`` is the part of the weights that become zero, in a ``pattern`` and by a ``method`` of
+    :class:`edgert.compress.prune.Options`: without data by magnitude alone. Weights with many
+    zeros, the model's own or these, are stored and multiplied without them where that pays.
+
     ``calibrate`` is the data that shows which values occur, see
-    :class:`edgert.compress.samples.Samples`: the path of an .npz, an .npy, an image or a folder, or
-    any iterable of samples; ``image`` says how images become tensors. Some of it is held out to
-    judge the result, unless there is other ``data`` for that, read in the same way. Without either
-    random inputs take their place; dynamic layers need data only to be judged.
+    :class:`edgert.compress.data.samples.Samples`: the path of an .npz, an .npy, an image or a
+    folder, or any iterable of samples; ``image`` says how images become tensors. Some of it is held
+    out to judge the result, unless there is other ``data`` for that, read in the same way. Without
+    either random inputs take their place; dynamic layers need data only to be judged.
     ``min_sqnr`` in dB, ``min_agreement``, 0 to 1, and ``min_metric`` say what the network must
     reach: layers of which the recipe does not state the form get more exact ones until it does.
     ``metric`` is a function of the original's outputs and the network's for one sample, two dicts,
@@ -131,7 +138,8 @@ def convert(
             f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
-               "slack": slack, "levels": target}  # fmt: skip
+               "slack": slack, "levels": target, "prune": prune, "pattern": pattern,
+               "method": method}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
             "data": data}  # fmt: skip
@@ -202,6 +210,7 @@ def convert(
         ir.verify(graph)
         compression = replace(compression, skipped=tuple(samples.skipped))
     begin("pack")
+    graph.forms.update(stored_forms(graph))
     packed = pack(graph)
     after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too

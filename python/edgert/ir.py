@@ -257,19 +257,25 @@ def infer(graph: Graph, node: Node) -> list[tuple[np.dtype, tuple[int, ...]]]:
     return [(np.dtype(DType(dtype).name), tuple(shape)) for dtype, shape in _ask(graph, node)[0]]
 
 
+def possible_forms(graph: Graph, node: Node) -> list[list[Form]]:
+    """For each input of a node the forms that it can be stored in if it is a constant: the one that
+    the runtime wants, and sparse ones that it can read.
+    """
+    return [[Form(form) for form in forms] for forms in _ask(graph, node)[1]]
+
+
 def constant_forms(graph: Graph, node: Node) -> list[Form]:
     """For each input of a node the form in which it is stored if it is a constant.
 
     Raises FormatError if the node cannot read a weight in the form that ``graph.forms`` has for it.
     """
     forms, weights = [], OPS[node.op].weight_inputs
-    for i, (name, possible) in enumerate(zip(node.inputs, _ask(graph, node)[1])):
-        usual = Form(possible[0])
-        form = graph.forms.get(name, usual) if weights >> i & 1 else usual
+    for i, (name, possible) in enumerate(zip(node.inputs, possible_forms(graph, node))):
+        form = graph.forms.get(name, possible[0]) if weights >> i & 1 else possible[0]
         if form not in possible:
             raise FormatError(
                 f"{node.op} {node.name!r}: input {i}, {name!r}, shall have the form {form.name}, "
-                f"expected {' or '.join(Form(p).name for p in possible)}",
+                f"expected {' or '.join(p.name for p in possible)}",
                 "FORM",
             )
         forms.append(form)

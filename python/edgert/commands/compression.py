@@ -24,6 +24,7 @@ RANGES = "mse", "minmax", "percentile", "entropy"
 TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
 FITS = "any", "pairs", "quads"
+METHODS = "obs", "wanda", "magnitude", "random"
 
 
 def add_compression(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +71,27 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "with --quantize dynamic)",
     )
     group.add_argument(
+        "--prune",
+        type=float,
+        metavar="SHARE",
+        help="the part of the weights that become zero, 0 to 0.99, and are then neither stored nor "
+        "multiplied where that pays; alone or with --quantize",
+    )
+    group.add_argument(
+        "--pattern",
+        metavar="PATTERN",
+        help="which weights are pruned together: unstructured; 1x4, four weights of an output; "
+        "4x4, those of four outputs; N:M, of M neighbours N stay (default: 1x4 with --quantize, "
+        "else unstructured)",
+    )
+    group.add_argument(
+        "--method",
+        choices=METHODS,
+        help="which weights matter least. obs: those that the others make up for best; wanda: by "
+        "size times what they multiply; magnitude: by size; random (default: obs; magnitude "
+        "without --calibrate)",
+    )
+    group.add_argument(
         "--slack",
         type=float,
         metavar="SHARE",
@@ -114,7 +136,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
-    compresses = args.quantize is not None or args.recipe is not None
+    compresses = any(x is not None for x in (args.quantize, args.recipe, args.prune))
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -126,6 +148,9 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "weight_fit": args.weight_fit,
         "weights": args.weights,
         "slack": args.slack,
+        "prune": args.prune,
+        "pattern": args.pattern,
+        "method": args.method,
         "target": None if args.target is None else args.target.split(","),
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,

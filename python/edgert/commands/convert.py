@@ -104,7 +104,7 @@ def first_samples(
     source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
 ) -> tuple[list[dict[str, np.ndarray]], str]:
     """The first samples of ``source``, and what to call them."""
-    from edgert.compress.samples import Samples
+    from edgert.compress.data.samples import Samples
 
     found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
     count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
@@ -125,7 +125,7 @@ def convert_file(
     try:
         from edgert.compress import STAGES as MORE_STAGES
         from edgert.compress import recipe_text
-        from edgert.compress.samples import source_files
+        from edgert.compress.data.samples import source_files
         from edgert.converter import STAGES, convert, default_output
     except ImportError as error:
         raise UnsupportedError(
@@ -133,7 +133,7 @@ def convert_file(
         ) from None
     check_files = source_files(check_data)
     refuse_input(output or default_output(source), check_files)
-    compresses = options.get("quantize") or options.get("recipe")
+    compresses = any(options.get(name) is not None for name in ("quantize", "recipe", "prune"))
     stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more
     is_written = True
     with progress_bar(stages) as advance:

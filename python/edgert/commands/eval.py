@@ -19,7 +19,7 @@ from edgert.model import Model, load
 from edgert.report import Outcome, size, table
 
 if TYPE_CHECKING:
-    from edgert.compress.samples import Samples
+    from edgert.compress.data.samples import Samples
 
 HELP = "measure how often models are right on labelled data"
 DETAILS = (
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs all models on all samples."""
     try:
-        from edgert.compress.samples import Samples
+        from edgert.compress.data.samples import Samples
     except ImportError as error:
         raise UnsupportedError(
             f'eval needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"

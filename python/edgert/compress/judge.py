@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgert.compress.data.split import ENOUGH
 from edgert.compress.probe import Probe, Sample
-from edgert.compress.split import ENOUGH
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.ops import Trait, having

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgert.budget import FEWER_SAMPLES, require_held
+from edgert.compress.data.split import Split
 from edgert.compress.judge import MARGIN, Judge, Metric, Quality, Verdict, verdict
 from edgert.compress.ladder import (
     Costs,
@@ -19,9 +20,9 @@ from edgert.compress.ladder import (
     why_not_worth,
 )
 from edgert.compress.probe import Probe, Sample, most_live_bytes
+from edgert.compress.prune import prune
 from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
-from edgert.compress.split import Split
 from edgert.compress.statistics import Statistics
 from edgert.compress.technique import Forms, Network, Proposal, Technique
 from edgert.errors import InputError
@@ -30,10 +31,15 @@ from edgert.ops import PRODUCTS
 from edgert.parity import decibels
 
 # By the names that the steps of recipes have.
-TECHNIQUES: dict[str, Technique] = {"equalize": equalize, "quantize": quantize}
+TECHNIQUES: dict[str, Technique] = {
+    "equalize": equalize,
+    "prune": prune,
+    "quantize": quantize,
+}
 STAGES = ("calibrate", "compress", "judge")
 FIRST = "the first form that the recipe offers"
 NEEDED = "the accuracy needs it"
+LEAST_ZEROS = 0.05  # of the weights of a layer, to be told of
 PAYS = "it takes away much of the error for little"
 
 
@@ -104,13 +110,15 @@ def compress(
     with Probe(graph, graph.outputs) as original:
         network = Network(graph, calibrated(_forms(recipe)), recipe.tensors)
         begin(STAGES[1])
-        offer = Proposal()
+        offer = Proposal(build=lambda forms: network.graph)
+        doubts: list[str] = []
         for step in recipe.steps:
             proposal = TECHNIQUES[step.name](network, statistics, step.parameters)
             offer = proposal if proposal.build else offer
+            doubts += proposal.doubts
             ladders = _without(graph, ladders, proposal.refused, recipe, reasons)
-        if offer.build is None or offer.sketch is None:
-            recipe.refuse(("steps",), "no step offers forms for layers")
+        if offer.sketch is None and any(form.is_quantized for form in _forms(recipe)):
+            recipe.refuse(("steps",), "no step offers the forms of layers: add quantize")
         split.finish()
         _require_samples(split, bool(recipe.target))
         nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
@@ -129,11 +137,11 @@ def compress(
             reasons[name] = PAYS if form == within[name] else NEEDED
     sizes = _weight_sizes(graph)
     layers = {
-        name: _layer(form, reasons.get(name, FIRST), sizes.get(name, 0), rungs.get(name, ()))
+        name: _layer(form, reasons.get(name, FIRST), sizes.get(name, (0, 0)), rungs.get(name, ()))
         for name, form in forms.items()
     }
     quality = final.measure(compressed)
-    doubts = split.survey.doubts()
+    doubts = [*split.survey.doubts(), *doubts]
     judged = verdict(quality, recipe.target, split.count, is_random, doubts)
     measured = {
         "data": "random numbers" if is_random else "samples",
@@ -149,13 +157,15 @@ def compress(
     )
 
 
-def _weight_sizes(graph: Graph) -> dict[str, int]:
-    """The weights of each product, by its output; those that are no constants do not count."""
+def _weight_sizes(graph: Graph) -> dict[str, tuple[int, int]]:
+    """The weights of each product, by its output, and those of them that are zero; what is no
+    constant does not count.
+    """
     found = {}
     for node in graph.nodes:
         weight = graph.constant(node.inputs[1]) if node.op in PRODUCTS else None
         if weight is not None:
-            found[node.output] = weight.size
+            found[node.output] = weight.size, weight.size - np.count_nonzero(weight)
     return found
 
 
@@ -177,26 +187,31 @@ def _rungs(
     noise = measure_noise(graph, own, offer.sketch, samples)
     start = {name: forms[0] for name, forms in own.items()}
     costs, sizes = Costs(graph, start, recipe.levels), _weight_sizes(graph)
-    total = sum(sizes.get(name, 0) * form.weights.itemsize for name, form in start.items())
+    total = sum(
+        sizes[name][0] * form.weights.itemsize for name, form in start.items() if name in sizes
+    )
 
     def rung(name: str, form: Form) -> Rung:
-        room = sizes.get(name, 0) * form.weights.itemsize / max(total, 1)
+        size, _ = sizes.get(name, (0, 0))
+        room = size * form.weights.itemsize / max(total, 1)
         alone, carried = noise.alone[name][form], noise.carried(name, form)
         return Rung(form, alone, carried, costs.of(name, form), room)
 
     return {name: [rung(name, form) for form in forms] for name, forms in own.items()}
 
 
-def _layer(form: Form, why: str, size: int, rungs: Sequence[Rung]) -> Layer:
-    """What the recipe says of a layer with ``size`` weights."""
+def _layer(form: Form, why: str, sizes: tuple[int, int], rungs: Sequence[Rung]) -> Layer:
+    """What the recipe says of a layer with so many weights, and zeros among them."""
+    size, zeros = sizes
     (rung,) = [rung for rung in rungs if rung.form is form] or [Rung(form, 0, 0, np.inf)]
 
     def told(value: float, digits: int) -> float | None:
         return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
     return Layer(
-        form, why, size * form.weights.itemsize, told(rung.cost, 3),
-        told(decibels(1, rung.alone), 4), told(decibels(1, rung.carried), 4),
+        form, why, size * form.weights.itemsize,
+        round(zeros / size, 4) if zeros > LEAST_ZEROS * size else None,
+        told(rung.cost, 3), told(decibels(1, rung.alone), 4), told(decibels(1, rung.carried), 4),
     )  # fmt: skip
 
 
@@ -322,6 +337,6 @@ def _without(
 
 def _require_memory(graph: Graph, ladders: Mapping[str, Sequence[Form]], samples: int) -> None:
     """Raises LimitError if the values of the samples that are held would take too much."""
-    if any(form.is_integer for own in ladders.values() for form in own):
+    if samples:
         nbytes = 2 * samples * most_live_bytes(graph)
         require_held(nbytes, f"the values of {samples} samples", FEWER_SAMPLES)

@@ -62,6 +62,18 @@ def cut(graph: Graph, outputs: Sequence[str], known: Container[str]) -> Graph:
     return part
 
 
+def run_node(
+    graph: Graph, node: Node, arrays: Mapping[str, Sequence[np.ndarray]], count: int
+) -> dict[str, list[np.ndarray]]:
+    """The outputs of a node for each of ``count`` samples, whose values are given by name."""
+    single = cut(graph, node.outputs, node.inputs)
+    with Probe(single, single.outputs) as probe:
+        results = [
+            probe.run({name: arrays[name][i] for name in single.inputs}) for i in range(count)
+        ]
+    return {name: [result[name] for result in results] for name in node.outputs}
+
+
 def most_live_bytes(graph: Graph) -> int:
     """The most bytes of values that nodes are still to read at a time, those of constants aside."""
     values = graph.values

@@ -41,11 +41,13 @@ class Network:
 class Proposal:
     """What a technique offers, besides the better values that it puts into the graph.
 
-    ``refused`` says of nodes which forms they cannot have, and why. ``build`` makes the network of
-    which each layer has the form that it is given; ``sketch`` that of a part of the graph, with
-    weights that nothing was done for. None: the technique has no forms to offer.
+    ``doubts`` are reasons, in words, to check the network. ``refused`` says of nodes which forms
+    they cannot have, and why. ``build`` makes the network of which each layer has the form that it
+    is given; ``sketch`` that of a part of the graph, with weights that nothing was done for. None:
+    the technique has no forms to offer.
     """
 
+    doubts: tuple[str, ...] = ()
     refused: dict[str, dict[Form, str]] = field(default_factory=dict)
     build: Callable[[Forms], Graph] | None = None
     sketch: Sketch | None = None

@@ -11,7 +11,8 @@ from edgert.compress.ladder.kinds import (
     forms_of,
     on_int16,
 )
-from edgert.compress.ladder.noise import Noise, Sketch, measure_noise
+from edgert.compress.ladder.noise import Noise, Sketch, measure_noise, reach_of
+from edgert.compress.ladder.stored import stored_forms
 
 __all__ = [
     "KINDS",
@@ -32,6 +33,8 @@ __all__ = [
     "measure_noise",
     "more_exact",
     "on_int16",
+    "reach_of",
     "reading",
+    "stored_forms",
     "why_not_worth",
 ]

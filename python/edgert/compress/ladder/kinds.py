@@ -11,8 +11,12 @@ WEIGHTS = "int8", "int16"  # of layers on int16
 SLACK = 0.1  # how much slower and larger a network on bytes may become where that pays
 
 
-def forms_of(kind: str, weights: str | None = None) -> tuple[Form, ...]:
-    """The forms of one of ``KINDS``, whose layers on int16 have weights of one of ``WEIGHTS``."""
+def forms_of(kind: str | None, weights: str | None = None) -> tuple[Form, ...]:
+    """The forms of one of ``KINDS``, whose layers on int16 have weights of one of ``WEIGHTS``; of
+    none float alone.
+    """
+    if kind is None:
+        return (Form.f32,)
     if kind == "dynamic":
         return Form.i8_dynamic, Form.f32
     if kind == "int16":

@@ -54,11 +54,6 @@ def measure_noise(
     sizes_of = {layer: sum(map(sizes.__getitem__, own)) for layer, own in values.items()}
     largest = max(sizes_of.values(), default=0)
     count = min(max(_MOST_BYTES // max(largest, 1), 1), _MOST_SAMPLES)
-    energies = dict.fromkeys(floats, 0.0)
-    for names in _portions(sizes):
-        for sample in _exact(graph, names, samples[:count]):
-            for name, array in sample.items():
-                energies[name] += _energy(array)
     nodes = {n.output: n for n in layers}
     alone: dict[str, Mapping[Form, float]] = {}
     for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
@@ -70,7 +65,18 @@ def measure_noise(
                 form: _alone(graph, nodes[layer], form, sketch, exact) for form in ladders[layer]
             }
             alone[layer] = own
-    return Noise(alone, _reach(graph, energies))
+    return Noise(alone, reach_of(graph, samples[:count]))
+
+
+def reach_of(graph: Graph, samples: Sequence[Sample]) -> dict[str, float]:
+    """What part of the noise of each value arrives at the outputs of the graph."""
+    floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
+    energies = dict.fromkeys(floats, 0.0)
+    for names in _portions({name: graph.values[name].nbytes for name in floats}):
+        for sample in _exact(graph, names, samples):
+            for name, array in sample.items():
+                energies[name] += _energy(array)
+    return _reach(graph, energies)
 
 
 def _portions(sizes: Mapping[str, int]) -> Iterator[list[str]]:

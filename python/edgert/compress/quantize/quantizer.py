@@ -125,7 +125,7 @@ class Quantizer:
 def proposal(network: Network, statistics: Statistics, options: Options) -> Proposal:
     """Quantisation as a technique."""
     quantizer = Quantizer(network, statistics, options)
-    return Proposal(quantizer.refused, quantizer.build, quantizer.sketch)
+    return Proposal((), quantizer.refused, quantizer.build, quantizer.sketch)
 
 
 def _scales(

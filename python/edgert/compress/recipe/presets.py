@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from edgert.compress.ladder import KINDS, LEVELS, SLACK, WEIGHTS, forms_of, known_levels
+from edgert.compress.prune import Options as PruneOptions
 from edgert.compress.quantize.options import Options
 from edgert.compress.recipe.recipe import MOST_SLACK, Recipe, Step
 from edgert.errors import InputError
@@ -14,21 +15,26 @@ STEPS = "equalize", "compensate", "correct"
 
 
 def preset(
-    kind: str = "int8",
+    kind: str | None = "int8",
     ranges: str | None = None,
     steps: Sequence[str] | None = None,
     weight_fit: str | None = None,
     weights: str | None = None,
     slack: float | None = None,
     levels: Sequence[str] | None = None,
+    prune: float | None = None,
+    pattern: str | None = None,
+    method: str | None = None,
 ) -> Recipe:
-    """The recipe of one of ``KINDS``; None leaves an option as it is there.
+    """The recipe of one of ``KINDS``, or None for floats; None leaves an option as it is there.
 
     ``steps`` are some of ``STEPS``: equalisation is a step of the recipe, what else is done to lose
     less accuracy are parameters of quantisation. ``weights``, "int8" or "int16", are those of
     layers on int16. ``slack`` is how much slower, on the ``levels``, and larger the network may
-    become where more exact forms take away much of the error. Raises InputError for what no option
-    is called.
+    become where more exact forms take away much of the error. ``prune`` is the part of the weights
+    that become zero, in a ``pattern`` and by a ``method`` of
+    :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. Raises InputError for
+    what no option is called.
     """
     if slack is None:
         slack = SLACK if kind == KINDS[0] else 0.0
@@ -48,7 +54,7 @@ def preset(
     if not isinstance(chosen, (tuple, list)) or not all(step in STEPS for step in chosen):
         raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}", "OPTION")
     forms = forms_of(kind, weights)
-    if kind == "dynamic":
+    if kind in (None, "dynamic"):
         options = {"weight_fit": "pairs" if weight_fit is None else weight_fit}
     else:
         options = {
@@ -58,10 +64,24 @@ def preset(
             "correct": "correct" in chosen,
         }
     Options(**options)
-    equalizes = kind != "dynamic" and "equalize" in chosen
+    equalizes = kind in ("int8", "int16") and "equalize" in chosen
     before = [Step("equalize")] if equalizes else []
-    steps_of = (*before, Step("quantize", options))
-    return Recipe(forms, steps_of, slack=float(slack), levels=tuple(levels))
+    if prune is not None:
+        before.append(_pruning(kind, prune, pattern, method))
+    after = [] if kind is None else [Step("quantize", options)]
+    return Recipe(forms, (*before, *after), slack=float(slack), levels=tuple(levels))
+
+
+def _pruning(kind: str | None, sparsity: float, pattern: str | None, method: str | None) -> Step:
+    """The step that prunes: in blocks where integers are multiplied, as their kernels do."""
+    chosen = PruneOptions(
+        sparsity,
+        pattern or (PruneOptions.pattern if kind is None else "1x4"),
+        method or PruneOptions.method,
+        repair=method not in ("magnitude", "random"),
+    )
+    told = {name: getattr(chosen, name) for name in ("sparsity", "pattern", "method", "repair")}
+    return Step("prune", told)
 
 
 def chosen_preset(
@@ -74,7 +94,15 @@ def chosen_preset(
     """
     chosen = {name: value for name, value in choices.items() if value is not None}
     given = ["target" if name == "levels" else name for name in (*chosen, *rest)]
-    idle = [name for name in chosen if name != "weight_fit"]
+    idle = [n for n in chosen if n not in ("weight_fit", "prune", "pattern", "method")]
+    for name in "pattern", "method":
+        if name in chosen and "prune" not in chosen:
+            _refuse([name], "unless there is something to prune")
+    if kind is None and "prune" in chosen and "recipe" not in rest:
+        others = [name for name in chosen if name not in ("prune", "pattern", "method")]
+        if others:
+            _refuse(others, "unless quantize is 'int8', 'int16' or 'dynamic'")
+        return preset(None, **_without_data(chosen, rest))
     if kind is None and "recipe" not in rest and given:
         _refuse(given, "unless quantize is 'int8', 'int16' or 'dynamic', or there is a recipe")
     if kind is None and "recipe" not in rest:
@@ -95,7 +123,14 @@ def chosen_preset(
             "'pairs'",
             "OPTION",
         )
-    return None if "recipe" in rest else preset(kind, **chosen)
+    return None if "recipe" in rest else preset(kind, **_without_data(chosen, rest))
+
+
+def _without_data(chosen: Mapping[str, Any], rest: Collection[str]) -> dict[str, Any]:
+    """The options; without data nothing tells which weights others can make up for."""
+    if "prune" in chosen and "method" not in chosen and "calibrate" not in rest:
+        return {**chosen, "method": "magnitude"}
+    return dict(chosen)
 
 
 def require_kind(recipe: Recipe, kind: str | None) -> None:

@@ -26,7 +26,8 @@ class Step:
 class Layer:
     """The form of a layer, and why it has it; what follows from that is a comment.
 
-    ``bytes`` are those of its weights, ``cost`` is its part of the time of the network with the
+    ``bytes`` are those of its weights if all are stored, ``zeros`` the part of them that is zero,
+    if it is a large one. ``cost`` is its part of the time of the network with the
     forms that it starts with. ``alone`` is the SQNR in dB of its output if it reads exact values,
     ``carried`` that of the network's outputs if all other layers are exact, as estimated.
     """
@@ -34,6 +35,7 @@ class Layer:
     form: Form
     why: str = "the recipe says so"
     bytes: int | None = field(default=None, compare=False)
+    zeros: float | None = field(default=None, compare=False)
     cost: float | None = field(default=None, compare=False)
     alone: float | None = field(default=None, compare=False)
     carried: float | None = field(default=None, compare=False)

@@ -12,7 +12,7 @@ from edgert.compress.judge import Target
 from edgert.compress.recipe.recipe import Layer, Recipe, Step
 
 FORMAT = "edgert-recipe-2"
-COMMENTS = "bytes", "cost", "alone", "carried"  # of a layer, besides why
+COMMENTS = "bytes", "zeros", "cost", "alone", "carried"  # of a layer, besides why
 TARGETS = tuple(field.name for field in fields(Target))
 
 

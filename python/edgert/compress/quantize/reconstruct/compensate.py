@@ -23,7 +23,8 @@ def compensate(
 ) -> np.ndarray:
     """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs].
 
-    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``.
+    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``. A weight
+    that is zero stays so: it may have been pruned.
     """
     exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
     moments = damped(moments, _DAMPING)
@@ -46,7 +47,7 @@ def _round_in_turn(
             room = _room(data[:, others[i]])
             later = others[i][others[i] > i]
             w = _share(wanted[:, [i, *later]], room) if len(later) else wanted[:, i]
-            data[:, i] = _rounded(w, room)
+            data[:, i] = _rounded(w, room) * (exact[:, i] != 0)
             error = exact[:, i] - data[:, i]
             wanted[:, i + 1 : last] += factor[:, i, i + 1 : last, None] * error[:, None]
         errors = exact[:, first:last] - data[:, first:last]
@@ -65,7 +66,8 @@ def _descend(
         before = data[:, first:last].copy()
         for i in range(first, last):
             best = data[:, i] - gradient[:, i] / moments[:, i, i, None]
-            move = _rounded(best, _room(data[:, others[i]])) - data[:, i]
+            found = _rounded(best, _room(data[:, others[i]])) * (exact[:, i] != 0)
+            move = found - data[:, i]
             data[:, i] += move
             gradient[:, i + 1 : last] += moments[:, i, i + 1 : last, None] * move[:, None]
         gradient[:, last:] += moments[:, last:, first:last] @ (data[:, first:last] - before)

@@ -7,11 +7,9 @@ that it will see on the device, with all errors made before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import gcd, prod
 
 import numpy as np
 
-from edgert.budget import require_value
 from edgert.compress.probe import Sample
 from edgert.compress.quantize.assign import Assignment
 from edgert.compress.quantize.forms import weight_kind
@@ -26,16 +24,15 @@ from edgert.compress.quantize.rounding.weights import (
     float_weights,
     sums_of,
 )
+from edgert.compress.statistics.patches import patches, thin
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 
-MAX_POSITIONS = 4096  # of a sample: more positions of an image tell little more
 _PRIOR = 32  # positions that the gain of all outputs counts for in that of one
 _GAINS = 0.5, 1.25  # what gains are kept within
 _LEAST_POSITIONS = 4  # per weight of an output, for the errors to be explained by the inputs
 _DAMPING = 0.001  # of the mean second moment of the inputs
 _MOST_MOMENT_BYTES = 1 << 29  # those of a depth of 8192: the time grows with its cube
-_MOST_ELEMENTS = 1 << 25  # of the positions of a sample: as many as they are of such a depth
 
 
 def reconstruct_weights(
@@ -92,7 +89,7 @@ class _Layer:
             if residual:
                 lost = twin.exact(residual)[i] - found_residual[i]
                 depth = groups * self.weight.shape[2]
-                lost = _thin(lost.reshape(-1, lost.shape[-1]), depth)
+                lost = thin(lost.reshape(-1, lost.shape[-1]), depth)
                 exact += lost.reshape(len(lost), groups, -1).transpose(1, 0, 2)
             self.exact.append(exact)
 
@@ -106,7 +103,7 @@ class _Layer:
             count = sum(rows.shape[1] for rows in self.rows)
             weight = self.weight
             if len(self.rows) > 1 and count >= _LEAST_POSITIONS * weight.shape[-1]:
-                weight = weight + explained(parts)
+                weight = np.where(weight == 0, 0, weight + explained(parts))
             data = compensate(weight, scale, sum(own for own, _ in parts) / count, sums)
         bias = self.bias
         if options.correct:
@@ -191,37 +188,6 @@ def shrunk(means: np.ndarray) -> np.ndarray:
     return mean * max(1 - chance.sum() / np.square(mean).sum(), 0)
 
 
-def patches(node: Node, weight_shape: Sequence[int], x: np.ndarray) -> np.ndarray:
-    """What each output reads of x: [groups, positions, depth], in the order of the weight.
-
-    Raises LimitError if x with its pads is too large.
-    """
-    if node.op == "gemm":
-        return _thin(x.reshape(-1, x.shape[-1]), x.shape[-1])[None]
-    _, kh, kw, channels = weight_shape
-    (sh, sw), (dh, dw) = node.attrs["strides"], node.attrs["dilations"]
-    top, left, bottom, right = node.attrs["pads"]
-    extent = (kh - 1) * dh + 1, (kw - 1) * dw + 1
-    kinds, turn = 1, 1  # of outputs in a row; the order of the taps
-    if node.op == "conv_transpose":
-        x = _spread(node, x, extent)
-        kinds, turn, sh, sw = sw, -1, 1, 1
-    else:
-        batch, height, width, _ = x.shape
-        padded = batch, height + top + bottom, width + left + right, x.shape[3]
-        _require_image(node, padded)
-        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(x, extent, axis=(1, 2))
-    windows = windows[:, ::sh, ::sw, :, ::turn, ::turn][..., ::dh, ::dw]  # [B, OH, OW, C, kh, kw]
-    batch, height, width = windows.shape[:3]
-    count = batch * height * width
-    flat = np.arange(0, count, _step(count, kh * kw * x.shape[3], kinds))
-    image, pixel = np.divmod(flat, height * width)
-    rows = windows[(image, *np.divmod(pixel, width))]
-    rows = rows.reshape(len(flat), -1, channels, kh * kw)
-    return np.ascontiguousarray(rows.transpose(1, 0, 3, 2)).reshape(rows.shape[1], len(flat), -1)
-
-
 def _products(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return rows @ np.swapaxes(weight, 1, 2).astype(np.float32)
 
@@ -232,39 +198,3 @@ def _centred(parts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     mean = sum(part.sum(1, dtype=np.float64) for part in parts) / max(count, 1)
     for part in parts:
         yield part - mean[:, None].astype(np.float32)
-
-
-def _spread(node: Node, x: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
-    """An image in which an ordinary convolution of stride 1, its taps turned round, sees what a
-    transposed one makes of x: zeros between the pixels and around them.
-    """
-    (sh, sw), (top, left, bottom, right) = node.attrs["strides"], node.attrs["pads"]
-    batch, height, width, channels = x.shape
-    around, added = [e - 1 for e in extent], node.attrs["output_padding"]
-    rows = (height - 1) * sh + 1 + 2 * around[0] + added[0]
-    columns = (width - 1) * sw + 1 + 2 * around[1] + added[1]
-    _require_image(node, (batch, rows, columns, channels))
-    image = np.zeros((batch, rows, columns, channels), x.dtype)
-    image[:, around[0] :: sh, around[1] :: sw][:, :height, :width] = x
-    return image[:, top : rows - bottom, left : columns - right]
-
-
-def _require_image(node: Node, shape: Sequence[int]) -> None:
-    nbytes = prod(shape) * np.dtype(np.float32).itemsize
-    require_value(nbytes, f"what {node.op} '{node.name}' reads, pads included,")
-
-
-def _thin(rows: np.ndarray, depth: int) -> np.ndarray:
-    """Those rows that :func:`_step` leaves."""
-    return rows[:: _step(len(rows), depth)]
-
-
-def _step(positions: int, depth: int, kinds: int = 1) -> int:
-    """Which positions to look at: at most MAX_POSITIONS, fewer if they are very deep, spread evenly
-    over all and over the ``kinds`` that take turns.
-    """
-    most = min(MAX_POSITIONS, max(_MOST_ELEMENTS // max(depth, 1), 1))
-    step = max(-(-positions // most), 1)
-    while gcd(step, kinds) > 1:
-        step += 1
-    return step

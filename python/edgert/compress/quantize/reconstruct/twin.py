@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgert.compress.probe import Probe, Sample, cut
+from edgert.compress.probe import Sample, run_node
 from edgert.compress.quantize.lowering.lower import Lowering
 from edgert.ir import Graph, Node
 
@@ -38,13 +38,13 @@ class Twin:
 
     def run_exact(self, node: Node) -> None:
         """Computes a node of the graph."""
-        self._exact.update(_run(self.graph, node, self._exact, self.count))
+        self._exact.update(run_node(self.graph, node, self._exact, self.count))
 
     def run_found(self) -> None:
         """Computes the nodes that the lowering has appended meanwhile."""
         nodes = self.lowering.new.nodes
         for node in nodes[self._done :]:
-            self._found.update(_run(self.lowering.new, node, self._found, self.count))
+            self._found.update(run_node(self.lowering.new, node, self._found, self.count))
         self._done = len(nodes)
 
     def forget(self, node: Node) -> None:
@@ -60,13 +60,3 @@ class Twin:
                 for new in names:
                     if new not in kept:
                         self._found.pop(new, None)
-
-
-def _run(graph: Graph, node: Node, arrays: dict, count: int) -> dict[str, list[np.ndarray]]:
-    """The outputs of a node for each sample, computed by the runtime."""
-    single = cut(graph, node.outputs, node.inputs)
-    with Probe(single, single.outputs) as probe:
-        results = [
-            probe.run({name: arrays[name][i] for name in single.inputs}) for i in range(count)
-        ]
-    return {name: [result[name] for result in results] for name in node.outputs}

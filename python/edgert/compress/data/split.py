@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from edgert.compress.data.survey import Survey
 from edgert.compress.probe import Sample
-from edgert.compress.survey import Survey
 
 ENOUGH = 32  # samples from which on figures hold for others, within some tenths of a decibel
 _MOST_CHOOSING, _MOST_REPORTING = 16, 64

@@ -1,0 +1,1 @@
+"""Samples: read from files, dealt out to roles, and looked at."""
