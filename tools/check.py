@@ -27,9 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "check"
 SANITIZED = BUILD / "sanitize"
-MAX_WHEEL_BYTES = 1_900_000
+MAX_WHEEL_BYTES = 2_500_000
 MAX_PROGRAM_BYTES = (
-    3_600_000  # static: 1.9 MB are kernels of all levels of x86, 0.9 MB the C library
+    4_500_000  # static: 2.6 MB are kernels of all levels of x86, 0.9 MB the C library
 )
 HOSTILE_TESTS = [
     "tests/test_format.py",
