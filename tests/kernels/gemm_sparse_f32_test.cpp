@@ -53,8 +53,8 @@ void check(size_t m, size_t n, size_t k, int flags, int period) {
   }
   const Blocks blocks(Form::csr, shape, DType::f32);
   const auto* const weights = reinterpret_cast<const std::byte*>(w.data());
-  GuardedArray<std::byte> stored(packed_bytes(Form::csr, shape, DType::f32, weights));
-  blocks.pack(weights, stored.data());
+  test::GuardedBytes stored(packed_bytes(Form::csr, shape, DType::f32, weights));
+  blocks.pack(weights, stored.bytes());
 
   const size_t run = has(kRuns) && m % 3 == 0 ? m / 3 : m;
   const size_t a_stride = depth + (has(kStrided) ? 3 : 0), a_run_stride = run * a_stride + 7;
@@ -89,7 +89,7 @@ void check(size_t m, size_t n, size_t k, int flags, int period) {
     g.a_stride = a_stride;
     g.a_offsets = offsets.data();
     g.tile_rows = tile_rows;
-    g.b = blocks.all_rows<float>(stored.data());
+    g.b = blocks.all_rows<float>(stored.bytes());
     g.c = c.data();
     g.c_stride = c_stride;
     g.bias = has(kBias) ? bias.data() : nullptr;

@@ -64,9 +64,9 @@ void check(const GemmSparseI8Kernel& kernel, size_t m, size_t n, size_t k, int f
   }
   const Blocks blocks(kernel.form, shape, DType::i8);
   const auto* const weights = reinterpret_cast<const std::byte*>(w.data());
-  GuardedArray<std::byte> stored(packed_bytes(kernel.form, shape, DType::i8, weights), guard);
-  blocks.pack(weights, stored.data());
-  CHECK(blocks.fits(kernel.needs, stored.data()), "%s: weights fit", kernel.name);
+  test::GuardedBytes stored(packed_bytes(kernel.form, shape, DType::i8, weights));
+  blocks.pack(weights, stored.bytes());
+  CHECK(blocks.fits(kernel.needs, stored.bytes()), "%s: weights fit", kernel.name);
 
   const size_t run = has(kRuns) && m % 3 == 0 ? m / 3 : m;
   const size_t a_stride = depth + (has(kStrided) ? 3 : 0), a_run_stride = run * a_stride + 7;
@@ -83,7 +83,7 @@ void check(const GemmSparseI8Kernel& kernel, size_t m, size_t n, size_t k, int f
   for (uint8_t& x : residual) x = static_cast<uint8_t>(random.integer(0, 255));
   std::vector<size_t> offsets;
   for (size_t s = 0; s < segments; ++s) offsets.push_back(s == 0 ? k / 2 : s == 1 ? 0 : 2 * k);
-  const std::vector<int32_t> sums = blocks.sums(stored.data());
+  const std::vector<int32_t> sums = blocks.sums(stored.bytes());
   std::copy(sums.begin(), sums.end(), column_sums.begin());
 
   const test::AccumulatorCase end = {has(kResidual), has(kHardSwish), has(kFloat)};
@@ -104,7 +104,7 @@ void check(const GemmSparseI8Kernel& kernel, size_t m, size_t n, size_t k, int f
   g.a_stride = a_stride;
   g.a_offsets = offsets.data();
   g.tile_rows = tile_rows;
-  g.b = blocks.all_rows<int8_t>(stored.data());
+  g.b = blocks.all_rows<int8_t>(stored.bytes());
   g.c = c.data();
   g.c_stride = c_stride;
   g.out = end.record(bias.data(), multiplier.data(), residual.data());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -50,6 +51,23 @@ class GuardedArray {
   char* map_;
   size_t bytes_, count_;
   T* data_;
+};
+
+// Bytes that begin at a multiple of 4, as payloads of files do, and end at an inaccessible page or
+// up to 3 bytes before it.
+class GuardedBytes {
+ public:
+  explicit GuardedBytes(size_t count) : count_(count), words_((count + 3) / 4) {}
+  uint8_t* data() { return reinterpret_cast<uint8_t*>(words_.data()); }
+  std::byte* bytes() { return reinterpret_cast<std::byte*>(words_.data()); }
+  size_t size() const { return count_; }
+  uint8_t& operator[](size_t i) { return data()[i]; }
+  uint8_t* begin() { return data(); }
+  uint8_t* end() { return data() + count_; }
+
+ private:
+  size_t count_;
+  GuardedArray<uint32_t> words_;
 };
 
 }  // namespace edgert::test

@@ -19,15 +19,15 @@ using test::Random;
 // Weights in a sparse form, flush against an inaccessible page as those of a mapped file may be.
 struct Stored {
   Product product;
-  GuardedArray<std::byte> payload;
+  test::GuardedBytes payload;
 
   template <typename T>
   Stored(Form form, DType x, DType w, const ProductShape& g, const std::vector<T>& rows)
       : product{x, w, g, form},
         payload(
             packed_bytes(form, g.weights(), w, reinterpret_cast<const std::byte*>(rows.data()))) {
-    pack(form, g.weights(), w, reinterpret_cast<const std::byte*>(rows.data()), w, payload.data());
-    product.facts = facts_of(form, w, g.weights(), payload.data());
+    pack(form, g.weights(), w, reinterpret_cast<const std::byte*>(rows.data()), w, payload.bytes());
+    product.facts = facts_of(form, w, g.weights(), payload.bytes());
   }
 };
 
@@ -39,7 +39,7 @@ struct Bound {
   Bound(Stored& stored, IsaSet isa, int threads) {
     const ProductMethod& method =
         stored.product.x == DType::f32 ? sparse_f32_method : sparse_i8_method;
-    weights = method.prepare(stored.product, stored.payload.data(), nullptr, isa, memory);
+    weights = method.prepare(stored.product, stored.payload.bytes(), nullptr, isa, memory);
     plan = method.plan(stored.product, weights.facts, isa, threads);
   }
 };

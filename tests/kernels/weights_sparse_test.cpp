@@ -116,7 +116,7 @@ void check_form(Form form, DType dtype, const WeightShape& w, int period, Random
   const auto* const from = reinterpret_cast<const std::byte*>(rows.data());
   const std::vector<uint8_t> expected = Expected<T>(form, w, rows.data()).payload();
   const std::string what = describe(form, w);
-  GuardedArray<uint8_t> stored(packed_bytes(form, w, dtype, from));
+  test::GuardedBytes stored(packed_bytes(form, w, dtype, from));
   CHECK(stored.size() == expected.size(), "%s: %zu bytes, expected %zu", what.c_str(),
         stored.size(), expected.size());
   if (stored.size() != expected.size()) return;
@@ -184,7 +184,7 @@ TEST(weights_sparse_damaged) {
     for (Form form : kForms) {
       const std::vector<int8_t> rows = random_weights<int8_t>(w, 4, random);
       const auto* const from = reinterpret_cast<const std::byte*>(rows.data());
-      GuardedArray<uint8_t> stored(packed_bytes(form, w, DType::i8, from));
+      test::GuardedBytes stored(packed_bytes(form, w, DType::i8, from));
       pack(form, w, DType::i8, from, DType::i8, bytes(stored));
       GuardedArray<int8_t> back(w.elements());
       const Blocks blocks(form, w, DType::i8);
@@ -214,7 +214,7 @@ TEST(weights_sparse_fill) {
     for (Form form : kForms) {
       std::vector<int8_t> rows(w.elements(), 7);
       const auto* const from = reinterpret_cast<const std::byte*>(rows.data());
-      GuardedArray<uint8_t> stored(packed_bytes(form, w, DType::i8, from));
+      test::GuardedBytes stored(packed_bytes(form, w, DType::i8, from));
       pack(form, w, DType::i8, from, DType::i8, bytes(stored));
       const Blocks blocks(form, w, DType::i8);
       const BlockRows<uint8_t> all = blocks.all_rows<uint8_t>(bytes(stored));
@@ -277,7 +277,7 @@ TEST(weights_sparse_fit) {
     const WeightFit expected = defined_fit(form, Expected<int8_t>(form, w, rows.data()));
     ++found[static_cast<int>(expected)];
     const auto* const from = reinterpret_cast<const std::byte*>(rows.data());
-    GuardedArray<uint8_t> stored(packed_bytes(form, w, DType::i8, from));
+    test::GuardedBytes stored(packed_bytes(form, w, DType::i8, from));
     pack(form, w, DType::i8, from, DType::i8, bytes(stored));
     CHECK(facts_of(form, DType::i8, w, bytes(stored)).within_taps == expected, "%s",
           describe(form, w).c_str());
@@ -301,7 +301,7 @@ TEST(weights_sparse_parts) {
     for (Form form : kForms) {
       const std::vector<int8_t> rows = random_weights<int8_t>(w, 3, random);
       const auto* const from = reinterpret_cast<const std::byte*>(rows.data());
-      GuardedArray<uint8_t> stored(packed_bytes(form, w, DType::i8, from));
+      test::GuardedBytes stored(packed_bytes(form, w, DType::i8, from));
       pack(form, w, DType::i8, from, DType::i8, bytes(stored));
       const Blocks blocks(form, w, DType::i8);
       const auto all = blocks.all_rows<int8_t>(bytes(stored));
