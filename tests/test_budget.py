@@ -437,7 +437,7 @@ def test_pads_of_a_quantised_convolution(tmp_path: Path) -> None:
     """Are part of what is looked at."""
     model = chain([1, 1, 4, 4], ("Conv", "x w", "y", {"pads": [2**14] * 4, "strides": [2**14] * 2}),
                   w=np.ones((1, 1, 1, 1), F32))  # fmt: skip
-    with room(ROOM), pytest.raises(LimitError, match="bytes of memory|pads included"):
+    with room(ROOM), pytest.raises(LimitError, match=r"bytes of memory|pads included"):
         convert(model, tmp_path / "m.edgert", quantize="int8")
 
 

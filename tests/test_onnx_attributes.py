@@ -15,8 +15,9 @@ from onnx_models import Case, Const, make_model, value_info
 from onnx_names import in_branch, meaning
 from onnx_refusals import F32, WEIGHT, X, refuse, relu
 from quantized_models import I8, MICROSOFT, U8, Model
-from test_dynamic_onnx import BLOCKS, N_BITS, product, small_bytes, zero_of
+from test_dynamic_onnx import BLOCKS, N_BITS, K, product, small_bytes, zero_of
 from test_dynamic_onnx import X as ROWS
+from test_dynamic_onnx import lstm as quantized_lstm
 from test_dynamic_onnx import model as dynamic_model
 from test_importer_ops import CASES
 from test_quantized_onnx import OPERATORS as ON_BYTES
@@ -69,6 +70,10 @@ def _others() -> Iterator[onnx.ModelProto]:
         nodes = product("ConvInteger", **window, **pads)
         weights = {"w": small_bytes(U8, 4, 2, 3, 3), "wz": zero_of(U8), "ws": np.array(1e-3, F32)}
         yield dynamic_model(nodes, np.zeros((1, 2, 9, 9), F32), weights)
+    gates = {"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3],
+             "activation_beta": [0.4], "clip": 2.0, "input_forget": 1}  # fmt: skip
+    nodes, weights = quantized_lstm(I8, 1, False, **gates)
+    yield dynamic_model(nodes, np.zeros((5, 3, K), F32), weights)
 
 
 def _models() -> Iterator[onnx.ModelProto]:

@@ -206,7 +206,7 @@ UNSUPPORTED = {
     "scatter_at_run_time": helper.make_node("ScatterND", ["x", "places", "row"], ["y"]),
     "range_at_run_time": helper.make_node("Range", ["number", "number", "number"], ["y"]),
     "shape_at_run_time": helper.make_node("ConstantOfShape", ["shape"], ["y"]),
-    "lstm": helper.make_node("LSTM", ["boxes", "boxes", "boxes"], ["y"], hidden_size=4),
+    "regions": helper.make_node("MaxRoiPool", ["image", "boxes"], ["y"], pooled_shape=[2, 2]),
     "resize_mode": helper.make_node(
         "Resize",
         ["image", "", "scales"],

@@ -9,7 +9,7 @@ from edgert import interp
 from edgert.compress.quantize.prepare.equalize import equalize
 from edgert.compress.quantize.prepare.rotate import best_mix
 from edgert.compress.quantize.reconstruct.compensate import compensate
-from edgert.compress.quantize.reconstruct.layer import MAX_POSITIONS, explained, patches, shrunk
+from edgert.compress.quantize.reconstruct.layer import explained, shrunk
 from edgert.compress.quantize.rounding.affine import Affine
 from edgert.compress.quantize.rounding.i16_sums import FITS, fits, i16_sums
 from edgert.compress.quantize.rounding.ranges import METHODS
@@ -26,6 +26,7 @@ from edgert.compress.quantize.rounding.weights import (
 from edgert.compress.recipe import preset
 from edgert.compress.statistics import Statistics
 from edgert.compress.statistics.histogram import HALF, Histogram
+from edgert.compress.statistics.patches import MAX_POSITIONS, patches
 from edgert.errors import InputError
 from edgert.ir import Graph
 
