@@ -16,7 +16,7 @@ from edgert.compress import Compression, Recipe, Target, compress, read_recipe
 from edgert.compress.data.samples import Samples, is_image, source_files
 from edgert.compress.data.samples import Source as Calibration
 from edgert.compress.judge import Metric
-from edgert.compress.ladder import KINDS, stored_forms
+from edgert.compress.ladder import KINDS, choose_stored
 from edgert.compress.probe import Sample
 from edgert.compress.quantize.stated import Stated, lower_stated, states_quantization
 from edgert.compress.recipe import chosen_preset, require_kind
@@ -210,7 +210,7 @@ def convert(
         ir.verify(graph)
         compression = replace(compression, skipped=tuple(samples.skipped))
     begin("pack")
-    graph.forms.update(stored_forms(graph))
+    choose_stored(graph)
     packed = pack(graph)
     after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too

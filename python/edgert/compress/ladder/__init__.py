@@ -12,7 +12,7 @@ from edgert.compress.ladder.kinds import (
     on_int16,
 )
 from edgert.compress.ladder.noise import Noise, Sketch, measure_noise, reach_of
-from edgert.compress.ladder.stored import stored_forms
+from edgert.compress.ladder.stored import choose_stored
 
 __all__ = [
     "KINDS",
@@ -26,6 +26,7 @@ __all__ = [
     "Sketch",
     "calibrated",
     "choose",
+    "choose_stored",
     "form_named",
     "form_of",
     "forms_of",
@@ -35,6 +36,5 @@ __all__ = [
     "on_int16",
     "reach_of",
     "reading",
-    "stored_forms",
     "why_not_worth",
 ]
