@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ from edgert.compress.quantize.stated import Stated, lower_stated, states_quantiz
 from edgert.compress.recipe import chosen_preset, require_kind
 from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import refuse_input
-from edgert.importer import Source, import_proto, read_model
+from edgert.importer import Source, import_proto, read_model, with_values
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
@@ -58,6 +59,7 @@ class Report:
     compression: Compression | None = None
     stated: Stated | None = None  # of a model that was quantised before
     parity: Parity | None = None  # of the network in floats, before it was compressed
+    pinned: Mapping[str, np.ndarray] = field(default_factory=dict)  # inputs that are constants now
 
 
 @memory_errors()
@@ -66,6 +68,7 @@ def convert(
     output: str | os.PathLike[str] | None = None,
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, Any] | None = None,
     quantize: str | None = None,
     calibrate: Calibration | None = None,
     ranges: str | None = None,
@@ -92,7 +95,8 @@ def convert(
 
     ``model`` is a path, the bytes of a file or a ``ModelProto``; for a path, ``output`` defaults
     to the same name with the suffix ``.edgert``. ``input_shapes`` pins the inputs whose dimensions
-    the model leaves open: ``{"image": (1, 3, 224, 224)}``. ``progress`` is called with the name of
+    the model leaves open: ``{"image": (1, 3, 224, 224)}``; ``input_values`` makes constants of
+    inputs: ``{"sr": 16000}``. ``progress`` is called with the name of
     each of ``STAGES`` as it begins.
 
     ``quantize`` names a recipe: "int8" makes the network compute on bytes, "int16" on integers of
@@ -130,7 +134,7 @@ def convert(
     InputError for arguments of another kind, or that would not matter beside the others, and
     QualityError for a network that must not be used.
     """
-    _check_kinds(model, output, input_shapes, recipe, image, progress)
+    _check_kinds(model, output, input_shapes, input_values, recipe, image, progress)
     require(metric is None or callable(metric), "metric", metric, "a function of two dicts")
     begin = progress or (lambda stage: None)
     if quantize not in (None, *KINDS):
@@ -171,6 +175,9 @@ def convert(
     refuse_input(output, read)
     paths = os.fsdecode(output), tuple(map(os.fsdecode, read))
     begin("import")
+    pinned: dict[str, np.ndarray] = {}
+    if input_values:
+        proto, pinned = with_values(proto, input_values, input_shapes or {})
     graph = import_proto(proto, path, input_shapes or {})
     ir.verify(graph)
     before = _onnx_size(proto)
@@ -195,12 +202,12 @@ def convert(
             begin("check")
             first, left = _first(samples)
             packed = pack(graph)
-            parity = check_parity(model, load(packed), first)
+            parity = check_parity(model, load(packed), first, constants=pinned)
             if not (parity.passed or force):
                 after = _graph_size(graph, packed)
                 raise QualityError(
                     "what was imported differs from the original, before any compression",
-                    Report(*paths, before, after, tuple(passes), parity=parity),
+                    Report(*paths, before, after, tuple(passes), parity=parity, pinned=pinned),
                 )
             del packed
         graph, compression = compress(
@@ -214,7 +221,7 @@ def convert(
     packed = pack(graph)
     after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too
-    report = Report(*paths, before, after, tuple(passes), compression, stated, parity)
+    report = Report(*paths, before, after, tuple(passes), compression, stated, parity, pinned)
     if compression is not None and compression.verdict.word == "bad" and not force:
         raise QualityError("; ".join(compression.verdict.reasons), report)
     begin("write")
@@ -228,7 +235,13 @@ def default_output(model: str) -> str:
 
 
 def _check_kinds(
-    model: object, output: object, shapes: object, recipe: object, image: object, progress: object
+    model: object,
+    output: object,
+    shapes: object,
+    values: object,
+    recipe: object,
+    image: object,
+    progress: object,
 ) -> None:
     """Refuses arguments of :func:`convert` that are none of what they may be."""
     path = str, os.PathLike
@@ -237,6 +250,10 @@ def _check_kinds(
         "model", model, "a path, the bytes of a file or a ModelProto",
     )  # fmt: skip
     require(output is None or isinstance(output, path), "output", output, "a path")
+    fine = values is None or (
+        isinstance(values, Mapping) and all(isinstance(name, str) for name in values)
+    )
+    require(fine, "input_values", values, "{name: number or array}")
     require(shapes is None or _are_shapes(shapes), "input_shapes", shapes, "{name: (1, 3, ...)}")
     fine = recipe is None or isinstance(recipe, (*path, Recipe))
     require(fine, "recipe", recipe, "a path or a Recipe")

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
@@ -79,6 +80,7 @@ def check_parity(
     samples: Sequence[Mapping[str, np.ndarray]],
     minimum: float | None = None,
     fused: bool = True,
+    constants: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> Parity:
     """Runs the original, a path or what it has, and the converted model on ``samples`` and compares
     their outputs.
@@ -87,7 +89,7 @@ def check_parity(
     in ONNX Runtime if that is installed, else in onnx's reference evaluator; UnsupportedError if it
     does not run there. ``fused``: whether ONNX Runtime may fuse nodes. On CPUs with AVX2 alone the
     sums of its fused quantised nodes saturate; unfused ones between QuantizeLinear and
-    DequantizeLinear compute in float.
+    DequantizeLinear compute in float. ``constants`` are inputs that the original has alone.
     """
     nbytes = sum(math.prod(info.shape) * info.dtype.itemsize for info in model.outputs)
     require_held(_COPIES * nbytes, "the outputs that are to be compared", "leave out the check")
@@ -98,7 +100,7 @@ def check_parity(
     for sample in samples:
         found = model.run(sample)
         with _errors_of_original():
-            expected = run(sample)
+            expected = run({**constants, **sample})
         for name, array in expected.items():
             totals.setdefault(name, _Totals()).add(array, found[name])
     return Parity(reference, [total.parity(name, minimum) for name, total in totals.items()])

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from edgert.commands.arguments import DATA, add_image, image_options
-from edgert.commands.convert import parse_shapes
+from edgert.commands.convert import add_pins, parse_shapes, parse_values
 from edgert.errors import UnsupportedError
 from edgert.report import Outcome, decibels, json_number, table
 
@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help=f"samples: {DATA} (default: random inputs)",
     )
-    parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=DIMS",
-                        help="as for convert")  # fmt: skip
+    add_pins(parser)
     add_image(parser)
 
 
@@ -47,7 +46,9 @@ def execute(args: argparse.Namespace) -> Outcome:
         raise UnsupportedError(
             f'comparing needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
-    original = import_model(args.original, input_shapes=parse_shapes(args.input_shape))
+    original = import_model(
+        args.original, parse_shapes(args.input_shape), parse_values(args.input_value)
+    )
     optimize(original)
     samples = calibration_samples(original, args.data, image_options(args))
     layers = worst_first(compare_layers(original, unpack(args.model), samples))

@@ -50,13 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT.edgert", help="file to write (default: MODEL.edgert)"
     )
-    parser.add_argument(
-        "--input-shape",
-        action="append",
-        default=[],
-        metavar="NAME=DIMS",
-        help="shape of an input with symbolic dimensions, as in image=1,3,224,224; repeatable",
-    )
+    add_pins(parser)
     parser.add_argument(
         "--data",
         metavar="DATA",
@@ -72,6 +66,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_image(parser)
 
 
+def add_pins(parser: argparse.ArgumentParser) -> None:
+    """What the model leaves open of its inputs."""
+    parser.add_argument(
+        "--input-shape",
+        action="append",
+        default=[],
+        metavar="NAME=DIMS",
+        help="shape of an input with symbolic dimensions, as in image=1,3,224,224; repeatable",
+    )
+    parser.add_argument(
+        "--input-value",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="makes an input a constant, as in sr=16000; repeatable",
+    )
+
+
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
     options = compression_options(args)
@@ -81,7 +93,8 @@ def execute(args: argparse.Namespace) -> Outcome:
             "ARGUMENT",
         )
     shapes = parse_shapes(args.input_shape)
-    data, text = convert_file(args.model, args.output, shapes, args.data, **options)
+    options["input_values"] = parse_values(args.input_value)
+    data, text, pinned = convert_file(args.model, args.output, shapes, args.data, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     if "compression" in data or not data["written"]:
         word = data.get("compression", {}).get("verdict", "bad")
@@ -94,7 +107,9 @@ def execute(args: argparse.Namespace) -> Outcome:
         samples, name = first_samples(source, model.inputs, image_options(args))
     was_quantized = "stated" in data
     minimum = QUANTIZED_MINIMUM if was_quantized else None
-    parity = check_parity(args.model, model, samples, minimum, fused=not was_quantized)
+    parity = check_parity(
+        args.model, model, samples, minimum, fused=not was_quantized, constants=pinned
+    )
     data["check"] = parity_data(parity)
     text += f"\n\n{parity_text(parity, name)}"
     return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
@@ -117,8 +132,9 @@ def convert_file(
     shapes: Mapping[str, Sequence[int]],
     check_data: str | None = None,
     **options: Any,
-) -> tuple[dict[str, Any], str]:
-    """Converts with a progress bar; returns what the model was and became, as data and as text.
+) -> tuple[dict[str, Any], str, Mapping[str, np.ndarray]]:
+    """Converts with a progress bar; returns what the model was and became, as data and as text, and
+    the inputs that became constants.
 
     Files of ``check_data`` are not written over, no more than what the conversion reads.
     """
@@ -167,7 +183,7 @@ def convert_file(
     if report.stated is not None:
         data["stated"] = stated_data(report.stated)
         text += f"\n\n{stated_text(report.stated)}"
-    return data, text
+    return data, text, report.pinned
 
 
 def _recipe_path(output: str, inputs: Sequence[str | Path]) -> Path:
@@ -216,6 +232,24 @@ def parse_shapes(specs: list[str]) -> dict[str, tuple[int, ...]]:
             )
         shapes[as_utf8(name)] = shape
     return shapes
+
+
+def parse_values(specs: list[str]) -> dict[str, int | float]:
+    """The numbers of ``NAME=16000`` arguments."""
+    values: dict[str, int | float] = {}
+    for spec in specs:
+        name, _, text = spec.rpartition("=")
+        try:
+            value = int(text) if text.lstrip("+-").isdecimal() else float(text)
+        except ValueError:
+            name, value = "", 0
+        if not name or as_utf8(name) in values:
+            raise InputError(
+                f"--input-value {spec}: expected NAME=NUMBER, as in sr=16000, once for each input",
+                "ARGUMENT",
+            )
+        values[as_utf8(name)] = value
+    return values
 
 
 def parity_data(parity: Parity) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def execute(args: argparse.Namespace) -> Outcome:
         images, labels = arrays["images"], arrays["labels"]
     pixels = (images / np.float32(MAX_PIXEL)).astype(np.float32)[:, None, None]
     with resources.as_file(examples / "digits.onnx") as path:
-        data, converted = convert_file(str(path), args.output, {})
+        data, converted, _ = convert_file(str(path), args.output, {})
         model = load(args.output)
         parity = check_parity(str(path), model, [{model.inputs[0].name: pixels[0]}])
     digits = classify(model, pixels)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Union
+from typing import Any, Union
 
+import numpy as np
 import onnx
 
 from edgert import ir
 from edgert.budget import Budget, memory_errors
 from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
 from edgert.importer.check import check_model
-from edgert.importer.inputs import pin_inputs
+from edgert.importer.inputs import pin_inputs, set_values
 from edgert.importer.load import proto_bytes, read_model
 from edgert.importer.lower import lower_model
 from edgert.importer.tensors import TensorReader
@@ -22,11 +23,14 @@ Source = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
 
 @memory_errors()
 def import_model(
-    source: Source, input_shapes: Mapping[str, Sequence[int]] | None = None
+    source: Source,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, Any] | None = None,
 ) -> ir.Graph:
     """Imports an ONNX model: a path, the bytes of a file, or a loaded ``ModelProto``.
 
-    ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open. Shape
+    ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open,
+    ``input_values`` makes constants of inputs. Shape
     arithmetic is computed here; what is left are the runtime's operators on static shapes.
     Inputs and outputs have the types that the model declares; between them, float16 and float64
     are computed in float32.
@@ -35,7 +39,19 @@ def import_model(
     model, InputError for ``input_shapes`` that do not fit it, LimitError for a model beyond any
     honest size, and UnsupportedError, which names every node that edgert cannot run.
     """
-    return import_proto(*read_model(source), input_shapes or {})
+    model, path = read_model(source)
+    if input_values:
+        model, _ = with_values(model, input_values, input_shapes or {})
+    return import_proto(model, path, input_shapes or {})
+
+
+def with_values(
+    model: onnx.ModelProto, values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """A copy of a model in which inputs are constants, and these by name."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy, set_values(copy, values, shapes)
 
 
 def import_proto(
@@ -46,7 +62,9 @@ def import_proto(
     budget = Budget()
     budget.allow(proto_bytes(model))
     with TensorReader(path, budget) as tensors:
-        return lower_model(model, pin_inputs(model, input_shapes), tensors)
+        constants = {tensor.name for tensor in model.graph.initializer}
+        open_shapes = {n: shape for n, shape in input_shapes.items() if n not in constants}
+        return lower_model(model, pin_inputs(model, open_shapes), tensors)
 
 
-__all__ = ["Source", "import_model", "import_proto", "read_model"]
+__all__ = ["Source", "import_model", "import_proto", "read_model", "with_values"]

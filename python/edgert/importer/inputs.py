@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from edgert.errors import FormatError, InputError, LimitError, UnsupportedError
 from edgert.importer.tensors import element_type
@@ -60,6 +62,56 @@ def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> l
     if still_open:
         raise UnsupportedError(_open_dims_message(still_open), "DIMS")
     return inputs
+
+
+def set_values(
+    model: onnx.ModelProto, values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> dict[str, np.ndarray]:
+    """Makes constants of inputs of the model, which it changes; returns the arrays by name.
+
+    One number stands for all elements of an input with a static shape, its own or that of
+    ``shapes``. Raises InputError for an input that there is not, and a value that it cannot have.
+    """
+    graph = model.graph
+    infos = {info.name: info for info in graph.input}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        if name not in infos:
+            raise InputError(f"the model has no input {name!r}; it has {sorted(infos)}", "INPUT")
+        dtype = element_type(infos[name].type.tensor_type.elem_type, f"input {name!r}")
+        declared = _declared_shape(infos[name])
+        shape = tuple(shapes[name]) if name in shapes else declared
+        arrays[name] = _value(name, value, dtype, shape)
+        if declared is not None:
+            _check_pinned(name, declared, arrays[name].shape, {})
+    kept = [info for info in graph.input if info.name not in arrays]
+    constants = [tensor for tensor in graph.initializer if tensor.name not in arrays]
+    del graph.input[:], graph.initializer[:]
+    graph.input.extend(kept)
+    graph.initializer.extend(constants)
+    graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in arrays.items())
+    return arrays
+
+
+def _value(
+    name: str, value: Any, dtype: np.dtype, shape: tuple[int | str, ...] | None
+) -> np.ndarray:
+    found = np.asarray(value)
+    is_number = found.dtype.kind in "biuf" and np.isfinite(found).all()
+    # A float may be rounded, an integer not.
+    array = found.astype(dtype) if is_number else found
+    if not is_number or (array.dtype.kind != "f" and not np.array_equal(array, found)):
+        raise InputError(f"input {name!r} cannot be {value!r}, expected {dtype}", "INPUT")
+    is_static = shape is not None and not any(isinstance(dim, str) for dim in shape)
+    if array.size == 1 and is_static:
+        return np.full(shape, array.reshape(()))
+    if array.size == 1 and array.ndim == 0 and shape:
+        raise InputError(
+            f"input {name!r} has the shape {_text(shape)}: one number stands for all elements only "
+            "if its shape is stated, too",
+            "INPUT",
+        )
+    return array
 
 
 def _declared_shape(info: onnx.ValueInfoProto) -> tuple[int | str, ...] | None:
