@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 import edgert
 from edgert.cli import main
-from edgert.errors import InputError, UnsupportedError
+from edgert.errors import InputError
 from edgert.importer import import_model
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -58,8 +58,6 @@ def test_a_condition_is_decided(tmp_path: Path, rate: int, expected: np.ndarray)
 def test_a_number_stands_for_all_elements(tmp_path: Path) -> None:
     graph = import_model(branching(), {"gain": (3,)}, {"sr": 1, "gain": 3})
     assert graph.inputs == ["x"]
-    with pytest.raises(UnsupportedError, match="gain"):
-        import_model(branching(), None, {"sr": 1})
 
 
 @pytest.mark.parametrize(
@@ -77,6 +75,14 @@ def test_a_number_stands_for_all_elements(tmp_path: Path) -> None:
 def test_values_that_do_not_fit(values: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         import_model(branching(), None, values)
+
+
+def test_an_open_leading_dimension_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx.save(branching(), tmp_path / "m.onnx")
+    assert main(["convert", str(tmp_path / "m.onnx"), "--input-value", "sr=1"]) == 0
+    assert "how many samples 'gain' has: the file is for 1" in capsys.readouterr().out
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -332,16 +332,35 @@ OPEN = [
 ]  # fmt: skip
 
 
+def is_size(dim: Any) -> bool:
+    return isinstance(dim, int) and dim >= 0
+
+
 @pytest.mark.parametrize("shapes", OPEN, ids=str)
 def test_g15_open_dimensions(shapes: Any) -> None:
-    """Every open input is named, with its dimensions and the option that pins it."""
+    """A leading one is 1; each input that is still open is named, with its dimensions and an option
+    that pins it.
+    """
+    is_open = [shape is None or not all(map(is_size, shape[1:])) for shape in shapes]
+    if not any(is_open):
+        graph = import_model(open_model(*shapes))
+        for name, (first, *rest) in zip("abcd", shapes):
+            assert graph.values[name].shape == (first if is_size(first) else 1, *rest)
+        return
     message = refuse(UnsupportedError, "DIMS", open_model(*shapes))
-    for name, shape in zip("abcd", shapes):
-        is_open = shape is None or any(not isinstance(d, int) or d < 0 for d in shape)
-        assert (f"input '{name}'" in message) == is_open
-        assert (f"--input-shape '{name}=" in message) == is_open
-        for dim in shape or []:
+    for name, shape, own in zip("abcd", shapes, is_open):
+        assert (f"input '{name}'" in message) == own
+        assert (f"--input-shape '{name}=" in message) == own
+        for dim in (shape or []) if own else []:
             assert not isinstance(dim, str) or dim in message
+
+
+def test_g15_a_leading_dimension_has_one_size() -> None:
+    """That of a pinned input of the same name."""
+    graph = import_model(open_model(["N", 3], ["N", 3], ["M", 3]), {"b": (4, 3)})
+    assert [graph.values[name].shape for name in "abc"] == [(4, 3), (4, 3), (1, 3)]
+    graph = import_model(open_model(["N", "C"], ["M", "C"]), {"a": (2, 3)})
+    assert graph.values["b"].shape == (1, 3)
 
 
 def test_g15_pinned() -> None:

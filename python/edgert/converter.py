@@ -23,7 +23,7 @@ from edgert.compress.quantize.stated import Stated, lower_stated, states_quantiz
 from edgert.compress.recipe import chosen_preset, require_kind
 from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import refuse_input
-from edgert.importer import Source, import_proto, read_model, with_values
+from edgert.importer import Source, import_proto, read_model, single_samples, with_values
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
@@ -60,6 +60,8 @@ class Report:
     stated: Stated | None = None  # of a model that was quantised before
     parity: Parity | None = None  # of the network in floats, before it was compressed
     pinned: Mapping[str, np.ndarray] = field(default_factory=dict)  # inputs that are constants now
+    # Shapes of inputs whose leading dimension the model and the caller leave open: it is 1.
+    assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @memory_errors()
@@ -95,9 +97,9 @@ def convert(
 
     ``model`` is a path, the bytes of a file or a ``ModelProto``; for a path, ``output`` defaults
     to the same name with the suffix ``.edgert``. ``input_shapes`` pins the inputs whose dimensions
-    the model leaves open: ``{"image": (1, 3, 224, 224)}``; ``input_values`` makes constants of
-    inputs: ``{"sr": 16000}``. ``progress`` is called with the name of
-    each of ``STAGES`` as it begins.
+    the model leaves open: ``{"image": (1, 3, 224, 224)}``; a leading one of which nothing is said
+    is 1. ``input_values`` makes constants of inputs: ``{"sr": 16000}``. ``progress`` is called with
+    the name of each of ``STAGES`` as it begins.
 
     ``quantize`` names a recipe: "int8" makes the network compute on bytes, "int16" on integers of
     16 bits, with ``weights`` "int8" (by default) or "int16"; "dynamic" stores weights as bytes and
@@ -178,6 +180,7 @@ def convert(
     pinned: dict[str, np.ndarray] = {}
     if input_values:
         proto, pinned = with_values(proto, input_values, input_shapes or {})
+    assumed = single_samples(proto, input_shapes or {})
     graph = import_proto(proto, path, input_shapes or {})
     ir.verify(graph)
     before = _onnx_size(proto)
@@ -207,7 +210,15 @@ def convert(
                 after = _graph_size(graph, packed)
                 raise QualityError(
                     "what was imported differs from the original, before any compression",
-                    Report(*paths, before, after, tuple(passes), parity=parity, pinned=pinned),
+                    Report(
+                        *paths,
+                        before,
+                        after,
+                        tuple(passes),
+                        parity=parity,
+                        pinned=pinned,
+                        assumed=assumed,
+                    ),
                 )
             del packed
         graph, compression = compress(
@@ -221,7 +232,9 @@ def convert(
     packed = pack(graph)
     after = _graph_size(graph, packed)
     del graph  # its weights are in the data, too
-    report = Report(*paths, before, after, tuple(passes), compression, stated, parity, pinned)
+    report = Report(
+        *paths, before, after, tuple(passes), compression, stated, parity, pinned, assumed
+    )
     if compression is not None and compression.verdict.word == "bad" and not force:
         raise QualityError("; ".join(compression.verdict.reasons), report)
     begin("write")

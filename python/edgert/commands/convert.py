@@ -168,6 +168,13 @@ def convert_file(
         ("bytes", size(before.bytes), size(after.bytes)),
     ]
     text = table(rows, ("", "before", "after"))
+    for name, shape in report.assumed.items():
+        more = ",".join(["N", *map(str, shape[1:])])
+        text += (
+            f"\n\nthe model leaves open how many samples {name!r} has: the file is for {shape[0]}, "
+            f"--input-shape {name}={more} makes one for N"
+        )
+    data["assumed"] = {name: list(shape) for name, shape in report.assumed.items()}
     if report.parity is not None:
         data["check"] = parity_data(report.parity)
         text += f"\n\n{parity_text(report.parity, 'in floats, on some of the samples')}"

@@ -13,7 +13,7 @@ from edgert import ir
 from edgert.budget import Budget, memory_errors
 from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
 from edgert.importer.check import check_model
-from edgert.importer.inputs import pin_inputs, set_values
+from edgert.importer.inputs import pin_inputs, set_values, single_samples
 from edgert.importer.load import proto_bytes, read_model
 from edgert.importer.lower import lower_model
 from edgert.importer.tensors import TensorReader
@@ -29,8 +29,8 @@ def import_model(
 ) -> ir.Graph:
     """Imports an ONNX model: a path, the bytes of a file, or a loaded ``ModelProto``.
 
-    ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open,
-    ``input_values`` makes constants of inputs. Shape
+    ``input_shapes`` gives the full shape of inputs whose dimensions the model leaves open; a
+    leading one that nothing is said of becomes 1. ``input_values`` makes constants of inputs. Shape
     arithmetic is computed here; what is left are the runtime's operators on static shapes.
     Inputs and outputs have the types that the model declares; between them, float16 and float64
     are computed in float32.
@@ -64,7 +64,8 @@ def import_proto(
     with TensorReader(path, budget) as tensors:
         constants = {tensor.name for tensor in model.graph.initializer}
         open_shapes = {n: shape for n, shape in input_shapes.items() if n not in constants}
+        open_shapes = {**single_samples(model, open_shapes), **open_shapes}
         return lower_model(model, pin_inputs(model, open_shapes), tensors)
 
 
-__all__ = ["Source", "import_model", "import_proto", "read_model", "with_values"]
+__all__ = ["Source", "import_model", "import_proto", "read_model", "single_samples", "with_values"]

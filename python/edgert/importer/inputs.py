@@ -114,6 +114,31 @@ def _value(
     return array
 
 
+def single_samples(
+    model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of inputs of which the leading dimension alone is open, with 1 there: of batches
+    of one sample, unless ``shapes`` says what the dimension is.
+    """
+    constants = {t.name for t in model.graph.initializer}
+    infos = [i for i in model.graph.input if i.name not in constants and i.name not in shapes]
+    declared = {info.name: _declared_shape(info) for info in infos}
+    given = {info.name: _declared_shape(info) for info in model.graph.input if info.name in shapes}
+    symbols = {
+        dim: size
+        for name, dims in given.items()
+        for dim, size in zip(dims or (), shapes[name])
+        if isinstance(dim, str) and dim != "?"
+    }
+    found = {}
+    for name, dims in declared.items():
+        first, *rest = dims or (1,)
+        rest = [symbols.get(dim, dim) for dim in rest]
+        if isinstance(first, str) and not any(isinstance(dim, str) for dim in rest):
+            found[name] = (symbols.get(first, 1), *rest)
+    return found
+
+
 def _declared_shape(info: onnx.ValueInfoProto) -> tuple[int | str, ...] | None:
     """Sizes, names for open dimensions ("?" for one without a name), or None for any rank."""
     if info.type.WhichOneof("value") != "tensor_type":
