@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "check"
-SANITIZED = BUILD / "sanitize"
+SANITIZED = BUILD / "sanitized"
 MAX_WHEEL_BYTES = 2_500_000
 MAX_PROGRAM_BYTES = (
     4_500_000  # static: 2.6 MB are kernels of all levels of x86, 0.9 MB the C library
