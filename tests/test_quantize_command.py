@@ -188,7 +188,7 @@ def test_a_bad_network_from_python(folder: Path) -> None:
 def test_an_import_that_differs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not compressed, from Python as on the command line."""
     wrong = Parity("nothing", [OutputParity("y", 1.0, 3.0, 60.0, True)])
-    monkeypatch.setattr("edgert.converter.check_parity", lambda *_: wrong)
+    monkeypatch.setattr("edgert.converter.check_parity", lambda *_, **__: wrong)
     monkeypatch.setattr("edgert.converter.compress", lambda *_: pytest.fail("it was compressed"))
     words = {"quantize": "int8", "calibrate": "data.npy"}
     with pytest.raises(edgert.QualityError, match="differs from the original") as error:
