@@ -155,13 +155,22 @@ class Repair {
   // and mostly claims what is so.
   bool payload(uint32_t t) {
     TensorEntry& tensor = file_.tensors[t];
+    const uint32_t owner = tensor.record.payload;
+    const auto copy_payload = [&] {
+      if (owner != t && owner < types_.size()) tensor.payload = file_.tensors[owner].payload;
+      tensor.record.payload = t;
+    };
     const bool coded = tensor.record.form == static_cast<uint8_t>(Form::shorts);
     const bool fits = coded && wanted_[t] == Form::row && payload_size(tensor);
     if (!fits) tensor.record.form = static_cast<uint8_t>(wanted_[t]);
-    if (is_sparse(wanted_[t]) && !fit_blocks(&tensor)) return false;
+    if (is_sparse(wanted_[t])) {
+      copy_payload();
+      if (!fit_blocks(&tensor)) return false;
+      tidy_weight(&tensor);
+      return true;
+    }
     const std::optional<size_t> size = payload_size(tensor);
     if (!size || *size > kMostPayload) return false;
-    const uint32_t owner = tensor.record.payload;
     if (owner != t) {
       const uint8_t row = static_cast<uint8_t>(Form::row);
       const bool shared = owner < t && file_.tensors[owner].record.payload == owner &&
@@ -170,8 +179,7 @@ class Repair {
         tensor.record.facts = 0;
         return true;
       }
-      if (owner < types_.size()) tensor.payload = file_.tensors[owner].payload;
-      tensor.record.payload = t;
+      copy_payload();
     }
     const size_t had = tensor.payload.size();
     tensor.payload.resize(*size);
