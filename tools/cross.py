@@ -4,6 +4,7 @@
     python tools/cross.py wheel --target armv7l --python all --run    # and its self-test
     python tools/cross.py library --target armv7l --libc musl     # libedgert, edgert.h, edgert-run
     python tools/cross.py tests --target aarch64                  # the C++ tests
+    python tools/cross.py sdist --target armv7l                   # pip install, as on the board
     python tools/cross.py macos                                   # whether arm64 macOS compiles it
 
 ``wheel`` and ``library`` use Clang and libc++ from the PyPI package ziglang, so that what they
@@ -13,6 +14,9 @@ build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those
 needs a system as new as this one. Python's headers come from Debian, those of 3.10 and 3.12 from
 Pythons of this system. The first build for a target takes minutes more, for the C++ library.
 ``--run`` has QEMU run the self-test of each wheel in a Debian of the target with its Python.
+``sdist`` makes the source distribution, and has pip build and install it in an emulated Debian of
+the target, where the self-test runs: as on a board, but that the compilers are this system's, as
+fast as ever. Needs ``apt install qemu-user-static binfmt-support`` and Debian's cross compiler.
 ``macos`` compiles the runtime for Macs with Apple silicon; it links and runs nothing.
 
 Needs ``pip install -r tools/cross/requirements.txt``.
@@ -38,6 +42,7 @@ DIST = BUILD / "dist"
 GLIBC = "2.28"
 PYTHONS = [f"3.{minor}" for minor in range(9, 15)]
 sys.path.insert(0, str(CROSS))
+import board  # noqa: E402
 import sysroot  # noqa: E402
 
 TARGETS = sorted(sysroot.TRIPLES)
@@ -223,12 +228,31 @@ def build_wheels(target: str, pythons: list[str], compiler: str, libc: str, test
     print(*lines, sep="\n")
 
 
+def install_sdist(target: str) -> None:
+    """Builds the source distribution in an emulated Debian, and runs its self-test there."""
+    root = sysroot.board(target)
+    with tempfile.TemporaryDirectory() as folder:
+        run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
+        tags = [f"--platform=manylinux_2_{minor}_{target}" for minor in (17, 28, 31, 34, 35)]
+        needs = ("scikit-build-core", "pybind11", "cmake", "ninja")
+        run(sys.executable, "-m", "pip", "download", "--quiet", "--dest", f"{folder}/wheels",
+            "--only-binary=:all:", "--python-version=3.11", *tags, *needs)  # fmt: skip
+        commands = (
+            "python3 -m venv --system-site-packages env",  # with Debian's numpy
+            "env/bin/pip install --no-index --find-links wheels edgert-*.tar.gz",
+            "env/bin/edgert selftest --seconds 0",
+        )
+        board.run(
+            root, triple(target, "gnu"), EMULATED[target][1], Path(folder), " && ".join(commands)
+        )
+
+
 def main() -> None:
     """Runs a command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["wheel", "library", "tests", "macos"])
+    parser.add_argument("command", choices=["wheel", "library", "tests", "sdist", "macos"])
     parser.add_argument("--target", choices=TARGETS, help="for all but macos")
     parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION", help="or all")
     parser.add_argument("--compiler", choices=["zig", "gcc"], default="zig")
@@ -241,7 +265,9 @@ def main() -> None:
         return compile_for_macos()
     if args.target is None:
         parser.error(f"{args.command} needs --target")
-    if args.command == "tests":
+    if args.command == "sdist":
+        install_sdist(args.target)
+    elif args.command == "tests":
         print(build_tests(args.target))
     elif args.command == "library":
         print(build_library(args.target, args.compiler, args.libc))

@@ -106,6 +106,12 @@ def with_python(machine: str, suite: str = "bookworm") -> Path:
     return make(machine, suite, ["python3", "python3-numpy", "libstdc++6", "libatomic1"], "run")
 
 
+def board(machine: str) -> Path:
+    """A Debian in which pip builds edgert, as the README has one install it on a board."""
+    packages = ["bash", "coreutils", "g++", "python3-dev", "python3-venv", "python3-numpy"]
+    return make(machine, "bookworm", packages, "board")
+
+
 def headers(machine: str, python: str, folder: Path) -> None:
     """Puts Python's headers, and its pyconfig.h by the triple, in ``folder``.
 
