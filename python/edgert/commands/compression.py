@@ -100,6 +100,13 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "cent, with --quantize int8)",
     )
     group.add_argument(
+        "--bits",
+        type=float,
+        metavar="N",
+        help="how many a weight has in the file on average, 2 to 8: as fast as int8, and smaller; "
+        "layers that lose much have more, others fewer",
+    )
+    group.add_argument(
         "--target",
         metavar="LEVEL,...",
         help="the instruction sets on which layers must be fast, as `edgert isa` names them; what "
@@ -136,7 +143,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
-    compresses = any(x is not None for x in (args.quantize, args.recipe, args.prune))
+    compresses = any(x is not None for x in (args.quantize, args.recipe, args.prune, args.bits))
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -148,6 +155,7 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "weight_fit": args.weight_fit,
         "weights": args.weights,
         "slack": args.slack,
+        "bits": args.bits,
         "prune": args.prune,
         "pattern": args.pattern,
         "method": args.method,

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from edgert.compress.ladder import KINDS, LEVELS, SLACK, WEIGHTS, forms_of, known_levels
 from edgert.compress.prune import Options as PruneOptions
 from edgert.compress.quantize.options import Options
-from edgert.compress.recipe.recipe import MOST_SLACK, Recipe, Step
+from edgert.compress.recipe.recipe import LEAST_BITS, MOST_BITS, MOST_SLACK, Recipe, Step
 from edgert.errors import InputError
 
 STEPS = "equalize", "compensate", "correct"
@@ -25,6 +25,7 @@ def preset(
     prune: float | None = None,
     pattern: str | None = None,
     method: str | None = None,
+    bits: float | None = None,
 ) -> Recipe:
     """The recipe of one of ``KINDS``, or None for floats; None leaves an option as it is there.
 
@@ -33,17 +34,14 @@ def preset(
     layers on int16. ``slack`` is how much slower, on the ``levels``, and larger the network may
     become where more exact forms take away much of the error. ``prune`` is the part of the weights
     that become zero, in a ``pattern`` and by a ``method`` of
-    :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. Raises InputError for
-    what no option is called.
+    :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. ``bits`` are those
+    that a weight has on average, 2 to 8. Raises InputError for what no option is called.
     """
     if slack is None:
-        slack = SLACK if kind == KINDS[0] else 0.0
-    if (
-        isinstance(slack, bool)
-        or not isinstance(slack, (int, float))
-        or not 0 <= slack <= MOST_SLACK
-    ):
-        raise InputError(f"slack is {slack!r}, expected a part from 0 to {MOST_SLACK}", "OPTION")
+        slack = SLACK if kind == KINDS[0] and bits is None else 0.0
+    _require_number("slack", slack, 0, MOST_SLACK)
+    if bits is not None:
+        _require_number("bits", bits, LEAST_BITS, MOST_BITS)
     levels = LEVELS if levels is None else levels
     known = known_levels()
     if not isinstance(levels, (tuple, list)) or not levels or not all(n in known for n in levels):
@@ -53,7 +51,7 @@ def preset(
     chosen = STEPS if steps is None else steps
     if not isinstance(chosen, (tuple, list)) or not all(step in STEPS for step in chosen):
         raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}", "OPTION")
-    forms = forms_of(kind, weights)
+    forms = forms_of(kind, weights, bits)
     if kind in (None, "dynamic"):
         options = {"weight_fit": "pairs" if weight_fit is None else weight_fit}
     else:
@@ -69,7 +67,16 @@ def preset(
     if prune is not None:
         before.append(_pruning(kind, prune, pattern, method))
     after = [] if kind is None else [Step("quantize", options)]
-    return Recipe(forms, (*before, *after), slack=float(slack), levels=tuple(levels))
+    return Recipe(
+        forms, (*before, *after), slack=float(slack), levels=tuple(levels),
+        bits=None if bits is None else float(bits),
+    )  # fmt: skip
+
+
+def _require_number(name: str, value: Any, least: float, most: float) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        raise InputError(f"{name} is {value!r}, expected a number from {least} to {most}", "OPTION")
 
 
 def _pruning(kind: str | None, sparsity: float, pattern: str | None, method: str | None) -> Step:
@@ -93,6 +100,10 @@ def chosen_preset(
     those that would have no effect. None: nothing is to be compressed, or a recipe says how.
     """
     chosen = {name: value for name, value in choices.items() if value is not None}
+    if "bits" in chosen and kind is None and "recipe" not in rest:
+        kind = KINDS[0]
+    if "bits" in chosen and kind in KINDS[1:]:
+        _refuse(["bits"], "unless quantize is 'int8'")
     given = ["target" if name == "levels" else name for name in (*chosen, *rest)]
     idle = [n for n in chosen if n not in ("weight_fit", "prune", "pattern", "method")]
     for name in "pattern", "method":
@@ -135,7 +146,7 @@ def _without_data(chosen: Mapping[str, Any], rest: Collection[str]) -> dict[str,
 
 def require_kind(recipe: Recipe, kind: str | None) -> None:
     """Refuses a recipe that starts with other forms than those of a kind, if one was named."""
-    if kind is not None and recipe.forms[0] not in {forms_of(kind, w)[0] for w in WEIGHTS}:
+    if kind is not None and recipe.forms[0].runs_as not in {forms_of(kind, w)[0] for w in WEIGHTS}:
         found = recipe.forms[0].text
         recipe.refuse(("forms", 0), f"the recipe starts with {found}: it is none for {kind}")
 
