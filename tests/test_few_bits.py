@@ -12,7 +12,8 @@ import edgert
 from edgert import interp
 from edgert.cli import main
 from edgert.compress.ladder import Form, Rung, form_of, more_exact, within_room
-from edgert.compress.quantize.rounding.codebook import LARGEST_CODE, fit_codebook, nearest
+from edgert.compress.quantize.rounding.codebook import LARGEST_CODE, fit_codebook
+from edgert.compress.statistics.clusters import nearest
 from edgert.errors import InputError
 from edgert.importer import import_model
 from edgert.ops import PRODUCTS

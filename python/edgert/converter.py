@@ -83,6 +83,8 @@ def convert(
     prune: float | None = None,
     pattern: str | None = None,
     method: str | None = None,
+    share: int | None = None,
+    half: bool | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     min_metric: float | None = None,
@@ -116,6 +118,8 @@ def convert(
     ``prune`` is the part of the weights that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`: without data by magnitude alone. Weights with many
     zeros, the model's own or these, are stored and multiplied without them where that pays.
+    ``share`` gives the weights of a layer on floats so many values, 2 to 256, of which the file
+    needs codes alone; ``half`` stores floats of 16 bits. Both run as fast as any floats.
 
     ``calibrate`` is the data that shows which values occur, see
     :class:`edgert.compress.data.samples.Samples`: the path of an .npz, an .npy, an image or a
@@ -148,7 +152,7 @@ def convert(
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
                "slack": slack, "bits": bits, "levels": target, "prune": prune, "pattern": pattern,
-               "method": method}  # fmt: skip
+               "method": method, "share": share, "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
             "data": data}  # fmt: skip

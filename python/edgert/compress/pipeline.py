@@ -24,6 +24,7 @@ from edgert.compress.probe import Probe, Sample, most_live_bytes
 from edgert.compress.prune import prune
 from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
+from edgert.compress.share import halve, share
 from edgert.compress.statistics import Statistics
 from edgert.compress.technique import Forms, Network, Proposal, Technique
 from edgert.errors import InputError
@@ -35,6 +36,8 @@ from edgert.parity import decibels
 TECHNIQUES: dict[str, Technique] = {
     "equalize": equalize,
     "prune": prune,
+    "share": share,
+    "halve": halve,
     "quantize": quantize,
 }
 STAGES = ("calibrate", "compress", "judge")

@@ -9,9 +9,11 @@ from edgert.compress.ladder import KINDS, LEVELS, SLACK, WEIGHTS, forms_of, know
 from edgert.compress.prune import Options as PruneOptions
 from edgert.compress.quantize.options import Options
 from edgert.compress.recipe.recipe import LEAST_BITS, MOST_BITS, MOST_SLACK, Recipe, Step
+from edgert.compress.share import Options as ShareOptions
 from edgert.errors import InputError
 
 STEPS = "equalize", "compensate", "correct"
+_ON_FLOATS = "prune", "pattern", "method", "share", "half"  # what networks on floats can have
 
 
 def preset(
@@ -26,6 +28,9 @@ def preset(
     pattern: str | None = None,
     method: str | None = None,
     bits: float | None = None,
+    share: int | None = None,
+    half: bool | None = None,
+    weighted: bool = True,
 ) -> Recipe:
     """The recipe of one of ``KINDS``, or None for floats; None leaves an option as it is there.
 
@@ -35,7 +40,9 @@ def preset(
     become where more exact forms take away much of the error. ``prune`` is the part of the weights
     that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. ``bits`` are those
-    that a weight has on average, 2 to 8. Raises InputError for what no option is called.
+    that a weight has on average, 2 to 8. ``share`` is how many values the weights of a layer on
+    floats may have, ``weighted`` by what they multiply; ``half`` rounds them to 16 bits. Raises
+    InputError for what no option is called.
     """
     if slack is None:
         slack = SLACK if kind == KINDS[0] and bits is None else 0.0
@@ -66,6 +73,11 @@ def preset(
     before = [Step("equalize")] if equalizes else []
     if prune is not None:
         before.append(_pruning(kind, prune, pattern, method))
+    if share is not None:
+        told = ShareOptions(share, weighted)
+        before.append(Step("share", {"values": told.values, "weighted": told.weighted}))
+    if half:
+        before.append(Step("halve"))
     after = [] if kind is None else [Step("quantize", options)]
     return Recipe(
         forms, (*before, *after), slack=float(slack), levels=tuple(levels),
@@ -105,12 +117,15 @@ def chosen_preset(
     if "bits" in chosen and kind in KINDS[1:]:
         _refuse(["bits"], "unless quantize is 'int8'")
     given = ["target" if name == "levels" else name for name in (*chosen, *rest)]
-    idle = [n for n in chosen if n not in ("weight_fit", "prune", "pattern", "method")]
+    for name in "share", "half":
+        if name in chosen and kind is not None:
+            _refuse([name], "unless the network stays on floats; see bits for one on bytes")
+    idle = [n for n in chosen if n not in ("weight_fit", *_ON_FLOATS)]
     for name in "pattern", "method":
         if name in chosen and "prune" not in chosen:
             _refuse([name], "unless there is something to prune")
-    if kind is None and "prune" in chosen and "recipe" not in rest:
-        others = [name for name in chosen if name not in ("prune", "pattern", "method")]
+    if kind is None and {"prune", "share", "half"} & {*chosen} and "recipe" not in rest:
+        others = [name for name in chosen if name not in _ON_FLOATS]
         if others:
             _refuse(others, "unless quantize is 'int8', 'int16' or 'dynamic'")
         return preset(None, **_without_data(chosen, rest))
@@ -138,10 +153,13 @@ def chosen_preset(
 
 
 def _without_data(chosen: Mapping[str, Any], rest: Collection[str]) -> dict[str, Any]:
-    """The options; without data nothing tells which weights others can make up for."""
-    if "prune" in chosen and "method" not in chosen and "calibrate" not in rest:
-        return {**chosen, "method": "magnitude"}
-    return dict(chosen)
+    """The options; without data nothing tells what weights multiply."""
+    options = dict(chosen)
+    if "calibrate" not in rest:
+        if "prune" in chosen:
+            options.setdefault("method", "magnitude")
+        options["weighted"] = False
+    return options
 
 
 def require_kind(recipe: Recipe, kind: str | None) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgert.compress.quantize.rounding.codebook import nearest
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, MAX_SUM, excess, partners
+from edgert.compress.statistics.clusters import nearest
 
 _DAMPING = 0.01  # of the mean second moment
 _BLOCK = 64

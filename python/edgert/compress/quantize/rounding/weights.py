@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgert.compress.quantize.rounding.affine import MAX_SCALE
-from edgert.compress.quantize.rounding.codebook import fit_codebook, nearest
+from edgert.compress.quantize.rounding.codebook import fit_codebook
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, i16_sums, members, sums_at, trim
+from edgert.compress.statistics.clusters import nearest
 from edgert.ir import Graph, Node
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
