@@ -91,6 +91,35 @@ def shorts_graph() -> ir.Graph:
 SHORTS = pack(shorts_graph())
 
 
+def coded_graph() -> ir.Graph:
+    """Products by weights of few values, or of 16 bits: codes in rows and panels, and halves."""
+    rng = np.random.default_rng(10)
+    g = ir.Graph()
+    few = rng.choice(np.array([-7, -2, 0, 3, 7], np.int8), (33, 45))
+    output = {"dtype": schema.DType.float32, "scale": 1.0, "low": 0, "high": 0, "zero": 0}
+    attrs = {"residual_zero": 0, "residual_scale": 0.0, "output": output}
+    constants = [few, np.arange(33, dtype=np.int32), np.full(33, 1e-2, np.float32)]
+    x = g.add_input("x_i", np.uint8, (2, 45))
+    operands = [x, *(g.add_constant(f"i_{i}", c) for i, c in enumerate(constants))]
+    g.outputs.append(g.add("qgemm", operands, attrs, output="y_i"))
+    x = g.add_input("x", np.float32, (2, 45))
+    floats = {
+        "c": rng.choice(rng.standard_normal(200), (33, 45)).astype(np.float32),
+        "h": rng.standard_normal((33, 45)).astype(np.float16).astype(np.float32),
+    }
+    for name, w in floats.items():
+        operands = [x, g.add_constant(f"{name}_w", w)]
+        attrs = {"activation": {"fn": 0}}
+        g.outputs.append(g.add("gemm", operands, attrs, output=f"y_{name}"))
+    rows = g.add_constant("rows", rng.choice(np.arange(9, dtype=np.int64) - 4, (2, 45, 3)))
+    index = g.add_input("index", np.int64, (2,))
+    g.outputs.append(g.add("gather", [rows, index], {"axis": 1}, output="y_rows"))
+    return g
+
+
+CODED = pack(coded_graph())
+
+
 def rows_graph() -> ir.Graph:
     """A softmax and a layer normalisation on bytes."""
     g = ir.Graph()
@@ -112,7 +141,7 @@ def panels_graph() -> ir.Graph:
     g = ir.Graph()
     weights = np.zeros((17, 20), np.int8)
     weights[:, ::4], weights[3, :5] = 40, [100, 27, 0, 0, 90]
-    words = np.full((17, 20), 32767, np.int16)
+    words = np.arange(32767 - 340, 32767, dtype=np.int16).reshape(17, 20)
     output = {"dtype": schema.DType.uint8, "scale": 1.0, "low": 0, "high": 255}
     for kind, dtype, w in ("u8", np.uint8, weights), ("i16", np.int16, words):
         if dtype == np.int16:

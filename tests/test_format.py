@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import coded_cases
 import numpy as np
 import pytest
 import sparse_cases
@@ -250,7 +251,7 @@ def build_cases() -> None:
 
     change("F43", tensor(w1, "facts", 1))
     change("F43", tensor(b3, "facts", 1))
-    change("F43", tensor(("y_i", 1), "facts", 1), SHORTS)
+    change("F43", tensor(("y_i", 1), "facts", 1 << 8), SHORTS)
     for facts in (0b1011, 0b1110, 0b1111, 1 << 4, 2**32 - 1):
         change("F43", claim(facts, "y_u8", 1), PANELS)
     for facts in (2, 3, 2**32 - 1):
@@ -323,7 +324,7 @@ def build_cases() -> None:
 
 
 build_cases()
-CASES += sparse_cases.CASES
+CASES += sparse_cases.CASES + coded_cases.CASES
 
 
 def rules() -> dict[str, tuple[str, str]]:
@@ -462,13 +463,20 @@ def test_shorts_hold_every_element_exactly() -> None:
     ids=str,
 )
 def test_no_form_changes_an_element(data: np.ndarray) -> None:
-    shorts = _core.pack_shorts(data)
-    if shorts is None:
+    coded = _core.encode_weight(data, Form.row, 0)
+    if coded is None:
         return
-    assert len(shorts) < data.nbytes
+    form, facts, payload = coded
+    assert len(payload) < data.nbytes
     found = np.empty_like(data)
-    _core.unpack_weight(shorts, Form.shorts, found)
+    _core.unpack_weight(payload, form, found, facts)
     assert found.tobytes() == data.tobytes()
+
+
+def is_held(data: np.ndarray) -> bool:
+    """Whether there are shorts of an array."""
+    coded = _core.encode_weight(data, Form.row, 0)
+    return coded is not None and coded[0] == Form.shorts
 
 
 def test_what_shorts_hold() -> None:
@@ -476,15 +484,15 @@ def test_what_shorts_hold() -> None:
     exact = np.arange(-20000, 20000, 1000, np.int32)
     floats = exact.astype(np.float32)
     for data in (exact, exact * 2**16, np.ldexp(floats, -120), np.ldexp(floats, 100)):
-        assert _core.pack_shorts(data) is not None
+        assert is_held(data)
         np.testing.assert_array_equal(_core.nearest_shorts(data), data)
     for data in (exact * 2**16 + 1, 1 / floats[:20], np.full(9, -0.0, np.float32)):
-        assert _core.pack_shorts(data) is None
+        assert not is_held(data)
         nearest = _core.nearest_shorts(data)
         assert (
             np.abs(nearest.astype(float) - data).max() <= np.abs(data.astype(float)).max() / 2**15
         )
-        assert _core.pack_shorts(nearest) is not None
+        assert is_held(nearest)
 
 
 def test_what_only_the_packer_gets_wrong() -> None:
@@ -497,8 +505,8 @@ def test_what_only_the_packer_gets_wrong() -> None:
         with pytest.raises(edgert.InputError):
             _core.pack_weight(data, form)
     with pytest.raises(edgert.InputError):
-        _core.unpack_weight(row.tobytes(), Form.k1n16, found)
-    _core.unpack_weight(row.tobytes(), Form.row, found)
+        _core.unpack_weight(row.tobytes(), Form.k1n16, found, 0)
+    _core.unpack_weight(row.tobytes(), Form.row, found, 0)
     assert not found.any()
 
 
@@ -559,7 +567,7 @@ def test_forms(shape: tuple[int, ...]) -> None:
         stored = _core.pack_weight(data, form)
         np.testing.assert_array_equal(stored, expected[form].reshape(-1))
         found = np.empty_like(data)
-        _core.unpack_weight(stored.tobytes(), form, found)
+        _core.unpack_weight(stored.tobytes(), form, found, 0)
         np.testing.assert_array_equal(found, data)
 
 

@@ -148,7 +148,7 @@ def test_payloads_that_are_none() -> None:
     found = np.empty_like(data)
     for payload in (stored[:-1], stored[:4], stored[:0], np.append(stored, stored[:2])):
         with pytest.raises(edgert.InputError, match="no payload of blocks"):
-            _core.unpack_weight(payload.tobytes(), Form.csr, found)
+            _core.unpack_weight(payload.tobytes(), Form.csr, found, 0)
     for other in (np.zeros((5, 2**17), np.int8), np.zeros((3, 4), np.int16)):
         with pytest.raises(edgert.InputError, match="no constant of this type lies so"):
             _core.pack_weight(other, Form.csr)
@@ -176,7 +176,7 @@ def test_no_form_changes_an_element(form: Form, shape: tuple[int, ...]) -> None:
         for array in (data, data.astype(np.float32)) if form == Form.csr else (data,):
             stored = _core.pack_weight(array, form)
             found = np.empty_like(array)
-            _core.unpack_weight(stored.tobytes(), form, found)
+            _core.unpack_weight(stored.tobytes(), form, found, 0)
             np.testing.assert_array_equal(found, array)
             facts = _core.weight_facts(array, stored, form)
             assert _core.payload_bytes(array, form, facts) == stored.size

@@ -7,9 +7,10 @@
 
 #include "bindings/bindings.h"
 #include "core/error.h"
+#include "weights/coded/coded.h"
+#include "weights/coded/shorts.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
-#include "weights/shorts.h"
 #include "weights/sparse/blocks.h"
 
 namespace py = pybind11;
@@ -69,8 +70,8 @@ uint32_t weight_facts(const py::array& data, const py::array& stored, int id) {
   return encode_facts(form, facts_of(form, type.dtype, weight_shape(type.shape), bytes_of(stored)));
 }
 
-// Fills `data` with the elements of a payload.
-void unpack_weight(const py::buffer& payload, int id, py::array data) {
+// Fills `data` with the elements of a payload, of which a file claims `facts`.
+void unpack_weight(const py::buffer& payload, int id, py::array data, uint32_t facts) {
   const TensorType type = type_of(data);
   const py::buffer_info info = payload.request();
   const Form form = static_cast<Form>(id);
@@ -80,15 +81,12 @@ void unpack_weight(const py::buffer& payload, int id, py::array data) {
     const Blocks blocks(form, weight_shape(type.shape), type.dtype);
     if (!blocks.holds(bytes, stored))
       throw Error(ErrorCode::kInput, "SIZE", "no payload of blocks of this weight");
-  } else if (bytes != checked_bytes(type, form, 0)) {
+  } else if (bytes != checked_bytes(type, form, facts)) {
     throw Error(ErrorCode::kInput, "SIZE", "a payload of the wrong size");
   }
-  if (form != Form::shorts)
-    return unpack(form, weight_shape(type.shape), type.dtype, stored, bytes_of(data));
-  int32_t exponent;
-  std::memcpy(&exponent, stored, sizeof exponent);
-  unpack_shorts(type.dtype, exponent, type.shape.elements(), stored + sizeof exponent,
-                bytes_of(data));
+  if (is_decoded(form))
+    return decode(form, type, decode_coded_facts(facts).bits, stored, bytes_of(data));
+  unpack(form, weight_shape(type.shape), type.dtype, stored, bytes_of(data));
 }
 
 // The array, int32 or float32, rounded to what the form `shorts` keeps; unchanged if elements
@@ -106,22 +104,15 @@ py::array nearest_shorts(const py::array& any) {
   return rounded;
 }
 
-// The payload in form `shorts`, or None if that would change a bit or be no shorter.
-py::object pack_shorts_of(const py::array& data) {
-  const TensorType type = type_of(data);
-  const auto bytes = shorts_bytes(type);
-  if (!bytes || *bytes >= type.bytes()) return py::none();
-  const size_t n = type.shape.elements();
-  const auto exponent = shorts_exponent(type.dtype, bytes_of(data), n);
-  if (!exponent) return py::none();
-  Buffer rounded(type.bytes());
-  round_to_shorts(type.dtype, *exponent, n, bytes_of(data), rounded.data());
-  if (std::memcmp(rounded.data(), bytes_of(data), type.bytes()) != 0) return py::none();
-  std::string payload(*bytes, '\0');
-  std::memcpy(payload.data(), &*exponent, sizeof *exponent);
-  pack_shorts(type.dtype, *exponent, n, bytes_of(data),
-              reinterpret_cast<std::byte*>(payload.data() + sizeof *exponent));
-  return py::bytes(payload);
+// The form, the facts and the payload of the shortest that is decoded to these elements, bit by
+// bit, in the form `wanted`, of which `claimed` is claimed; None if there is none.
+py::object encode_weight(const py::array& data, int wanted, uint32_t claimed) {
+  const auto coded = encode(type_of(data), bytes_of(data));
+  if (!coded) return py::none();
+  const uint32_t facts = encode_coded_facts({static_cast<Form>(wanted), coded->bits, claimed});
+  const auto* const payload = reinterpret_cast<const char*>(coded->payload.data());
+  return py::make_tuple(static_cast<int>(coded->form), facts,
+                        py::bytes(payload, coded->payload.size()));
 }
 
 // [sums, members]: the places of the weights that meet in each, -1 for none.
@@ -137,8 +128,9 @@ py::array weights_that_meet(int fit, size_t rows, size_t taps, size_t channels) 
 void register_weights(py::module_& m) {
   m.def("pack_weight", &pack_weight, py::arg("data"), py::arg("form"));
   m.def("weight_facts", &weight_facts, py::arg("data"), py::arg("stored"), py::arg("form"));
-  m.def("unpack_weight", &unpack_weight, py::arg("payload"), py::arg("form"), py::arg("data"));
-  m.def("pack_shorts", &pack_shorts_of, py::arg("data"));
+  m.def("unpack_weight", &unpack_weight, py::arg("payload"), py::arg("form"), py::arg("data"),
+        py::arg("facts"));
+  m.def("encode_weight", &encode_weight, py::arg("data"), py::arg("wanted"), py::arg("claimed"));
   m.def("nearest_shorts", &nearest_shorts, py::arg("data"));
   m.def("weights_that_meet", &weights_that_meet, py::arg("fit"), py::arg("rows"), py::arg("taps"),
         py::arg("channels"));

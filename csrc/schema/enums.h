@@ -17,6 +17,21 @@ enum class Form : uint8_t {
 #undef X
 };
 
+// How a form holds elements: where kernels read them, only those that are not zero, or coded. Of a
+// number that is no form: unknown.
+enum class FormKind { unknown, ordered, sparse, decoded };
+
+constexpr FormKind kind_of(Form form) {
+  switch (form) {
+#define X(name, id, least_rank, kind) \
+  case Form::name:                    \
+    return FormKind::kind;
+#include "schema/weights.def"
+#undef X
+  }
+  return FormKind::unknown;
+}
+
 enum class Op : uint16_t {
 #define X(name, id, ...) name = id,
 #include "schema/ops.def"

@@ -4,11 +4,12 @@
 
 #include "core/error.h"
 #include "schema/format.h"
+#include "weights/coded/coded.h"
+#include "weights/element.h"
 #include "weights/facts.h"
 #include "weights/kn.h"
 #include "weights/panels.h"
 #include "weights/rows.h"
-#include "weights/shorts.h"
 #include "weights/sparse/blocks.h"
 
 namespace edgert {
@@ -18,8 +19,10 @@ template <typename Visit>
 auto with_form(Form form, const WeightShape& shape, const Visit& visit) {
   switch (form) {
     case Form::row:
-    case Form::shorts:  // once decoded
-    case Form::csr:     // whose elements have no places: see Blocks
+    case Form::shorts:  // until decoded, no elements
+    case Form::codes:
+    case Form::half:
+    case Form::csr:  // whose elements have no places: see Blocks
     case Form::bsr1x4:
     case Form::bsr4x4:
       break;
@@ -33,21 +36,6 @@ auto with_form(Form form, const WeightShape& shape, const Visit& visit) {
       return visit(Panels<K4N16>(shape));
   }
   return visit(Rows(shape));
-}
-
-// Calls visit with an element of any type of this size.
-template <typename Visit>
-void with_size(size_t bytes, const Visit& visit) {
-  switch (bytes) {
-    case 1:
-      return visit(uint8_t{});
-    case 2:
-      return visit(uint16_t{});
-    case 4:
-      return visit(uint32_t{});
-    default:
-      return visit(uint64_t{});
-  }
 }
 
 int least_rank(Form form) {
@@ -79,7 +67,7 @@ void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows
   with_form(form, shape, [&](const auto& places) {
     if (from != to)
       return places.pack(reinterpret_cast<const int8_t*>(rows), reinterpret_cast<int16_t*>(stored));
-    with_size(dtype_bytes(to), [&](auto element) {
+    with_element(dtype_bytes(to), [&](auto element) {
       using T = decltype(element);
       places.pack(reinterpret_cast<const T*>(rows), reinterpret_cast<T*>(stored));
     });
@@ -90,7 +78,7 @@ void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* s
             std::byte* rows) {
   if (is_sparse(form)) return Blocks(form, shape, dtype).unpack(stored, rows);
   with_form(form, shape, [&](const auto& places) {
-    with_size(dtype_bytes(dtype), [&](auto element) {
+    with_element(dtype_bytes(dtype), [&](auto element) {
       using T = decltype(element);
       places.unpack(reinterpret_cast<const T*>(stored), reinterpret_cast<T*>(rows));
     });
@@ -102,7 +90,7 @@ bool is_filled_with_zeros(Form form, const WeightShape& shape, DType dtype,
   if (is_sparse(form)) return Blocks(form, shape, dtype).is_filled_with_zeros(stored);
   bool zero = true;
   with_form(form, shape, [&](const auto& places) {
-    with_size(dtype_bytes(dtype), [&](auto element) {
+    with_element(dtype_bytes(dtype), [&](auto element) {
       zero = places.is_filled_with_zeros(reinterpret_cast<const decltype(element)*>(stored));
     });
   });
@@ -117,7 +105,7 @@ void pack_transposed(const WeightShape& shape, const float* matrix, float* panel
 }
 
 std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_t facts) {
-  if (form == Form::shorts) return shorts_bytes(type);
+  if (is_decoded(form)) return coded_bytes(form, type, decode_coded_facts(facts));
   if (type.shape.rank < least_rank(form)) return std::nullopt;
   const WeightShape shape = weight_shape(type.shape);
   if (is_sparse(form)) {
@@ -127,17 +115,8 @@ std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_
   return form_elements(form, shape) * dtype_bytes(type.dtype);
 }
 
-bool is_decoded(Form form) {
-  constexpr bool ordered = false, sparse = false, decoded = true;
-  switch (form) {
-#define X(name, id, least_rank, kind) \
-  case Form::name:                    \
-    return kind;
-#include "schema/weights.def"
-#undef X
-  }
-  return false;
-}
+bool is_ordered(Form form) { return kind_of(form) == FormKind::ordered; }
+bool is_decoded(Form form) { return kind_of(form) == FormKind::decoded; }
 
 uint64_t payload_alignment(Form form) { return is_decoded(form) ? 1 : kPayloadAlignment; }
 

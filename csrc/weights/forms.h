@@ -41,7 +41,8 @@ std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_
 // What the offset of a payload is a multiple of: elements that are used in place lie as kernels
 // want them, others without padding.
 uint64_t payload_alignment(Form form);
-bool is_decoded(Form form);  // unpacked into rows when the file is loaded
+bool is_ordered(Form form);  // used where it lies, all elements
+bool is_decoded(Form form);  // unpacked when the file is loaded: weights/coded
 
 // The share of the elements that a constant in a sparse form leaves out; 0 of other forms.
 double share_left_out(Form form, const TensorType& type, const WeightFacts& facts);

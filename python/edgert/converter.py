@@ -78,10 +78,13 @@ def convert(
     weight_fit: str | None = None,
     weights: str | None = None,
     slack: float | None = None,
+    bits: float | None = None,
     target: Sequence[str] | None = None,
     prune: float | None = None,
     pattern: str | None = None,
     method: str | None = None,
+    share: int | None = None,
+    half: bool | None = None,
     min_sqnr: float | None = None,
     min_agreement: float | None = None,
     min_metric: float | None = None,
@@ -107,12 +110,16 @@ def convert(
     that the values have then. ``ranges``, ``steps`` and ``weight_fit`` change it, see
     :func:`edgert.compress.preset`. With "int8", layers that lose much get a more exact form as long
     as the network becomes slower and larger by no more than ``slack``, 0.1 unless told otherwise;
-    a table says what they cost on the instruction set levels that ``target`` names. A ``recipe``,
+    a table says what they cost on the instruction set levels that ``target`` names. ``bits``, 2 to
+    8, is how many a weight has in the file on average, with activations on bytes; the network is as
+    fast as with 8, and layers that lose much have more. A ``recipe``,
     or the path of one, says all of that itself.
 
     ``prune`` is the part of the weights that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`: without data by magnitude alone. Weights with many
     zeros, the model's own or these, are stored and multiplied without them where that pays.
+    ``share`` gives the weights of a layer on floats so many values, 2 to 256, of which the file
+    needs codes alone; ``half`` stores floats of 16 bits. Both run as fast as any floats.
 
     ``calibrate`` is the data that shows which values occur, see
     :class:`edgert.compress.data.samples.Samples`: the path of an .npz, an .npy, an image or a
@@ -144,8 +151,8 @@ def convert(
             f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
-               "slack": slack, "levels": target, "prune": prune, "pattern": pattern,
-               "method": method}  # fmt: skip
+               "slack": slack, "bits": bits, "levels": target, "prune": prune, "pattern": pattern,
+               "method": method, "share": share, "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
             "data": data}  # fmt: skip

@@ -16,6 +16,9 @@ from edgert.files import PathLike, replacing
 from edgert.model import load
 from edgert.schema import DType, Form, Section
 
+# Of the bytes of a constant that is used where it lies: decoding takes time and private memory.
+MOST_CODED = 0.8
+
 _Bytes = Union[bytes, bytearray, memoryview]
 
 
@@ -172,13 +175,17 @@ class _Packer:
 def _payload(data: np.ndarray, wanted: Form) -> _Payload:
     """A constant as the file has it, in the shortest form that gives what is wanted, bit by bit."""
     data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
+    plain = _Payload(wanted, data)
     if wanted != Form.row:
         stored = _core.pack_weight(data, wanted)
-        return _Payload(wanted, stored, _core.weight_facts(data, stored, wanted))
-    shorts = _core.pack_shorts(data)
-    if shorts is None:
-        return _Payload(Form.row, data)
-    return _Payload(Form.shorts, np.frombuffer(shorts, np.uint8))
+        plain = _Payload(wanted, stored, _core.weight_facts(data, stored, wanted))
+    coded = None
+    if not _core.is_sparse(wanted):
+        coded = _core.encode_weight(data, wanted, plain.facts)
+    if coded is None or len(coded[2]) > MOST_CODED * plain.stored.nbytes:
+        return plain
+    form, facts, payload = coded
+    return _Payload(Form(form), np.frombuffer(payload, np.uint8), facts)
 
 
 def _seal(sections: Mapping[Section, Sequence[_Bytes]]) -> bytes:

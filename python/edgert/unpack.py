@@ -88,7 +88,7 @@ class _Payloads:
             self.end = begin + _core.payload_bytes(constant, form, int(record["facts"]))
             own = self.data[begin : self.end]
         self.stored.append(own)
-        _core.unpack_weight(self.stored[owner], form, constant)
+        _core.unpack_weight(self.stored[owner], form, constant, int(record["facts"]))
         return constant
 
 

@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "runtime/op.h"
+#include "weights/coded/coded.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/sparse/blocks.h"
@@ -160,8 +161,10 @@ class Repair {
       if (owner != t && owner < types_.size()) tensor.payload = file_.tensors[owner].payload;
       tensor.record.payload = t;
     };
-    const bool coded = tensor.record.form == static_cast<uint8_t>(Form::shorts);
-    const bool fits = coded && wanted_[t] == Form::row && payload_size(tensor);
+    const Form has = static_cast<Form>(tensor.record.form);
+    const bool coded = is_decoded(has);
+    const bool fits = coded && decode_coded_facts(tensor.record.facts).wanted == wanted_[t] &&
+                      payload_size(tensor);
     if (!fits) tensor.record.form = static_cast<uint8_t>(wanted_[t]);
     if (is_sparse(wanted_[t])) {
       copy_payload();
@@ -185,10 +188,11 @@ class Repair {
     tensor.payload.resize(*size);
     for (size_t i = had; i < *size; ++i)
       tensor.payload[i] = had > 0 ? tensor.payload[i - had] : static_cast<uint8_t>(i % 5);
-    if (fits && *size >= 4) {
+    if (fits && has == Form::shorts) {
       tensor.payload[0] %= 17;  // an exponent that both types may have
       tensor.payload[1] = tensor.payload[2] = tensor.payload[3] = 0;
     }
+    if (fits && has == Form::codes) tensor.payload.back() = 0;  // the bits behind the last code
     tidy_weight(&tensor);
     return true;
   }
@@ -218,7 +222,12 @@ class Repair {
   static void tidy_weight(TensorEntry* tensor) {
     const Form form = static_cast<Form>(tensor->record.form);
     const std::optional<TensorType> type = type_of(*tensor);
-    if (form == Form::row || form == Form::shorts || !type) {
+    if (is_decoded(form)) {
+      const CodedFacts coded = decode_coded_facts(tensor->record.facts);
+      tensor->record.facts = encode_coded_facts({coded.wanted, coded.bits, 0});
+      return;
+    }
+    if (form == Form::row || !type) {
       tensor->record.facts = 0;
       return;
     }

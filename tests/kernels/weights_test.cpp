@@ -11,7 +11,7 @@
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/kn.h"
-#include "weights/shorts.h"
+#include "weights/coded/shorts.h"
 
 namespace edgert {
 namespace {

@@ -9,9 +9,10 @@
 #include "runtime/file/rules.h"
 #include "runtime/memory_budget.h"
 #include "runtime/split.h"
+#include "weights/coded/coded.h"
+#include "weights/coded/shorts.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
-#include "weights/shorts.h"
 #include "weights/sparse/blocks.h"
 
 namespace edgert {
@@ -21,16 +22,6 @@ bool is_dtype(uint8_t id) {
   switch (static_cast<DType>(id)) {
 #define X(name, id, bits, numpy) case DType::name:
 #include "schema/dtypes.def"
-#undef X
-    return true;
-  }
-  return false;
-}
-
-bool is_form(uint8_t id) {
-  switch (static_cast<Form>(id)) {
-#define X(name, ...) case Form::name:
-#include "schema/weights.def"
 #undef X
     return true;
   }
@@ -119,9 +110,9 @@ class TensorReader {
     const bool constant = record.payload != kNone;
     if (!is_dtype(record.dtype)) fail(F26, "%s has dtype %d", label().c_str(), record.dtype);
     tensor->type.dtype = static_cast<DType>(record.dtype);
-    if (!is_form(record.form))
-      fail(F27, "%s has form %d, unknown to this version of edgert", label().c_str(), record.form);
     tensor->form = static_cast<Form>(record.form);
+    if (kind_of(tensor->form) == FormKind::unknown)
+      fail(F27, "%s has form %d, unknown to this version of edgert", label().c_str(), record.form);
     if (!constant && tensor->form != Form::row)
       fail(F28, "%s is no constant but has form %s", label().c_str(), form_name(tensor->form));
     if (record.rank > kMaxRank)
@@ -169,10 +160,11 @@ class TensorReader {
            label().c_str(), type().c_str(), form_name(tensor->form), owner,
            describe(other->type).c_str(), form_name(static_cast<Form>(tensors[owner].form)));
     const std::optional<uint64_t> bytes = payload_bytes(tensor->type, tensor->form, record.facts);
+    const bool ordered = is_ordered(tensor->form);
     if (!bytes)
       fail(F35, "%s, %s, cannot have form %s%s", label().c_str(), type().c_str(),
            form_name(tensor->form),
-           is_sparse(tensor->form) ? format(" with %u blocks", record.facts >> 2).c_str() : "");
+           ordered ? "" : format(" with 'facts' 0x%x", record.facts).c_str());
     tensor->data_bytes = *bytes;
     if (other != nullptr) {
       if (other->data_bytes != *bytes)
@@ -190,8 +182,15 @@ class TensorReader {
       fail(F38, "%s: the padding before its elements is not zero", label().c_str());
     tensor->data = file_.data_at(begin);
     data_end_ = begin + *bytes;
-    if (tensor->form == Form::shorts) decode(i, tensor);
-    const auto facts = decode_facts(tensor->form, tensor->type.dtype, record.facts);
+    if (!is_tail_zero(tensor->form, tensor->type, record.facts, tensor->data))
+      fail(F38, "%s: the bits behind its last code are not zero", label().c_str());
+    uint32_t claimed = record.facts;
+    if (is_decoded(tensor->form)) {
+      const CodedFacts coded = decode_coded_facts(record.facts);
+      decode_elements(coded, i, tensor);
+      claimed = coded.claimed;
+    }
+    const auto facts = decode_facts(tensor->form, tensor->type.dtype, claimed);
     if (!facts) refuse_facts(i, *tensor);
     tensor->facts = *facts;
     weights_.push_back(i);
@@ -240,20 +239,34 @@ class TensorReader {
          file_.records<TensorRecord>(k_tensors)[i].facts);
   }
 
-  // Puts the elements that a constant has in the file as `shorts` into private memory.
-  void decode(size_t i, Tensor* tensor) {
-    int32_t exponent;
-    std::memcpy(&exponent, tensor->data, sizeof exponent);
-    const ExponentRange range = exponent_range(tensor->type.dtype);
-    if (exponent < range.least || exponent > range.most)
-      fail(F39, "%s, %s, has the exponent %d, expected %d to %d", label_of(i, *tensor).c_str(),
-           describe(tensor->type).c_str(), exponent, range.least, range.most);
-    Buffer elements = memory_.allocate_weights(tensor->type.bytes());
-    unpack_shorts(tensor->type.dtype, exponent, tensor->type.shape.elements(),
-                  tensor->data + sizeof exponent, elements.data());
+  // Puts the elements of a constant in a decoded form into private memory, in the form that is
+  // wanted.
+  void decode_elements(const CodedFacts& coded, size_t i, Tensor* tensor) {
+    const TensorType& type = tensor->type;
+    if (tensor->form == Form::shorts) check_exponent(i, *tensor);
+    Buffer elements = memory_.allocate_weights(*payload_bytes(type, coded.wanted, 0));
+    if (coded.wanted == Form::row) {
+      decode(tensor->form, type, coded.bits, tensor->data, elements.data());
+    } else {
+      memory_.require(type.bytes());
+      Buffer rows(static_cast<size_t>(type.bytes()));
+      decode(tensor->form, type, coded.bits, tensor->data, rows.data());
+      pack(coded.wanted, weight_shape(type.shape), type.dtype, rows.data(), type.dtype,
+           elements.data());
+    }
     tensor->data = elements.data();
-    tensor->form = Form::row;
+    tensor->data_bytes = elements.bytes();
+    tensor->form = coded.wanted;
     model_->decoded.push_back(std::move(elements));
+  }
+
+  void check_exponent(size_t i, const Tensor& tensor) {
+    int32_t exponent;
+    std::memcpy(&exponent, tensor.data, sizeof exponent);
+    const ExponentRange range = exponent_range(tensor.type.dtype);
+    if (exponent < range.least || exponent > range.most)
+      fail(F39, "%s, %s, has the exponent %d, expected %d to %d", label_of(i, tensor).c_str(),
+           describe(tensor.type).c_str(), exponent, range.least, range.most);
   }
 
   const Container& file_;

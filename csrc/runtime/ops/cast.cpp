@@ -5,7 +5,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "runtime/half.h"
+#include "core/half.h"
 #include "runtime/movers/elementwise.h"
 #include "runtime/op.h"
 #include "runtime/split.h"

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "runtime/half.h"
+#include "core/half.h"
 #include "runtime/movers/strided_copy.h"
 #include "runtime/op.h"
 

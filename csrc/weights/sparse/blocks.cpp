@@ -36,17 +36,7 @@ static_assert(kMaxFit == 128, "misfits() counts on it");
 
 }  // namespace
 
-bool is_sparse(Form form) {
-  constexpr bool ordered = false, sparse = true, decoded = false;
-  switch (form) {
-#define X(name, id, least_rank, kind) \
-  case Form::name:                    \
-    return kind;
-#include "schema/weights.def"
-#undef X
-  }
-  return false;
-}
+bool is_sparse(Form form) { return kind_of(form) == FormKind::sparse; }
 
 Blocks::Blocks(Form form, const WeightShape& shape, DType dtype)
     : shape_(shape), dtype_(dtype), possible_(false), element_bytes_(dtype_bytes(dtype)) {

@@ -25,6 +25,7 @@ TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
 FITS = "any", "pairs", "quads"
 METHODS = "obs", "wanda", "magnitude", "random"
+COMPRESSING = "quantize", "recipe", "prune", "bits", "share", "half"  # any of them does something
 
 
 def add_compression(parser: argparse.ArgumentParser) -> None:
@@ -92,12 +93,32 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "without --calibrate)",
     )
     group.add_argument(
+        "--share",
+        type=int,
+        metavar="VALUES",
+        help="how many different values the weights of a layer may have, 2 to 256, in a network on "
+        "floats: as fast as before, and the file has a code of 1 to 8 bits for each",
+    )
+    group.add_argument(
+        "--half",
+        action="store_true",
+        help="store the weights of a network on floats in 16 bits, half the file; it computes as "
+        "before",
+    )
+    group.add_argument(
         "--slack",
         type=float,
         metavar="SHARE",
         help="how much slower and larger than with bytes alone the network may become, both "
         "together, where layers that lose much get a more exact form for it (default: 0.1, ten per "
         "cent, with --quantize int8)",
+    )
+    group.add_argument(
+        "--bits",
+        type=float,
+        metavar="N",
+        help="how many a weight has in the file on average, 2 to 8: as fast as int8, and smaller; "
+        "layers that lose much have more, others fewer",
     )
     group.add_argument(
         "--target",
@@ -136,7 +157,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
-    compresses = any(x is not None for x in (args.quantize, args.recipe, args.prune))
+    compresses = any(getattr(args, name) not in (None, False) for name in COMPRESSING)
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -148,9 +169,12 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "weight_fit": args.weight_fit,
         "weights": args.weights,
         "slack": args.slack,
+        "bits": args.bits,
         "prune": args.prune,
         "pattern": args.pattern,
         "method": args.method,
+        "share": args.share,
+        "half": args.half or None,
         "target": None if args.target is None else args.target.split(","),
         "min_sqnr": args.min_sqnr,
         "min_agreement": args.min_agreement,

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgert.commands.arguments import DATA, add_image, image_options
 from edgert.commands.compression import (
+    COMPRESSING,
     add_compression,
     compression_data,
     compression_options,
@@ -149,7 +150,7 @@ def convert_file(
         ) from None
     check_files = source_files(check_data)
     refuse_input(output or default_output(source), check_files)
-    compresses = any(options.get(name) is not None for name in ("quantize", "recipe", "prune"))
+    compresses = any(options.get(name) is not None for name in COMPRESSING)
     stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more
     is_written = True
     with progress_bar(stages) as advance:

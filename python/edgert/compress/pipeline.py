@@ -18,11 +18,13 @@ from edgert.compress.ladder import (
     choose,
     measure_noise,
     why_not_worth,
+    within_room,
 )
 from edgert.compress.probe import Probe, Sample, most_live_bytes
 from edgert.compress.prune import prune
 from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
+from edgert.compress.share import halve, share
 from edgert.compress.statistics import Statistics
 from edgert.compress.technique import Forms, Network, Proposal, Technique
 from edgert.errors import InputError
@@ -34,11 +36,14 @@ from edgert.parity import decibels
 TECHNIQUES: dict[str, Technique] = {
     "equalize": equalize,
     "prune": prune,
+    "share": share,
+    "halve": halve,
     "quantize": quantize,
 }
 STAGES = ("calibrate", "compress", "judge")
 FIRST = "the first form that the recipe offers"
 NEEDED = "the accuracy needs it"
+ROOM = "its weights have room for no more bits, or need none"
 LEAST_ZEROS = 0.05  # of the weights of a layer, to be told of
 PAYS = "it takes away much of the error for little"
 
@@ -130,12 +135,18 @@ def compress(
     final.require_measures(recipe.target)
     rungs = _rungs(graph, ladders, recipe, offer, split.choosing or statistics.held)
     start = {name: own[0] for name, own in ladders.items()}
+    sizes = _weight_sizes(graph)
+    if recipe.bits is not None:
+        start |= within_room(rungs, _room(recipe, start, sizes))
+        reasons |= {name: ROOM for name in rungs if start[name].is_narrow}
+        rungs = {
+            name: own[[r.form for r in own].index(start[name]) :] for name, own in rungs.items()
+        }
     target = first if recipe.target else None
     forms, within, compressed = _choose(start, rungs, recipe, offer, target)
     for name, form in forms.items():
         if form != start[name]:
             reasons[name] = PAYS if form == within[name] else NEEDED
-    sizes = _weight_sizes(graph)
     layers = {
         name: _layer(form, reasons.get(name, FIRST), sizes.get(name, (0, 0)), rungs.get(name, ()))
         for name, form in forms.items()
@@ -187,17 +198,26 @@ def _rungs(
     noise = measure_noise(graph, own, offer.sketch, samples)
     start = {name: forms[0] for name, forms in own.items()}
     costs, sizes = Costs(graph, start, recipe.levels), _weight_sizes(graph)
-    total = sum(
-        sizes[name][0] * form.weights.itemsize for name, form in start.items() if name in sizes
-    )
+    total = _bits(start, sizes)
 
     def rung(name: str, form: Form) -> Rung:
         size, _ = sizes.get(name, (0, 0))
-        room = size * form.weights.itemsize / max(total, 1)
+        room = size * form.bits / max(total, 1)
         alone, carried = noise.alone[name][form], noise.carried(name, form)
         return Rung(form, alone, carried, costs.of(name, form), room)
 
     return {name: [rung(name, form) for form in forms] for name, forms in own.items()}
+
+
+def _bits(forms: Forms, sizes: Mapping[str, tuple[int, int]]) -> int:
+    """Those of all weights."""
+    return sum(sizes[name][0] * form.bits for name, form in forms.items() if name in sizes)
+
+
+def _room(recipe: Recipe, start: Forms, sizes: Mapping[str, tuple[int, int]]) -> float:
+    """What the weights may take, as a part of what they take in the forms that they start with."""
+    weights = sum(size for size, _ in sizes.values())
+    return recipe.bits * weights / max(_bits(start, sizes), 1)
 
 
 def _layer(form: Form, why: str, sizes: tuple[int, int], rungs: Sequence[Rung]) -> Layer:
@@ -209,7 +229,7 @@ def _layer(form: Form, why: str, sizes: tuple[int, int], rungs: Sequence[Rung]) 
         return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
     return Layer(
-        form, why, size * form.weights.itemsize,
+        form, why, -(-size * form.bits // 8),
         round(zeros / size, 4) if zeros > LEAST_ZEROS * size else None,
         told(rung.cost, 3), told(decibels(1, rung.alone), 4), told(decibels(1, rung.carried), 4),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgert.compress.ladder.form import Form
 
@@ -48,6 +48,30 @@ class _Step:
     @property
     def worth(self) -> float:
         return self.less_noise / self.price if self.price > 0 else float("inf")
+
+
+def within_room(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str, Form]:
+    """The forms, run by the same kernels as the first ones, whose weights take ``room`` at most, or
+    as little as there is: steps are gone in the order of the noise that they take away for their
+    room.
+    """
+    fast = {
+        layer: [replace(r, cost=0.0) for r in own if r.form.runs_as is own[0].form.runs_as]
+        for layer, own in ladders.items()
+    }
+    forms = {layer: own[0].form for layer, own in ladders.items()}
+    room -= sum(own[0].room for own in ladders.values())
+    steps = [step for layer, own in fast.items() for step in _hull(layer, own)]
+    passed: set[str] = (
+        set()
+    )  # layers of which there is no room for a step: none that follows counts
+    for step in sorted(steps, key=lambda step: -step.worth):
+        if step.layer in passed or step.price > room:
+            passed.add(step.layer)
+            continue
+        forms[step.layer] = step.rung.form
+        room -= step.price
+    return forms
 
 
 def choose(

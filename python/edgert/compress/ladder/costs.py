@@ -67,7 +67,7 @@ class Costs:
         kind = "depthwise" if groups > 1 and groups == x[-1] else "dense"
         times = []
         for level in self._levels:
-            row = level[kind].get(form.text)
+            row = level[kind].get(form.runs_as.text)
             time = np.inf if row is None else sum(row[name] * n for name, n in terms.items())
             if self._on_integers and not form.is_integer:  # its neighbours have integers
                 time += level["conversion"] * elements

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from edgert.compress.ladder.form import Form
+from edgert.compress.ladder.form import NARROW, Form
 
 KINDS = "int8", "int16", "dynamic"
 WEIGHTS = "int8", "int16"  # of layers on int16
 SLACK = 0.1  # how much slower and larger a network on bytes may become where that pays
 
 
-def forms_of(kind: str | None, weights: str | None = None) -> tuple[Form, ...]:
+def forms_of(
+    kind: str | None, weights: str | None = None, bits: float | None = None
+) -> tuple[Form, ...]:
     """The forms of one of ``KINDS``, whose layers on int16 have weights of one of ``WEIGHTS``; of
-    none float alone.
+    none float alone. With ``bits`` for a weight they start with those of the fewest.
     """
     if kind is None:
         return (Form.f32,)
@@ -22,7 +24,8 @@ def forms_of(kind: str | None, weights: str | None = None) -> tuple[Form, ...]:
     if kind == "int16":
         return on_int16(weights or "int8"), Form.f32
     between = [Form.i16_w8, Form.i16] if weights is None else [on_int16(weights)]
-    return Form.i8, Form.i8_dynamic, *between, Form.f32
+    narrow = () if bits is None else sorted(NARROW, key=lambda form: form.bits)
+    return *narrow, Form.i8, Form.i8_dynamic, *between, Form.f32
 
 
 def on_int16(weights: str) -> Form:

@@ -79,10 +79,7 @@ def _strengths(
     """The mean square of each channel of what the layers read."""
     channels = Channels({node.inputs[0] for node in layers})
     statistics.gather(graph, channels)
-    return {
-        node.output: channels.variance(node.inputs[0]) + np.square(channels.mean(node.inputs[0]))
-        for node in layers
-    }
+    return {node.output: channels.square(node.inputs[0]) for node in layers}
 
 
 def _allocate(

@@ -44,4 +44,6 @@ def weight_kind(form: Form, options: Options) -> WeightKind:
         return WeightKind("any" if options.weight_fit == "any" else DYNAMIC_FIT)
     if form.reads == np.int16:
         return WeightKind(is_int16=form.weights == np.int16, reads_int16=True)
+    if form.is_narrow:
+        return WeightKind(bits=form.bits)
     return WeightKind(options.weight_fit)

@@ -8,10 +8,12 @@ from typing import Any, NoReturn
 from edgert.compress.ladder import KINDS, LEVELS, SLACK, WEIGHTS, forms_of, known_levels
 from edgert.compress.prune import Options as PruneOptions
 from edgert.compress.quantize.options import Options
-from edgert.compress.recipe.recipe import MOST_SLACK, Recipe, Step
+from edgert.compress.recipe.recipe import LEAST_BITS, MOST_BITS, MOST_SLACK, Recipe, Step
+from edgert.compress.share import Options as ShareOptions
 from edgert.errors import InputError
 
 STEPS = "equalize", "compensate", "correct"
+_ON_FLOATS = "prune", "pattern", "method", "share", "half"  # what networks on floats can have
 
 
 def preset(
@@ -25,6 +27,10 @@ def preset(
     prune: float | None = None,
     pattern: str | None = None,
     method: str | None = None,
+    bits: float | None = None,
+    share: int | None = None,
+    half: bool | None = None,
+    weighted: bool = True,
 ) -> Recipe:
     """The recipe of one of ``KINDS``, or None for floats; None leaves an option as it is there.
 
@@ -33,17 +39,16 @@ def preset(
     layers on int16. ``slack`` is how much slower, on the ``levels``, and larger the network may
     become where more exact forms take away much of the error. ``prune`` is the part of the weights
     that become zero, in a ``pattern`` and by a ``method`` of
-    :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. Raises InputError for
-    what no option is called.
+    :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. ``bits`` are those
+    that a weight has on average, 2 to 8. ``share`` is how many values the weights of a layer on
+    floats may have, ``weighted`` by what they multiply; ``half`` rounds them to 16 bits. Raises
+    InputError for what no option is called.
     """
     if slack is None:
-        slack = SLACK if kind == KINDS[0] else 0.0
-    if (
-        isinstance(slack, bool)
-        or not isinstance(slack, (int, float))
-        or not 0 <= slack <= MOST_SLACK
-    ):
-        raise InputError(f"slack is {slack!r}, expected a part from 0 to {MOST_SLACK}", "OPTION")
+        slack = SLACK if kind == KINDS[0] and bits is None else 0.0
+    _require_number("slack", slack, 0, MOST_SLACK)
+    if bits is not None:
+        _require_number("bits", bits, LEAST_BITS, MOST_BITS)
     levels = LEVELS if levels is None else levels
     known = known_levels()
     if not isinstance(levels, (tuple, list)) or not levels or not all(n in known for n in levels):
@@ -53,7 +58,7 @@ def preset(
     chosen = STEPS if steps is None else steps
     if not isinstance(chosen, (tuple, list)) or not all(step in STEPS for step in chosen):
         raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}", "OPTION")
-    forms = forms_of(kind, weights)
+    forms = forms_of(kind, weights, bits)
     if kind in (None, "dynamic"):
         options = {"weight_fit": "pairs" if weight_fit is None else weight_fit}
     else:
@@ -68,8 +73,22 @@ def preset(
     before = [Step("equalize")] if equalizes else []
     if prune is not None:
         before.append(_pruning(kind, prune, pattern, method))
+    if share is not None:
+        told = ShareOptions(share, weighted)
+        before.append(Step("share", {"values": told.values, "weighted": told.weighted}))
+    if half:
+        before.append(Step("halve"))
     after = [] if kind is None else [Step("quantize", options)]
-    return Recipe(forms, (*before, *after), slack=float(slack), levels=tuple(levels))
+    return Recipe(
+        forms, (*before, *after), slack=float(slack), levels=tuple(levels),
+        bits=None if bits is None else float(bits),
+    )  # fmt: skip
+
+
+def _require_number(name: str, value: Any, least: float, most: float) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        raise InputError(f"{name} is {value!r}, expected a number from {least} to {most}", "OPTION")
 
 
 def _pruning(kind: str | None, sparsity: float, pattern: str | None, method: str | None) -> Step:
@@ -93,13 +112,20 @@ def chosen_preset(
     those that would have no effect. None: nothing is to be compressed, or a recipe says how.
     """
     chosen = {name: value for name, value in choices.items() if value is not None}
+    if "bits" in chosen and kind is None and "recipe" not in rest:
+        kind = KINDS[0]
+    if "bits" in chosen and kind in KINDS[1:]:
+        _refuse(["bits"], "unless quantize is 'int8'")
     given = ["target" if name == "levels" else name for name in (*chosen, *rest)]
-    idle = [n for n in chosen if n not in ("weight_fit", "prune", "pattern", "method")]
+    for name in "share", "half":
+        if name in chosen and kind is not None:
+            _refuse([name], "unless the network stays on floats; see bits for one on bytes")
+    idle = [n for n in chosen if n not in ("weight_fit", *_ON_FLOATS)]
     for name in "pattern", "method":
         if name in chosen and "prune" not in chosen:
             _refuse([name], "unless there is something to prune")
-    if kind is None and "prune" in chosen and "recipe" not in rest:
-        others = [name for name in chosen if name not in ("prune", "pattern", "method")]
+    if kind is None and {"prune", "share", "half"} & {*chosen} and "recipe" not in rest:
+        others = [name for name in chosen if name not in _ON_FLOATS]
         if others:
             _refuse(others, "unless quantize is 'int8', 'int16' or 'dynamic'")
         return preset(None, **_without_data(chosen, rest))
@@ -127,15 +153,18 @@ def chosen_preset(
 
 
 def _without_data(chosen: Mapping[str, Any], rest: Collection[str]) -> dict[str, Any]:
-    """The options; without data nothing tells which weights others can make up for."""
-    if "prune" in chosen and "method" not in chosen and "calibrate" not in rest:
-        return {**chosen, "method": "magnitude"}
-    return dict(chosen)
+    """The options; without data nothing tells what weights multiply."""
+    options = dict(chosen)
+    if "calibrate" not in rest:
+        if "prune" in chosen:
+            options.setdefault("method", "magnitude")
+        options["weighted"] = False
+    return options
 
 
 def require_kind(recipe: Recipe, kind: str | None) -> None:
     """Refuses a recipe that starts with other forms than those of a kind, if one was named."""
-    if kind is not None and recipe.forms[0] not in {forms_of(kind, w)[0] for w in WEIGHTS}:
+    if kind is not None and recipe.forms[0].runs_as not in {forms_of(kind, w)[0] for w in WEIGHTS}:
         found = recipe.forms[0].text
         recipe.refuse(("forms", 0), f"the recipe starts with {found}: it is none for {kind}")
 

@@ -12,12 +12,20 @@ from edgert.compress.recipe import lines
 from edgert.compress.recipe.lines import Document
 from edgert.compress.recipe.members import objects, ranges, require_members
 from edgert.compress.recipe.old import OLD_FORMAT, read_old
-from edgert.compress.recipe.recipe import MOST_SLACK, Layer, Recipe, Step
+from edgert.compress.recipe.recipe import (
+    LEAST_BITS,
+    MOST_BITS,
+    MOST_SLACK,
+    Layer,
+    Recipe,
+    Step,
+)
 from edgert.compress.recipe.write import COMMENTS, FORMAT, TARGETS
 from edgert.errors import InputError, ModelIOError
 
 _MEMBERS = (
-    "format", "forms", "steps", "target", "slack", "levels", "tensors", "layers", "measured",
+    "format", "forms", "steps", "target", "slack", "levels", "bits", "tensors", "layers",
+    "measured",
 )  # fmt: skip
 _LAYER_MEMBERS = "form", "why", *COMMENTS
 
@@ -55,9 +63,10 @@ def _read(document: Document) -> Recipe:
         tuple(_step(document, i, step) for i, step in enumerate(data["steps"])),
         {n: _layer(document, n, layer) for n, layer in objects(document, data, "layers").items()},
         _target(document, objects(document, data, "target")),
-        _slack(document, data.get("slack", Recipe.slack)),
+        _number(document, data, "slack", 0, MOST_SLACK) or Recipe.slack,
         _levels(document, data.get("levels", list(Recipe.levels))),
         ranges(document, data),
+        _number(document, data, "bits", LEAST_BITS, MOST_BITS),
         document=document,
     )
 
@@ -84,9 +93,15 @@ def _target(document: Document, data: dict[str, Any]) -> Target:
         document.refuse(("target",), str(error))
 
 
-def _slack(document: Document, value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value <= MOST_SLACK:
-        document.refuse(("slack",), f"expected a part from 0 to {MOST_SLACK}, found {value!r}")
+def _number(
+    document: Document, data: dict[str, Any], name: str, least: float, most: float
+) -> float | None:
+    """The member ``name``, None if there is none."""
+    if data.get(name) is None:
+        return None
+    value = data[name]
+    if type(value) not in (int, float) or not least <= value <= most:
+        document.refuse((name,), f"expected a number from {least} to {most}, found {value!r}")
     return float(value)
 
 

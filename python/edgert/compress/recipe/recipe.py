@@ -12,6 +12,7 @@ from edgert.compress.recipe.lines import Document, Path
 from edgert.errors import InputError
 
 MOST_SLACK = 10.0  # a network of which more is asked has a target
+LEAST_BITS, MOST_BITS = 2.0, 8.0  # of a weight, on average
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Recipe:
     ``layers`` does not state the form: the first one that it can, and one of the later ones where
     that takes away much of the error for little time and room, of which there is ``slack``: parts
     of those of the network, its time on the ``levels`` of CPUs; or if the ``target`` is not met
-    otherwise. Layers go by the names of their outputs. ``tensors`` has ranges that take the place
+    otherwise. With ``bits``, so many has a weight on average, more where that takes away most of
+    the error. Layers go by the names of their outputs. ``tensors`` has ranges that take the place
     of the calibrated ones. ``document`` is the file that it was read from, if there is one;
     ``measured`` says what was found on which data, and decides nothing.
     """
@@ -61,6 +63,7 @@ class Recipe:
     slack: float = 0.0
     levels: tuple[str, ...] = LEVELS
     tensors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    bits: float | None = None
     measured: Mapping[str, Any] = field(default_factory=dict, compare=False)
     document: Document | None = field(default=None, compare=False, repr=False)
 

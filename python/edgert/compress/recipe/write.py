@@ -27,6 +27,7 @@ def recipe_text(recipe: Recipe) -> str:
         _member("target", _target(recipe.target)),
         _member("slack", recipe.slack),
         _member("levels", list(recipe.levels)),
+        _member("bits", recipe.bits),
         f'"tensors": {_lines("{}", tensors)}',
         f'"layers": {_lines("{}", layers)}',
         f'"measured": {_lines("{}", itertools.starmap(_member, recipe.measured.items()))}',

@@ -40,10 +40,13 @@ class Channels:
         """The mean of each channel."""
         return self._total[name] / self._count[name]
 
+    def square(self, name: str) -> np.ndarray:
+        """The mean square of each channel."""
+        return self._squares[name] / self._count[name]
+
     def variance(self, name: str) -> np.ndarray:
         """The variance of each channel."""
-        square = self._squares[name] / self._count[name]
-        return np.maximum(square - np.square(self.mean(name)), 0)
+        return np.maximum(self.square(name) - np.square(self.mean(name)), 0)
 
 
 class Covariances:

@@ -13,15 +13,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, MAX_SUM, excess, partners
+from edgert.compress.statistics.clusters import nearest
 
 _DAMPING = 0.01  # of the mean second moment
 _BLOCK = 64
 
 
 def compensate(
-    weight: np.ndarray, scale: np.ndarray, moments: np.ndarray, sums: np.ndarray
+    weight: np.ndarray,
+    scale: np.ndarray,
+    moments: np.ndarray,
+    sums: np.ndarray,
+    levels: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs].
+    """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs],
+    all or ``levels`` alone.
 
     ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``. A weight
     that is zero stays so: it may have been pruned.
@@ -29,13 +35,13 @@ def compensate(
     exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
     moments = damped(moments, _DAMPING)
     others = partners(sums, weight.shape[-1])
-    data = _round_in_turn(exact, moments, others)
-    _descend(data, exact, moments, others)
+    data = _round_in_turn(exact, moments, others, levels)
+    _descend(data, exact, moments, others, levels)
     return np.swapaxes(data, 1, 2)
 
 
 def _round_in_turn(
-    exact: np.ndarray, moments: np.ndarray, others: Sequence[np.ndarray]
+    exact: np.ndarray, moments: np.ndarray, others: Sequence[np.ndarray], levels: np.ndarray | None
 ) -> np.ndarray:
     """Integers for ``exact`` [groups, depth, outputs]."""
     depth = exact.shape[1]
@@ -47,7 +53,7 @@ def _round_in_turn(
             room = _room(data[:, others[i]])
             later = others[i][others[i] > i]
             w = _share(wanted[:, [i, *later]], room) if len(later) else wanted[:, i]
-            data[:, i] = _rounded(w, room) * (exact[:, i] != 0)
+            data[:, i] = _rounded(w, room, levels, exact[:, i])
             error = exact[:, i] - data[:, i]
             wanted[:, i + 1 : last] += factor[:, i, i + 1 : last, None] * error[:, None]
         errors = exact[:, first:last] - data[:, first:last]
@@ -56,7 +62,11 @@ def _round_in_turn(
 
 
 def _descend(
-    data: np.ndarray, exact: np.ndarray, moments: np.ndarray, others: Sequence[np.ndarray]
+    data: np.ndarray,
+    exact: np.ndarray,
+    moments: np.ndarray,
+    others: Sequence[np.ndarray],
+    levels: np.ndarray | None,
 ) -> None:
     """Moves each integer to the best that it can be."""
     depth = exact.shape[1]
@@ -66,7 +76,7 @@ def _descend(
         before = data[:, first:last].copy()
         for i in range(first, last):
             best = data[:, i] - gradient[:, i] / moments[:, i, i, None]
-            found = _rounded(best, _room(data[:, others[i]])) * (exact[:, i] != 0)
+            found = _rounded(best, _room(data[:, others[i]]), levels, exact[:, i])
             move = found - data[:, i]
             data[:, i] += move
             gradient[:, i + 1 : last] += moments[:, i, i + 1 : last, None] * move[:, None]
@@ -80,9 +90,17 @@ def _room(others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return MAX_SUM + np.minimum(others, 0).sum(1), MAX_SUM - np.maximum(others, 0).sum(1)
 
 
-def _rounded(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    negative, positive = (np.minimum(part, LARGEST) for part in room)
-    return np.clip(np.rint(wanted), -negative, positive)
+def _rounded(
+    wanted: np.ndarray,
+    room: tuple[np.ndarray, np.ndarray],
+    levels: np.ndarray | None,
+    exact: np.ndarray,
+) -> np.ndarray:
+    """The nearest that is allowed; zero where the ``exact`` weight is, if that is a level."""
+    if levels is None:
+        negative, positive = (np.minimum(part, LARGEST) for part in room)
+        return np.clip(np.rint(wanted), -negative, positive) * (exact != 0)
+    return nearest(np.where(exact == 0, 0, wanted), levels)
 
 
 def _share(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -104,7 +104,9 @@ class _Layer:
             weight = self.weight
             if len(self.rows) > 1 and count >= _LEAST_POSITIONS * weight.shape[-1]:
                 weight = np.where(weight == 0, 0, weight + explained(parts))
-            data = compensate(weight, scale, sum(own for own, _ in parts) / count, sums)
+            data = compensate(
+                weight, scale, sum(own for own, _ in parts) / count, sums, plain.levels
+            )
         bias = self.bias
         if options.correct:
             gain, bias = self.correction(data * scale[:, :, None])

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgert.compress.quantize.rounding.affine import MAX_SCALE
+from edgert.compress.quantize.rounding.codebook import fit_codebook
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, i16_sums, members, sums_at, trim
+from edgert.compress.statistics.clusters import nearest
 from edgert.ir import Graph, Node
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
@@ -23,9 +25,12 @@ _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 @dataclass(frozen=True)
 class WeightKind:
-    """What weights must be: int16, or bytes whose sums of 16 bits ``fit``: one of ``FITS``."""
+    """What weights must be: int16, bytes whose sums of 16 bits ``fit``: one of ``FITS``, or no more
+    different bytes than so many ``bits`` tell apart.
+    """
 
     fit: str = "any"
+    bits: int = 8
     is_int16: bool = False
     reads_int16: bool = False  # the weights multiply int16
 
@@ -37,11 +42,15 @@ class WeightKind:
 
 @dataclass
 class Weights:
-    """Of a matrix product: integers in the shape of the weight, a scale and a bias per output."""
+    """Of a matrix product: integers in the shape of the weight, a scale and a bias per output.
+
+    ``levels`` are the only ones that the integers may be, if they have few bits.
+    """
 
     data: np.ndarray
     scale: np.ndarray  # float64
     bias: np.ndarray  # float64
+    levels: np.ndarray | None = None
 
     @property
     def values(self) -> np.ndarray:
@@ -99,15 +108,19 @@ def _nearest(steps: np.ndarray) -> np.ndarray:
 def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind) -> Weights:
     """The weights of a matrix product, each rounded to its nearest integer."""
     weight, bias = float_weights(graph, node)
-    rows = weight.reshape(len(weight), -1)
-    if kind.is_int16:
+    rows, levels = weight.reshape(len(weight), -1), None
+    if kind.bits < 8:
+        levels, scale = fit_codebook(rows, kind.bits)
+        scale = np.maximum(scale, np.abs(bias) / (x_scale * kind.max_bias))
+        data = nearest(rows / scale[:, None], levels).astype(np.int8)
+    elif kind.is_int16:
         scale = int16_scales(rows, bias, x_scale)
         data = np.rint(rows / scale[:, None]).astype(np.int16)
     else:
         sums = sums_of(graph, node, kind.fit)
         scale = channel_scales(rows, bias, x_scale, sums, kind.max_bias)
         data = round_to_bytes(rows, scale, sums).astype(np.int8)
-    return Weights(data.reshape(weight.shape), scale, bias)
+    return Weights(data.reshape(weight.shape), scale, bias, levels)
 
 
 def sums_of(graph: Graph, node: Node, fit: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-#include "weights/shorts.h"
+#include "weights/coded/shorts.h"
 
 #include <algorithm>
 #include <cmath>

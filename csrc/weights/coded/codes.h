@@ -1,0 +1,30 @@
+// Constants of few different elements as places in a table, schema/weights.def.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace edgert {
+
+constexpr uint32_t kMaxCodeBits = 8;
+
+// Bytes of the payload of n elements of 1, 2, 4 or 8 bytes.
+uint64_t codes_bytes(size_t element_bytes, uint32_t bits, uint64_t n);
+
+// The payload with the fewest bits for a code; nothing if there are more than 2^8 different
+// elements. The table rises by the bits of its elements, and is filled up with the last.
+struct Codes {
+  uint32_t bits;
+  std::vector<std::byte> payload;
+};
+std::optional<Codes> pack_codes(size_t element_bytes, const std::byte* elements, size_t n);
+
+void unpack_codes(size_t element_bytes, uint32_t bits, const std::byte* payload, size_t n,
+                  std::byte* elements);
+
+// Whether the bits behind the last code are zero.
+bool is_tail_zero(size_t element_bytes, uint32_t bits, const std::byte* payload, size_t n);
+
+}  // namespace edgert
