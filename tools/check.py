@@ -134,14 +134,21 @@ def sweep_faults(folder: Path, env: dict[str, str]) -> None:
     run(folder / "tests" / "faults" / "edgert_fault_sweep", *written.splitlines())
 
 
+def levels_of_machine() -> tuple[list[str], list[str]]:
+    """The instruction set levels that kernels can run at here, and the others that have some."""
+    env = {"PYTHONPATH": str(release_build())}
+    code = "import edgert; i = edgert.isa(); print(*i.detected); print(*{k.isa for k in i.kernels})"
+    listing = run(sys.executable, "-c", code, env=env, capture=True)
+    levels, built = (line.split() for line in listing.splitlines())
+    return levels, sorted(set(built) - set(levels))
+
+
 def check_kernels() -> None:
     """C++ tests, capped at every instruction set level of this machine; faults."""
     package = release_build()
-    code = "import edgert; i = edgert.isa(); print(*i.detected); print(*{k.isa for k in i.kernels})"
-    listing = run(sys.executable, "-c", code, env={"PYTHONPATH": str(package)}, capture=True)
-    levels, built = (line.split() for line in listing.splitlines())
+    levels, others = levels_of_machine()
     print("levels of this machine:", *levels)
-    print("not executed here:", *sorted(set(built) - set(levels)) or ["none"])
+    print("not executed here:", *others or ["none"])
     for level in levels:
         ctest = [tool("ctest"), "--test-dir", BUILD / "release", "--output-on-failure"]
         run(*ctest, "--no-tests=error", env={"EDGERT_ISA": level})
@@ -157,7 +164,7 @@ def emulated(machine: str, cpu: str, *program: object) -> list[object]:
 def check_emulated() -> None:
     """C++ tests, digests and a wheel on CPUs that this machine is not, some of them of 32 bits."""
     env = {"PYTHONPATH": str(release_build())}
-    jobs = []
+    tests, jobs = [], []  # tests take longest: they begin first
     for machine, target, tested, others in (
         ("aarch64", "aarch64", ["cortex-a72", "max,sve=off,sme=off"], ["cortex-a53", "cortex-a76"]),
         ("arm", "armv7l", ["cortex-a7"], ["cortex-a15"]),
@@ -169,7 +176,8 @@ def check_emulated() -> None:
             folder = ROOT / "build" / "cross" / f"gcc-{target}"
             run(sys.executable, "tools/cross.py", "tests", "--target", target)
         for cpu in tested:
-            jobs.append(emulated(machine, cpu, folder / "tests" / "kernels" / "edgert_kernel_test"))
+            program = folder / "tests" / "kernels" / "edgert_kernel_test"
+            tests.append(emulated(machine, cpu, program))
         for cpu in tested + others:
             program = emulated(machine, cpu, folder / "edgert_emulated_run")
             jobs.append([sys.executable, "tests/emulated/digests.py", *program])
@@ -180,7 +188,7 @@ def check_emulated() -> None:
     wheel = ("wheel", "--target", "aarch64", "--compiler", "gcc", "--run")
     jobs.append([sys.executable, "tools/cross.py", *wheel])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda job: run(*job, env=env), jobs))
+        list(pool.map(lambda job: run(*job, env=env), tests[::-1] + jobs[::-1]))
 
 
 def install_library(prefix: Path) -> None:
@@ -277,7 +285,8 @@ def sanitized_build() -> Path:
     flags = "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"  # quick to build, and traces have line numbers
     options = ("-DEDGERT_SANITIZE=ON", "-DEDGERT_FUZZ=ON", "-DCMAKE_BUILD_TYPE=Debug", flags)
     compilers = ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
-    return build(SANITIZED, *compilers, *options)
+    _, idle = levels_of_machine()
+    return build(SANITIZED, *compilers, *options, f"-DEDGERT_IDLE_LEVELS={';'.join(idle)}")
 
 
 def check_sanitizers() -> None:
