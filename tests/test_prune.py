@@ -19,10 +19,11 @@ from edgert.cli import main
 from edgert.compress import Recipe, Step, compress, preset
 from edgert.compress.ladder import choose_stored
 from edgert.compress.probe import Probe
-from edgert.compress.prune import Options, options_of
+from edgert.compress.prune import Options
 from edgert.compress.prune.allocate import Losses, by_error
 from edgert.compress.prune.patterns import mask_of, pattern_named
 from edgert.compress.prune.refit import refit, saliencies
+from edgert.compress.technique import options_of
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.pack import pack
@@ -201,7 +202,7 @@ def test_zeros_of_a_model_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "needs a sparsity"),
+        ({}, "needs the parameter 'sparsity'"),
         ({"sparsity": 1.0}, "expected 0 to 0.99"),
         ({"sparsity": -0.1}, "expected 0 to 0.99"),
         ({"sparsity": True}, "expected 0 to 0.99"),
@@ -218,7 +219,7 @@ def test_zeros_of_a_model_are_found(tmp_path: Path) -> None:
 )
 def test_options(parameters: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        options_of(parameters)
+        options_of(Options, "prune", parameters)
 
 
 def test_layers_to_leave_alone() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from edgert.compress.ladder import Form, Sketch
 from edgert.compress.statistics import Statistics
+from edgert.errors import InputError
 from edgert.ir import Graph
 
+Options = TypeVar("Options")  # a dataclass
 Forms = Mapping[str, Form]  # by the names of the outputs of nodes
 
 
@@ -56,3 +58,20 @@ class Proposal:
 # The network, what is known of its data, and the parameters of the step in the recipe. Raises
 # InputError for parameters that the technique does not have.
 Technique = Callable[[Network, Statistics, Mapping[str, Any]], Proposal]
+
+
+def options_of(kind: type[Options], step: str, parameters: Mapping[str, Any]) -> Options:
+    """The options, a dataclass of this kind, that the parameters of a step say.
+
+    Raises InputError for parameters that the step does not have, and for one that it lacks.
+    """
+    known = {field.name: field for field in fields(kind)}
+    for name in parameters:
+        if name not in known:
+            raise InputError(
+                f"{step} has no parameter {name!r}, expected some of {list(known)}", "OPTION"
+            )
+    for name, option in known.items():
+        if option.default is MISSING and name not in parameters:
+            raise InputError(f"{step} needs the parameter {name!r}", "OPTION")
+    return kind(**parameters)

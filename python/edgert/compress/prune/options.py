@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from edgert.compress.prune.patterns import pattern_named
 from edgert.errors import InputError
@@ -65,14 +63,3 @@ class Options:
     def learns(self) -> bool:
         """Whether second moments of the data are needed."""
         return self.repair or self.method == "obs"
-
-
-def options_of(parameters: Mapping[str, Any]) -> Options:
-    """The options that the parameters of a step say. Raises InputError for others."""
-    known = [field.name for field in fields(Options)]
-    for name in parameters:
-        if name not in known:
-            raise InputError(f"prune has no parameter {name!r}, expected some of {known}", "OPTION")
-    if "sparsity" not in parameters:
-        raise InputError("prune needs a sparsity", "OPTION")
-    return Options(**parameters)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgert.compress.quantize.options import options_of
+from edgert.compress.quantize.options import Options
 from edgert.compress.quantize.prepare.equalize import equalize as equalize_channels
 from edgert.compress.quantize.prepare.rotate import rotate
 from edgert.compress.quantize.quantizer import proposal
 from edgert.compress.statistics import Statistics
-from edgert.compress.technique import Change, Network, Proposal
+from edgert.compress.technique import Change, Network, Proposal, options_of
 from edgert.errors import InputError
 
 
@@ -26,7 +26,7 @@ def equalize(network: Network, statistics: Statistics, parameters: Mapping[str, 
 
 def quantize(network: Network, statistics: Statistics, parameters: Mapping[str, Any]) -> Proposal:
     """Offers forms on integers; the parameters are those of :class:`Options`."""
-    return proposal(network, statistics, options_of(parameters))
+    return proposal(network, statistics, options_of(Options, "quantize", parameters))
 
 
 __all__ = ["equalize", "quantize"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from edgert.compress.quantize.rounding.i16_sums import FITS
 from edgert.compress.quantize.rounding.ranges import METHODS
@@ -42,14 +40,3 @@ class Options:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}, expected true or false", "OPTION"
                 )
-
-
-def options_of(parameters: Mapping[str, Any]) -> Options:
-    """The options that the parameters of a step say. Raises InputError for others."""
-    known = [field.name for field in fields(Options)]
-    for name in parameters:
-        if name not in known:
-            raise InputError(
-                f"quantize has no parameter {name!r}, expected some of {known}", "OPTION"
-            )
-    return Options(**parameters)

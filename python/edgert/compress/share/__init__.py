@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from edgert.compress.share.options import MOST_VALUES, Options, options_of
+from edgert.compress.share.options import MOST_VALUES, Options
 from edgert.compress.share.weights import halves, shared
 from edgert.compress.statistics import Channels, Statistics
-from edgert.compress.technique import Network, Proposal
+from edgert.compress.technique import Network, Proposal, options_of
 from edgert.errors import InputError
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
@@ -18,7 +18,7 @@ from edgert.ops import PRODUCTS
 
 def share(network: Network, statistics: Statistics, parameters: Mapping[str, Any]) -> Proposal:
     """Gives the weights of a layer few values; the parameters are those of :class:`Options`."""
-    options, graph = options_of(parameters), network.graph
+    options, graph = options_of(Options, "share", parameters), network.graph
     layers = _layers(graph)
     channels = Channels({node.inputs[0] for node in layers} if options.weighted else ())
     statistics.gather(graph, channels)
@@ -63,4 +63,4 @@ def _per_weight(squares: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.ones(shape)
 
 
-__all__ = ["MOST_VALUES", "Options", "halve", "options_of", "share"]
+__all__ = ["MOST_VALUES", "Options", "halve", "share"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from edgert.errors import InputError
 
@@ -29,14 +27,3 @@ class Options:
             )
         if not isinstance(self.weighted, bool):
             raise InputError(f"weighted is {self.weighted!r}, expected true or false", "OPTION")
-
-
-def options_of(parameters: Mapping[str, Any]) -> Options:
-    """The options that the parameters of a step say. Raises InputError for others."""
-    known = [field.name for field in fields(Options)]
-    for name in parameters:
-        if name not in known:
-            raise InputError(f"share has no parameter {name!r}, expected some of {known}", "OPTION")
-    if "values" not in parameters:
-        raise InputError("share needs a number of values", "OPTION")
-    return Options(**parameters)
