@@ -341,17 +341,21 @@ def check_wheel() -> None:
 
 
 def check_readme() -> None:
-    """The first command of the README, in a copy of the project without what git ignores."""
-    command = re.search(r"^python3 .*edgert demo$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    if command is None:
-        raise CheckError("the README has no command that runs `edgert demo`")
+    """The first command of the README and all of "The commands", one after the other in one shell,
+    in a copy of the project without what git ignores.
+    """
+    text = (ROOT / "README.md").read_text()
+    first = re.search(r"^python3 .*edgert demo$", text, re.MULTILINE)
+    others = re.search(r"^## The commands\n.*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    if first is None or others is None:
+        raise CheckError("the README has no command that runs `edgert demo`, or none after it")
     files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", capture=True)
     with tempfile.TemporaryDirectory() as copy:
         for name in filter(None, files.split("\0")):
             target = Path(copy, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
-        run("bash", "-c", command[0], cwd=copy)
+        run("bash", "-e", "-c", f"{first[0]}\n{others[1]}", cwd=copy)
 
 
 SECTIONS: dict[str, Callable[[], None]] = {

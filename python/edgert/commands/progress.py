@@ -1,0 +1,57 @@
+"""How far a command is: a line that moves on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+SECONDS = 10.0  # between lines; commands that take less write none
+
+
+@contextlib.contextmanager
+def progress(command: str) -> Iterator[Callable[[str], None]]:
+    """A function that is told what begins, such as "pack", or how much is done: "calibrate 12"."""
+    try:
+        from rich import progress as rich
+        from rich.console import Console
+    except ImportError:
+        rich = None
+    if rich is None or sys.stderr is None or not sys.stderr.isatty():
+        with _lines(command) as show:
+            yield show
+        return
+    columns = (
+        rich.TextColumn("{task.description:20}", markup=False),
+        rich.BarColumn(),
+        rich.TimeElapsedColumn(),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)  # the bar moves, too, while a stage has nothing to tell
+        yield lambda what: bar.update(task, description=what, refresh=True)
+
+
+@contextlib.contextmanager
+def _lines(command: str) -> Iterator[Callable[[str], None]]:
+    """A line every ``SECONDS``, from a thread: a stage that takes long is told of, too."""
+    start, ended, stage = time.monotonic(), threading.Event(), ""
+
+    def show(what: str) -> None:
+        nonlocal stage
+        stage = what
+
+    def tell() -> None:
+        while not ended.wait(SECONDS):
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it
+                sys.stderr.write(f"edgert {command}: {stage}, {time.monotonic() - start:.0f} s\n")
+                sys.stderr.flush()
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        thread.join()
