@@ -343,3 +343,18 @@ def test_compare_knows_the_shapes(tmp_path: Path, capsys: pytest.CaptureFixture[
     layers = json.loads(capsys.readouterr().out)["layers"]
     assert layers
     assert all(layer["sqnr"] is None or layer["sqnr"] > 60 for layer in layers)
+
+
+def test_a_batch_of_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And how to have another, unless the caller has said it of another input."""
+    infos = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 3]) for name in "ab"
+    ]
+    model = make_model([helper.make_node("Add", ["a", "b"], ["y"])], infos, ["y"])
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert main(["convert", str(tmp_path / "m.onnx")]) == 0
+    text = capsys.readouterr().out
+    assert "samples there are in 'a' and 'b': the file is for 1, --input-shape a=N,3 " in text
+    report = convert(tmp_path / "m.onnx", input_shapes={"a": (4, 3)})
+    assert not report.assumed
+    assert [info.shape for info in edgert.load(report.output).inputs] == [(4, 3), (4, 3)]

@@ -83,11 +83,15 @@ def _text(report: Report) -> str:
         ("bytes", size(before.bytes), size(after.bytes)),
     ]
     parts = [f"{report.model} -> {report.output}", table(rows, ("", "before", "after"))]
-    for name, shape in report.assumed.items():
-        more = ",".join(["N", *map(str, shape[1:])])
+    if report.assumed:
+        names = " and ".join(map(repr, report.assumed))
+        more = " ".join(
+            f"--input-shape {name}={','.join(['N', *map(str, shape[1:])])}"
+            for name, shape in report.assumed.items()
+        )
         parts.append(
-            f"the model leaves open how many samples {name!r} has: the file is for {shape[0]}, "
-            f"--input-shape {name}={more} makes one for N"
+            f"the model leaves open how many samples there are in {names}: the file is for 1, "
+            f"{more} makes one for N"
         )
     if report.parity is not None:
         parts.append(_parity_text(report.parity, report.compared_on))

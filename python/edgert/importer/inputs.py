@@ -118,7 +118,7 @@ def single_samples(
     model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]
 ) -> dict[str, tuple[int, ...]]:
     """The shapes of inputs of which the leading dimension alone is open, with 1 there: of batches
-    of one sample, unless ``shapes`` says what the dimension is.
+    of one sample, unless ``shapes`` says of some input what the dimension is.
     """
     constants = {t.name for t in model.graph.initializer}
     infos = [i for i in model.graph.input if i.name not in constants and i.name not in shapes]
@@ -134,8 +134,9 @@ def single_samples(
     for name, dims in declared.items():
         first, *rest = dims or (1,)
         rest = [symbols.get(dim, dim) for dim in rest]
-        if isinstance(first, str) and not any(isinstance(dim, str) for dim in rest):
-            found[name] = (symbols.get(first, 1), *rest)
+        is_alone = isinstance(first, str) and not any(isinstance(dim, str) for dim in rest)
+        if is_alone and first not in symbols:
+            found[name] = (1, *rest)
     return found
 
 
