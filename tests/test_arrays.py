@@ -97,6 +97,9 @@ def test_another_batch_names_the_command(model: edgert.Model, tmp_path: Path) ->
     assert str(caught.value).endswith("--input-shape image=8,5,4,3")
     path = tmp_path / "a net.edgert"
     path.write_bytes(SAMPLE)
+    with pytest.raises(edgert.InputError, match=r"convert MODEL\.onnx "):
+        edgert.load(path)(batch, INDEX)
+    path.with_suffix(".onnx").touch()
     command = f"edgert convert {shlex.quote(str(path.with_suffix('.onnx')))} --input-shape image="
     with pytest.raises(edgert.InputError) as caught:
         edgert.load(path)(batch, INDEX)

@@ -241,8 +241,8 @@ class Model:
             for info, found in wrong
         ):
             return ""
-        original = "MODEL" if self.path is None else os.path.splitext(self.path)[0]
-        words = ["edgert", "convert", f"{original}.onnx"]
+        beside = f"{os.path.splitext(self.path or '')[0]}.onnx"
+        words = ["edgert", "convert", beside if os.path.exists(beside) else "MODEL.onnx"]
         for info, found in wrong:
             words += ["--input-shape", f"{info.name}={','.join(map(str, found))}"]
         ((info, found), *_) = wrong

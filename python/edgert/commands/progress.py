@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 import threading
 import time
@@ -11,25 +12,25 @@ from collections.abc import Callable, Iterator
 SECONDS = 10.0  # between lines; commands that take less write none
 
 
-@contextlib.contextmanager
-def progress(command: str) -> Iterator[Callable[[str], None]]:
+def progress(command: str) -> contextlib.AbstractContextManager[Callable[[str], None]]:
     """A function that is told what begins, such as "pack", or how much is done: "calibrate 12"."""
-    try:
-        from rich import progress as rich
-        from rich.console import Console
-    except ImportError:
-        rich = None
-    if rich is None or sys.stderr is None or not sys.stderr.isatty():
-        with _lines(command) as show:
-            yield show
-        return
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return _bar() if is_terminal and importlib.util.find_spec("rich") else _lines(command)
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Callable[[str], None]]:
+    """A bar that moves, too, while a stage has nothing to tell."""
+    from rich import progress as rich
+    from rich.console import Console
+
     columns = (
         rich.TextColumn("{task.description:20}", markup=False),
         rich.BarColumn(),
         rich.TimeElapsedColumn(),
     )
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)  # the bar moves, too, while a stage has nothing to tell
+        task = bar.add_task("", total=None)
         yield lambda what: bar.update(task, description=what, refresh=True)
 
 
@@ -49,9 +50,11 @@ def _lines(command: str) -> Iterator[Callable[[str], None]]:
                 sys.stderr.flush()
 
     thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
+    with contextlib.suppress(RuntimeError):  # the system has no thread to spare
+        thread.start()
     try:
         yield show
     finally:
         ended.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
