@@ -272,7 +272,7 @@ def test_the_report_is_what_the_command_shows(
         shown = capsys.readouterr().out
         Path("net.edgert").unlink()
         report = convert("net.onnx", **options, force=True)
-        assert f"{report}\n" == shown
+        assert f"{report}\n" == f"{report!r}\n" == shown
         assert report.written
         main(["convert", "net.onnx", *words, "--force", "--json"])
         assert json.loads(capsys.readouterr().out) == report.data()

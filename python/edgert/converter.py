@@ -106,7 +106,7 @@ def convert(
     inputs, in ONNX Runtime if that is installed, unless ``check`` is False; of a network that is
     compressed, what it is in floats before. What is not close enough, before or after compression,
     is not written unless ``force``: QualityError has the report. The recipe of a compressed network
-    is written beside ``output``. ``print(report)`` shows what the command shows.
+    is written beside ``output``. The report prints as the command does.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.

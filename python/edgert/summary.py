@@ -27,7 +27,7 @@ class ModelSize:
 
 @dataclass(frozen=True)
 class Report:
-    """What a conversion did. ``print(report)`` shows it."""
+    """What a conversion did; shown and printed, it is what the command prints."""
 
     model: str  # path of the original, or that it came from memory
     output: str  # path of the file
@@ -53,7 +53,7 @@ class Report:
         fine = self.compression is None or self.compression.verdict.word != "bad"
         return fine and (self.parity is None or self.parity.passed)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """What ``edgert convert`` prints."""
         return _text(self)
 

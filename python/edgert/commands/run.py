@@ -46,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="write the outputs: an .npz, by name, or an .npy, if there is one; those of a folder "
-        "follow each other along the first axis. - writes to the standard output, and nothing else",
+        help="write the outputs, by name to an .npz, or the only one to an .npy; those of a folder "
+        "follow each other along the first axis. - writes to the standard output, an .npy if there "
+        "is one output, and nothing else is there then",
     )
     parser.add_argument(
         "--top", type=positive, default=5, metavar="K", help="classes to show (default: 5)"
