@@ -16,6 +16,7 @@ from typing import Any
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?( ?(%|B|kB|MB|GB|ms|dB))?$|-?$|exact$")
 
 
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 GAP = "  "  # between columns
 UNDERLINE = (
     "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a Box of rich: lines below headers alone
