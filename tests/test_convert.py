@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from onnx.external_data_helper import set_external_data
 from onnx_models import make_model, value_info
 
 import edgert
+from edgert.cli import main
 from edgert.compress import preset, recipe_text
 from edgert.converter import STAGES, convert
 from edgert.errors import (
     FormatError,
     InputError,
     ModelIOError,
+    QualityError,
     UnsupportedError,
 )
 from edgert.importer import import_model
+from edgert.inputs import ImageOptions
 from edgert.pack import pack
 
 
@@ -116,7 +120,8 @@ def test_outputs_that_no_node_computes(tmp_path: Path) -> None:
     info = value_info("x", np.zeros((2, 3), np.float32))
     outputs = ["same", "shape", "first", "second", "w"]
     weight = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
-    convert(make_model(nodes, [info], outputs, [weight]), tmp_path / "m.edgert")
+    model = make_model(nodes, [info], outputs, [weight])
+    convert(model, tmp_path / "m.edgert", check=False)
     x = np.array([[-1, 2, -3], [4, -5, 6]], np.float32)
     found = edgert.load(tmp_path / "m.edgert").run({"x": x})
     assert list(found) == outputs
@@ -175,7 +180,7 @@ def test_what_would_not_load_is_not_written(
     """The loader has the last word, before the file takes its place."""
     monkeypatch.setattr("edgert.converter.pack", lambda graph: pack(graph)[:-1])
     with pytest.raises(FormatError, match=r"m\.edgert' would not load: .*cut off"):
-        convert(small_net(), tmp_path / "m.edgert")
+        convert(small_net(), tmp_path / "m.edgert", check=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -257,3 +262,102 @@ def test_refusals(tmp_path: Path) -> None:
         convert(model, target)
     assert target.read_bytes() == b"older"
     assert [path.name for path in tmp_path.iterdir()] == ["m.edgert"]
+
+
+def test_the_report_is_what_the_command_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network in float, and of a compressed one, whose recipe lies beside it."""
+    monkeypatch.chdir(tmp_path)
+    onnx.save(small_net(), "net.onnx")
+    for words, options in (([], {}), (["--quantize", "int8"], {"quantize": "int8"})):
+        main(["convert", "net.onnx", *words, "--force"])
+        shown = capsys.readouterr().out
+        Path("net.edgert").unlink()
+        report = convert("net.onnx", **options, force=True)
+        assert f"{report}\n" == f"{report!r}\n" == shown
+        assert report.written
+        main(["convert", "net.onnx", *words, "--force", "--json"])
+        assert json.loads(capsys.readouterr().out) == report.data()
+        assert Path("net.recipe.json").exists() == bool(options)
+    assert "ONNX Runtime" in str(report) or "reference evaluator" in str(report)
+    assert "a model from memory -> m.edgert" in str(convert(small_net(), "m.edgert"))
+
+
+def test_what_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is forced, or not checked."""
+    onnx.save(small_net(), str(tmp_path / "m.onnx"))
+    convert(tmp_path / "m.onnx")
+    before = (tmp_path / "m.edgert").read_bytes()
+    run = edgert.Model.run
+    monkeypatch.setattr(
+        edgert.Model, "run", lambda *args: {k: 1.1 * v for k, v in run(*args).items()}
+    )
+    (tmp_path / "m.edgert").write_bytes(b"old")
+    with pytest.raises(QualityError, match="differs from the original") as caught:
+        convert(tmp_path / "m.onnx")
+    assert not caught.value.report.written
+    assert not caught.value.report.passed
+    assert "FAILED" in str(caught.value.report)
+    assert (tmp_path / "m.edgert").read_bytes() == b"old"
+    for options in ({"force": True}, {"check": False}):
+        (tmp_path / "m.edgert").unlink()
+        assert convert(tmp_path / "m.onnx", **options).passed == ("check" in options)
+        assert (tmp_path / "m.edgert").read_bytes() == before
+
+
+def test_the_check_is_on_the_data(tmp_path: Path) -> None:
+    """On its first samples; without a check there is nothing to do with it."""
+    x = np.ones((20, 3, 8, 8), np.float32)
+    report = convert(small_net(), tmp_path / "m.edgert", data=x)
+    assert "the first 16 samples of the data" in str(report)
+    with pytest.raises(InputError, match="data: without effect"):
+        convert(small_net(), tmp_path / "m.edgert", data=x, check=False)
+    with pytest.raises(InputError, match="are for images"):
+        convert(small_net(), tmp_path / "m.edgert", image=ImageOptions(crop=True))
+    with pytest.raises(InputError, match="has shape"):
+        convert(small_net(), tmp_path / "m.edgert", data=x[:, :2])
+
+
+def test_what_another_runtime_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in onnx's own; what none runs is not checked silently."""
+    pytest.importorskip("onnxruntime")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    assert "reference evaluator" in str(convert(small_net(), tmp_path / "m.edgert"))
+    monkeypatch.setattr("onnx.reference.ReferenceEvaluator", refuse)
+    with pytest.raises(UnsupportedError, match=r"no kernel; --no-check \(check=False\)"):
+        convert(small_net(), tmp_path / "n.edgert")
+    assert not (tmp_path / "n.edgert").exists()
+
+
+def test_compare_knows_the_shapes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the converted model."""
+    model = small_net()
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    for i, name in ((0, "batch"), (2, "height"), (3, "width")):
+        dims[i].dim_param = name
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    convert(tmp_path / "m.onnx", input_shapes={"x": (1, 3, 8, 8)})
+    assert main(["compare", str(tmp_path / "m.onnx"), str(tmp_path / "m.edgert"), "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert layers
+    assert all(layer["sqnr"] is None or layer["sqnr"] > 60 for layer in layers)
+
+
+def test_a_batch_of_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And how to have another, unless the caller has said it of another input."""
+    infos = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 3]) for name in "ab"
+    ]
+    model = make_model([helper.make_node("Add", ["a", "b"], ["y"])], infos, ["y"])
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert main(["convert", str(tmp_path / "m.onnx")]) == 0
+    text = capsys.readouterr().out
+    assert "samples there are in 'a' and 'b': the file is for 1, --input-shape a=N,3 " in text
+    report = convert(tmp_path / "m.onnx", input_shapes={"a": (4, 3)})
+    assert not report.assumed
+    assert [info.shape for info in edgert.load(report.output).inputs] == [(4, 3), (4, 3)]

@@ -201,7 +201,7 @@ def test_weights_that_break_the_rule_of_pairs_are_named(tmp_path: Path) -> None:
     w[2, :4] = 127
     weights = {"w": w, "wz": zero_of(I8), "ws": np.array(1e-3, F)}
     onnx.save(model(product("MatMulInteger"), x, weights), tmp_path / "m.onnx")
-    report = convert(tmp_path / "m.onnx")
+    report = convert(tmp_path / "m.onnx", check=False)
     # Not compared with ONNX Runtime: its sums of two products saturate on some CPUs.
     (found,) = edgert.load(tmp_path / "m.edgert").run({"x": x}).values()
     assert sqnr(x @ (w.astype(float) * 1e-3), found) > 30
@@ -246,7 +246,7 @@ def test_matmul_n_bits(zeros: str, bits: int, block: int, depth: int, tmp_path: 
     node = helper.make_node("MatMulNBits", ["x", *weights], ["y"], "p", domain=MICROSOFT, **attrs)
     onnx_model = model([node], x, weights)
     onnx.save(onnx_model, tmp_path / "m.onnx")
-    convert(tmp_path / "m.onnx")
+    convert(tmp_path / "m.onnx", check=False)
     loaded = edgert.load(tmp_path / "m.edgert")
     assert [step.op for step in loaded.plan()] == ["dynamic_gemm"]
     (found,) = loaded.run({"x": x}).values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -361,6 +362,29 @@ def test_g15_a_leading_dimension_has_one_size() -> None:
     assert [graph.values[name].shape for name in "abc"] == [(4, 3), (4, 3), (1, 3)]
     graph = import_model(open_model(["N", "C"], ["M", "C"]), {"a": (2, 3)})
     assert graph.values["b"].shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "hints"),
+    [
+        ([["N", "C", "H", "W"]], ["1,3,224,224"]),
+        ([["N", "H", "W", 3]], ["1,224,224,3"]),
+        ([[1, 1, "H", "W"]], ["1,1,224,224"]),
+        ([["N", "T", 80], ["N", "T"]], ["1,128,80", "1,128"]),
+        ([["T", "H"], ["A", "C", "H", "T"]], ["1,128", "1,3,128,1"]),
+        ([["N", 8, "past", 64]], ["1,8,128,64"]),
+        ([[None, None], [None, None, 4]], ["1,128", "1,128,4"]),
+        ([["N", 3], [5, "N"], ["M", "N", "K"]], [None, None, "1,1,128"]),
+        ([None], ["1,3,224,224"]),
+    ],
+    ids=str,
+)
+def test_g15_hints(shapes: Any, hints: Sequence[str | None]) -> None:
+    """Are sizes that models have, and one size for a name, also where others say it."""
+    message = refuse(UnsupportedError, "DIMS", open_model(*shapes))
+    for name, hint in zip("abc", hints):
+        found = re.findall(rf"--input-shape '{name}=(.*?)'", message)
+        assert found == ([] if hint is None else [hint])
 
 
 def test_g15_pinned() -> None:

@@ -23,6 +23,9 @@ from onnx import helper, numpy_helper
 from onnx_models import make_model, value_info
 
 import edgert
+from edgert.cli import main
+from edgert.commands.progress import progress
+from edgert.converter import STAGES
 from edgert.errors import FormatError, ModelIOError
 from edgert.report import printable
 
@@ -152,25 +155,67 @@ def test_messages_of_errors_can_be_printed(tmp_path: Path) -> None:
         FormatError(text).args[0].encode()
 
 
-def test_the_terminal_is_told_of_progress(folder: bytes) -> None:
-    """A bar of characters that the terminal knows; names are no part of it."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+def on_terminal(columns: int, *words: str | bytes) -> tuple[bytes, bytes]:
+    """What a command shows on a terminal: its result, and what it says of its progress."""
+    terminals = [pty.openpty() for _ in range(2)]
     try:
-        done = run(
-            *("convert", folder + b"/" + ODD + b".onnx", "--no-check"),
-            capture_output=False,
-            stdout=subprocess.PIPE,
-            stderr=follower,
-        )
+        for leader, _ in terminals:
+            fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        (_, out), (_, err) = terminals
+        env = {**ASCII, "TERM": "xterm", "COLUMNS": str(columns)}
+        done = run(*words, env=env, capture_output=False, stdout=out, stderr=err)
         assert done.returncode == 0
-        assert done.stdout.isascii()
-        shown = os.read(leader, 1 << 16)
-        assert b"optimize" in shown
-        assert shown.isascii()
+        shown = []
+        for leader, follower in terminals:
+            os.write(follower, b"\0")  # the end of what is there to read
+            text = b""
+            while not text.endswith(b"\0"):
+                text += os.read(leader, 1 << 16)
+            shown.append(text[:-1])
+        return shown[0], shown[1]
     finally:
-        os.close(leader)
-        os.close(follower)
+        for pair in terminals:
+            for descriptor in pair:
+                os.close(descriptor)
+
+
+def test_the_terminal_is_told_of_progress(folder: bytes) -> None:
+    """In each stage, in characters that the terminal knows; names are no part of it."""
+    shown, progress = on_terminal(80, "convert", folder + b"/" + ODD + b".onnx")
+    assert shown.isascii()
+    assert progress.isascii()
+    for stage in STAGES:
+        assert stage.encode() in progress
+
+
+def test_lines_of_progress_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a while, of what takes long."""
+    monkeypatch.setattr("edgert.commands.progress.SECONDS", 0.05)
+    with progress("fly") as show:
+        show("climb 1")
+        time.sleep(0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert {line.split(",")[0] for line in lines} == {"edgert fly: climb 1"}
+    with progress("fly") as show:
+        show("land")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("columns", [40, 72])
+def test_tables_keep_to_the_terminal(folder: bytes, columns: int) -> None:
+    """Cells go on below, and nothing is lost; what is no terminal gets all in a line."""
+    assert main(["demo", "-o", os.fsdecode(folder) + "/demo"]) == 0
+    words = "info", folder + b"/demo/digits.edgert", "--plan"
+    text, _ = on_terminal(columns, *words)
+    plain = run(*words).stdout
+    assert max(map(len, plain.splitlines())) > columns
+    plan = text.split(b"\r\n\r\n")[-1]
+    assert max(map(len, plan.splitlines())) <= columns
+    letters = b"".join(plan.split()).replace(b"-", b"")
+    assert len(letters) == len(b"".join(plain.split(b"\n\n")[-1].split()).replace(b"-", b""))
 
 
 def test_demo_in_ascii(tmp_path: Path) -> None:
@@ -255,8 +300,6 @@ def test_interrupted_while_it_prints(tmp_path: Path) -> None:
 
 def test_outputs_of_run_are_no_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the model nor a tensor is written over, by whatever name."""
-    from edgert.cli import main
-
     with resources.as_file(resources.files("edgert") / "examples" / "digits.onnx") as path:
         model = onnx.load(path)
     edgert.convert(model, tmp_path / "m.edgert")

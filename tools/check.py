@@ -349,18 +349,38 @@ def check_wheel() -> None:
     run(empty / "bin" / "edgert", "isa")
 
 
+def pythons() -> list[str]:
+    """The oldest and the newest Python that edgert is for, of those on the path and of pyenv's."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    found = {}
+    for minor in range(9, 15):
+        on_path = shutil.which(f"python3.{minor}")
+        own = [on_path] if on_path else []
+        for path in [*own, *sorted(versions.glob(f"3.{minor}.*/bin/python3"))]:
+            probe = subprocess.run(
+                [path, "-c", "import ensurepip"], capture_output=True, check=False
+            )
+            if probe.returncode == 0:
+                found[minor] = str(path)
+    return [found[minor] for minor in sorted({min(found), max(found)})]
+
+
 def check_readme() -> None:
-    """The first command of the README, in a copy of the project without what git ignores."""
-    command = re.search(r"^python3 .*edgert demo$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    if command is None:
-        raise CheckError("the README has no command that runs `edgert demo`")
+    """The README's commands, in a copy without what git ignores, on two versions of Python."""
+    text = (ROOT / "README.md").read_text()
+    first = re.search(r"^python3 .*edgert demo$", text, re.MULTILINE)
+    others = re.search(r"^## The commands\n.*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    if first is None or others is None:
+        raise CheckError("the README has no command that runs `edgert demo`, or none after it")
     files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", capture=True)
-    with tempfile.TemporaryDirectory() as copy:
-        for name in filter(None, files.split("\0")):
-            target = Path(copy, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
-        run("bash", "-c", command[0], cwd=copy)
+    for python in pythons():
+        with tempfile.TemporaryDirectory() as copy:
+            for name in filter(None, files.split("\0")):
+                target = Path(copy, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, target)
+            command = first[0].replace("python3", python, 1)
+            run("bash", "-e", "-c", f"{command}\n{others[1]}", cwd=copy)
 
 
 SECTIONS: dict[str, Callable[[], None]] = {

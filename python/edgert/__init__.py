@@ -10,7 +10,7 @@ On a device::
 "edgert[convert]"``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgert._core import __version__
 from edgert.cpu import IsaInfo, Kernel, isa
@@ -27,6 +27,9 @@ from edgert.errors import (
     VersionError,
 )
 from edgert.model import Model, PlanStep, TensorInfo, load
+
+if TYPE_CHECKING:
+    from edgert.converter import convert as convert
 
 __all__ = [
     "EdgertError",
@@ -58,3 +61,8 @@ def __getattr__(name: str) -> Any:
 
     globals()["convert"] = convert
     return convert
+
+
+def __dir__() -> list[str]:
+    """All names, that of the converter among them before it is imported."""
+    return sorted({*globals(), "convert"})

@@ -10,12 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, NoReturn, TextIO
 
 from edgert import __version__
 from edgert.commands import bench, compare, convert, demo, eval, info, isa, run, selftest
+from edgert.commands.arguments import text
 from edgert.errors import EdgertError, IntegrityError, VersionError
-from edgert.report import printable
+from edgert.report import INTERRUPTED, printable
 
 COMMANDS = {
     "convert": convert,
@@ -28,7 +29,7 @@ COMMANDS = {
     "selftest": selftest,
     "demo": demo,
 }
-ERROR, INTERRUPTED = 2, 130
+ERROR = 2
 TRACEBACK = "EDGERT_TRACEBACK"  # environment variable: raise errors instead of printing a line
 HINTS = (
     (IntegrityError, "the file was damaged: copy or convert it again"),
@@ -41,20 +42,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if argv is None else argv
     try:
-        args = parser().parse_args(argv)
+        args = parser().parse_args(words or ["--help"])
     except SystemExit as stop:  # after --help, or because of the arguments
-        if stop.code == 0 and not _show(""):
-            raise SystemExit(ERROR) from None
         _complain("")  # what the parser wrote may still wait for a reader
-        raise
+        return 0 if stop.code == 0 and _show("") else ERROR
     except OSError:  # nobody can read what is wrong with the arguments
         _discard(sys.stderr)
         return ERROR
     try:
         outcome = COMMANDS[args.command].execute(args)
-        text = json.dumps(outcome.data, indent=2, allow_nan=False) if args.json else outcome.text
-        return outcome.exit_code if _show(f"{text if args.json else _plain(text)}\n") else ERROR
+        if outcome.raw is not None:
+            result: str | bytes = outcome.raw
+        elif args.json:
+            result = f"{json.dumps(outcome.data, indent=2, allow_nan=False)}\n"
+        else:
+            result = f"{_plain(outcome.text)}\n"
+        return outcome.exit_code if _show(result) else ERROR
     except KeyboardInterrupt:
         _complain("edgert: interrupted")
         return INTERRUPTED
@@ -65,12 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ERROR
 
 
-def _show(text: str) -> bool:
+def _show(result: str | bytes) -> bool:
     """Writes a result; says why if it cannot, unless whoever reads it has seen enough."""
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        sys.stdout.write(text)
+        if isinstance(result, bytes):
+            sys.stdout.buffer.write(result)
+        else:
+            sys.stdout.write(result)
         sys.stdout.flush()
     except BrokenPipeError:  # of `head`, say
         _discard(sys.stdout)
@@ -103,9 +111,52 @@ def _discard(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and that takes nothing empty and no option twice."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("type", None, text)
+        self.register("action", None, Once)
+        self.register("action", "store_true", Flag)
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with what is wrong."""
+        self.exit(ERROR, f"{self.prog}: {printable(message)}; see {self.prog} --help\n")
+
+
+class Once(argparse.Action):
+    """Stores an argument that may be given once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        """Refuses an option that was given."""
+        given = vars(namespace).setdefault("given", set())
+        if option and self.dest in given:
+            raise argparse.ArgumentError(self, "is given twice")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+class Flag(Once):
+    """Stores that an option was given."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=False, **options)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        """Stores True."""
+        super().__call__(parser, namespace, True, option)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="edgert",
         description="Converts ONNX models into packed files for small devices, and runs them.",
         epilog="`edgert COMMAND --help` explains a command. Errors are one line on stderr and exit "
@@ -113,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"edgert {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands.type = str  # what a command is given is its own affair
     for name, module in COMMANDS.items():
         description = f"{module.HELP[0].upper()}{module.HELP[1:]}. {module.DETAILS}"
         command = commands.add_parser(name, help=module.HELP, description=description)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -13,16 +14,16 @@ import onnx
 
 from edgert import ir
 from edgert.budget import memory_errors
-from edgert.compress import Compression, Recipe, Target, compress, read_recipe
+from edgert.compress import Recipe, Target, compress, read_recipe, recipe_text
 from edgert.compress.data.samples import Samples, is_image, source_files
 from edgert.compress.data.samples import Source as Calibration
 from edgert.compress.judge import Metric
 from edgert.compress.ladder import KINDS, choose_stored
 from edgert.compress.probe import Sample
-from edgert.compress.quantize.stated import Stated, lower_stated, states_quantization
+from edgert.compress.quantize.stated import lower_stated, states_quantization
 from edgert.compress.recipe import chosen_preset, require_kind
 from edgert.errors import InputError, QualityError, UnsupportedError, require
-from edgert.files import refuse_input
+from edgert.files import is_same, refuse_input, replacing, require_place
 from edgert.importer import Source, import_proto, open_batches, read_model, with_values
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
@@ -30,38 +31,15 @@ from edgert.importer.tensors import stored_size, weight_tensors
 from edgert.inputs import ImageOptions, random_inputs, require_random
 from edgert.model import TensorInfo, load
 from edgert.pack import pack, write_file
-from edgert.parity import Parity, check_parity
-from edgert.passes import PassReport, optimize
+from edgert.parity import QUANTIZED_MINIMUM, check_parity
+from edgert.passes import optimize
+from edgert.summary import ModelSize, Report
 
-STAGES = ("read", "import", "optimize", "pack", "write")
+STAGES = ("read", "import", "optimize", "pack", "check", "write")
 DATA_FREE_SAMPLES = 16
-CHECKED_SAMPLES = 4  # on which the network in floats is compared with the original
-
-
-@dataclass(frozen=True)
-class ModelSize:
-    """How large a model is."""
-
-    nodes: int
-    parameters: int  # elements of its constants
-    bytes: int  # of the file, external data included
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a conversion did."""
-
-    output: str  # path of the file
-    inputs: tuple[str, ...]  # paths of the files that were read, or could have been
-    before: ModelSize
-    after: ModelSize
-    passes: tuple[PassReport, ...]
-    compression: Compression | None = None
-    stated: Stated | None = None  # of a model that was quantised before
-    parity: Parity | None = None  # of the network in floats, before it was compressed
-    pinned: Mapping[str, np.ndarray] = field(default_factory=dict)  # inputs that are constants now
-    # Shapes of inputs whose leading dimension the model and the caller leave open: it is 1.
-    assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+CHECKED_SAMPLES = 16  # on which a model is compared with the original
+FLOAT_SAMPLES = 4  # on which the network in floats is, before it is compressed
+RECIPE_SUFFIX = ".recipe.json"
 
 
 @memory_errors()
@@ -102,7 +80,7 @@ def convert(
     to the same name with the suffix ``.edgert``. ``input_shapes`` pins the inputs whose dimensions
     the model leaves open: ``{"image": (1, 3, 224, 224)}``; a leading one of which nothing is said
     is 1. ``input_values`` makes constants of inputs: ``{"sr": 16000}``. ``progress`` is called with
-    the name of each of ``STAGES`` as it begins.
+    the name of each of ``STAGES`` as it begins, and as it goes on with more behind the name.
 
     ``quantize`` names a recipe: "int8" makes the network compute on bytes, "int16" on integers of
     16 bits, with ``weights`` "int8" (by default) or "int16"; "dynamic" stores weights as bytes and
@@ -131,9 +109,11 @@ def convert(
     ``metric`` is a function of the original's outputs and the network's for one sample, two dicts,
     that returns a number, the higher the better.
 
-    Before anything is compressed, the network in floats is compared with the original, in ONNX
-    Runtime if that is installed, unless ``check`` is False. What is not close enough, before or
-    after compression, is not written unless ``force``: QualityError has the report.
+    What was made is compared with the original on the first samples of ``data``, or on random
+    inputs, in ONNX Runtime if that is installed, unless ``check`` is False; of a network that is
+    compressed, what it is in floats before. What is not close enough, before or after compression,
+    is not written unless ``force``: QualityError has the report. The recipe of a compressed network
+    is written beside ``output``. The report prints as the command does.
 
     A model that states its quantisation, by QuantizeLinear and DequantizeLinear or by operators on
     quantised tensors, computes on bytes where it says so.
@@ -154,8 +134,12 @@ def convert(
                "slack": slack, "bits": bits, "levels": target, "prune": prune, "pattern": pattern,
                "method": method, "share": share, "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
-            "min_metric": min_metric, "metric": metric, "recipe": recipe, "image": image,
-            "data": data}  # fmt: skip
+            "min_metric": min_metric, "metric": metric, "recipe": recipe}  # fmt: skip
+    compresses = any(x is not None for x in (quantize, prune, recipe))
+    if compresses:
+        rest.update(image=image, data=data)
+    else:
+        _check_unused(data, image, check)
     given = [name for name, value in rest.items() if value is not None]
     chosen = chosen_preset(quantize, choices, given)
     if recipe is not None:
@@ -182,7 +166,8 @@ def convert(
     ]
     read += [] if recipe is None or isinstance(recipe, Recipe) else [recipe]
     refuse_input(output, read)
-    paths = os.fsdecode(output), tuple(map(os.fsdecode, read))
+    require_place(output)
+    beside = _recipe_path(os.fsdecode(output), read) if chosen is not None else None
     begin("import")
     pinned: dict[str, np.ndarray] = {}
     shapes = input_shapes or {}
@@ -191,12 +176,25 @@ def convert(
     graph = import_proto(proto, path, shapes)
     ir.verify(graph)
     single = open_batches(proto) - set(shapes)
-    assumed = {name: graph.values[name].shape for name in graph.inputs if name in single}
+    found = {name: graph.values[name].shape for name in graph.inputs if name in single}
+    assumed = {name: shape for name, shape in found.items() if shape[0] == 1}
     before = _onnx_size(proto)
     del proto
     begin("optimize")
     passes = optimize(graph)
-    compression = parity = stated = None
+    report = partial(
+        Report,
+        model=path or "a model from memory",
+        output=os.fsdecode(output),
+        inputs=tuple(map(os.fsdecode, read)),
+        before=before,
+        passes=tuple(passes),
+        pinned=pinned,
+        assumed=assumed,
+        recipe=beside,
+    )
+    compared: dict[str, Any] = {}
+    compression = stated = None
     if states_quantization(graph):
         if chosen is not None:
             raise InputError(
@@ -215,19 +213,11 @@ def convert(
             first, left = _first(samples)
             packed = pack(graph)
             parity = check_parity(model, load(packed), first, constants=pinned)
+            compared = {"parity": parity, "compared_on": "in floats, on some of the samples"}
             if not (parity.passed or force):
-                after = _graph_size(graph, packed)
                 raise QualityError(
                     "what was imported differs from the original, before any compression",
-                    Report(
-                        *paths,
-                        before,
-                        after,
-                        tuple(passes),
-                        parity=parity,
-                        pinned=pinned,
-                        assumed=assumed,
-                    ),
+                    report(after=_graph_size(graph, packed), **compared),
                 )
             del packed
         graph, compression = compress(
@@ -239,16 +229,58 @@ def convert(
     begin("pack")
     choose_stored(graph)
     packed = pack(graph)
+    if check and compression is None:
+        begin("check")
+        first, name = _check_samples(_input_infos(graph), data, image)
+        minimum = None if stated is None else QUANTIZED_MINIMUM
+        parity = check_parity(
+            model, load(packed), first, minimum, fused=stated is None, constants=pinned
+        )
+        compared = {"parity": parity, "compared_on": name}
     after = _graph_size(graph, packed)
+    done = report(after=after, stated=stated, compression=compression, **compared)
     del graph  # its weights are in the data, too
-    report = Report(
-        *paths, before, after, tuple(passes), compression, stated, parity, pinned, assumed
-    )
-    if compression is not None and compression.verdict.word == "bad" and not force:
-        raise QualityError("; ".join(compression.verdict.reasons), report)
+    if not (done.passed or force):
+        reasons = ["the converted model differs from the original"]
+        raise QualityError("; ".join(compression.verdict.reasons if compression else reasons), done)
     begin("write")
     write_file(output, packed)
-    return report
+    if compression is not None and beside is not None:
+        with replacing(beside) as file:
+            file.write(recipe_text(compression.recipe).encode())
+    return replace(done, written=True)
+
+
+def _check_unused(data: object, image: object, check: bool) -> None:
+    """Refuses data, and options of images, that nothing would be read with."""
+    if data is not None and not check:
+        raise InputError("data: without effect unless something is checked", "ARGUMENT")
+    if image is not None and data is None:
+        raise InputError(
+            "mean, std and crop are for images: give some to calibrate or data", "ARGUMENT"
+        )
+
+
+def _recipe_path(output: str, inputs: Sequence[str | os.PathLike[str]]) -> str:
+    """Where the decisions go: beside the output, not over the recipe that was given."""
+    stem, _ = os.path.splitext(output)
+    path = f"{stem}{RECIPE_SUFFIX}"
+    if any(is_same(path, other) for other in inputs):
+        path = f"{stem}.decided{RECIPE_SUFFIX}"
+        refuse_input(path, inputs)
+    return path
+
+
+def _check_samples(
+    infos: Sequence[TensorInfo], data: Calibration | None, image: ImageOptions | None
+) -> tuple[list[Sample], str]:
+    """What a model is compared with the original on, and what to call it."""
+    if data is None:
+        return [random_inputs(infos)], "random inputs"
+    found = list(islice(Samples(data, infos, image), CHECKED_SAMPLES))
+    count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
+    name = os.fsdecode(data) if isinstance(data, (str, os.PathLike)) else "the data"
+    return found, f"{count} of {name}"
 
 
 def default_output(model: str) -> str:
@@ -324,7 +356,7 @@ def _input_infos(graph: ir.Graph) -> list[TensorInfo]:
 def _first(samples: Iterable[Sample]) -> tuple[list[Sample], Iterable[Sample]]:
     """Some of the samples, and all of them."""
     rest = iter(samples)
-    first = list(islice(rest, CHECKED_SAMPLES))
+    first = list(islice(rest, FLOAT_SAMPLES))
     return first, chain(first, rest)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO, Union
 
 from edgert.errors import EdgertError, InputError, ModelIOError
@@ -26,11 +28,9 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     processes that died while they wrote into the same folder are removed. Raises ModelIOError if
     the operating system refuses.
     """
-    try:
-        target = os.path.realpath(path)
+    with _write_errors(path):
+        target = _target(path)
         folder = os.path.dirname(target)
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            raise OSError(0, "not a regular file")
         _remove_abandoned(folder)
         with _temporary(folder) as file:
             try:
@@ -43,11 +43,41 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
                     os.unlink(file.name)
                 raise
         _sync_folder(folder)
+
+
+def require_place(path: PathLike) -> None:
+    """Raises ModelIOError for a file that could not be written, before there is what to write."""
+    with _write_errors(path):
+        folder = os.path.dirname(_target(path))
+        os.stat(os.path.join(folder, ""))
+        if not os.access(folder, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextlib.contextmanager
+def _write_errors(path: PathLike) -> Iterator[None]:
+    try:
+        yield
     except EdgertError:
         raise
     except (OSError, ValueError) as error:  # ValueError: the path has a NUL
         reason = getattr(error, "strerror", None) or error
         raise ModelIOError(f"cannot write '{os.fspath(path)}': {reason}", "IO") from error
+
+
+def _target(path: PathLike) -> str:
+    """The file that is written, which links may lead to."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+        raise OSError(0, "not a regular file")
+    return target
+
+
+def making_folder(path: PathLike) -> Path:
+    """The folder ``path``, made if it is not there. Raises ModelIOError if it cannot be."""
+    with _write_errors(path):
+        os.makedirs(path, exist_ok=True)
+    return Path(path)
 
 
 def refuse_input(output: PathLike, inputs: Iterable[PathLike]) -> None:

@@ -110,10 +110,10 @@ def require_random(infos: Sequence[TensorInfo], sets: int = 1) -> None:
 
 def input_files(specs: Iterable[str], infos: Sequence[TensorInfo]) -> list[Path]:
     """The files of specifications that :func:`read_inputs` reads."""
-    return [_split_spec(spec, infos)[1] for spec in specs]
+    return [split_spec(spec, infos)[1] for spec in specs]
 
 
-def _split_spec(spec: str, infos: Sequence[TensorInfo]) -> tuple[TensorInfo | None, Path]:
+def split_spec(spec: str, infos: Sequence[TensorInfo]) -> tuple[TensorInfo | None, Path]:
     """The input that a specification names, if it does, and its file."""
     text = as_utf8(spec)
     named = [info for info in infos if text.startswith(f"{info.name}=")]
@@ -135,7 +135,7 @@ def as_utf8(argument: str) -> str:
 def _read_spec(
     spec: str, infos: Sequence[TensorInfo], image: ImageOptions
 ) -> dict[str, np.ndarray]:
-    info, path = _split_spec(spec, infos)
+    info, path = split_spec(spec, infos)
     if info is not None:
         return {info.name: _read_one(path, info, image)}
     by_name = {info.name: info for info in infos}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copyreg
 import numbers
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 
 from edgert import _core
+from edgert.arrays import as_array
 from edgert.errors import InputError, require
 
 # The path of a file, or its content.
@@ -69,6 +71,7 @@ class Model:
     metadata: Mapping[str, str] = MappingProxyType({})
     threads = 0
     operations = 0.0
+    _isa = ""
     _options: tuple = ()
     _input_names: Sequence[str] = ()
     _output_names: Sequence[str] = ()
@@ -109,35 +112,34 @@ class Model:
         self.metadata = self._session.metadata
         self.threads = self._session.threads
         self.operations = self._session.operations
+        self._isa = _core.active_isa()[-1]
         self._input_names = [info.name for info in self.inputs]
         self._output_names = [info.name for info in self.outputs]
 
     def run(
-        self, inputs: Mapping[str, np.ndarray], out: Mapping[str, np.ndarray] | None = None
+        self, inputs: Mapping[str, Any], out: Mapping[str, np.ndarray] | None = None
     ) -> dict[str, np.ndarray]:
         """Runs the model once and returns its outputs by name.
 
         ``inputs`` holds one array per input, of exactly the declared shape and dtype; arrays that
-        are not C-contiguous are copied. ``out`` may hold one array per output: C-contiguous,
-        writable, overlapping no other array of the call. They receive the results and are what is
-        returned; nothing is allocated then.
+        are not C-contiguous are copied. Tensors of other libraries, by ``__array__`` or DLPack, are
+        taken as the arrays that they are, lists of numbers become arrays of the dtype. ``out`` may
+        hold one array per output: C-contiguous, writable, overlapping no other array of the call.
+        They receive the results and are what is returned; nothing is allocated then.
 
         Raises InputError, before anything is computed, if an array does not fit or the model is
         closed, and also if an index tensor points outside of what it indexes; ResourceError if the
         machine refuses memory.
         """
-        arrays = _in_order(inputs, self._input_names, "inputs")
         results = None if out is None else _in_order(out, self._output_names, "outputs")
-        return dict(zip(self._output_names, self._open().run(arrays, results, None)))
+        return dict(zip(self._output_names, self._run(inputs, results)))
 
-    def __call__(
-        self, *arrays: np.ndarray, **named: np.ndarray
-    ) -> np.ndarray | tuple[np.ndarray, ...]:
+    def __call__(self, *arrays: Any, **named: Any) -> Any:
         """Runs the model once: ``y = model(x)``.
 
-        Arrays come in the order of ``inputs``, by name, or first the one and then the other.
-        Returns the output, or a tuple of them in the order of ``outputs`` if there are several.
-        Raises as :meth:`run` does.
+        Arrays, or what :meth:`run` takes for them, come in the order of ``inputs``, by name, or
+        first the one and then the other. Returns the output as an array, or a tuple of them in the
+        order of ``outputs`` if there are several. Raises as :meth:`run` does.
         """
         if len(arrays) > len(self._input_names):
             raise InputError(f"{len(arrays)} arrays for {len(self._input_names)} inputs", "NAME")
@@ -146,13 +148,13 @@ class Model:
         if twice:
             raise InputError(f"input {sorted(twice)} is given twice", "NAME")
         inputs.update(named)
-        results = self._open().run(_in_order(inputs, self._input_names, "inputs"), None, None)
+        results = self._run(inputs)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def profile(self, inputs: Mapping[str, np.ndarray]) -> list[float]:
+    def profile(self, inputs: Mapping[str, Any]) -> list[float]:
         """Runs the model once and returns the milliseconds of each step of :meth:`plan`."""
         milliseconds: list[float] = []
-        self._open().run(_in_order(inputs, self._input_names, "inputs"), None, milliseconds)
+        self._run(inputs, step_ms=milliseconds)
         return milliseconds
 
     def plan(self) -> list[PlanStep]:
@@ -197,16 +199,57 @@ class Model:
         return type(self), (source, *self._options)
 
     def __repr__(self) -> str:
-        """Where it is from, and the inputs and outputs."""
+        """Where it is from, its inputs and outputs, its size, and the instruction set it uses."""
         inputs, outputs = (
             ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in infos)
             for infos in (self.inputs, self.outputs)
         )
-        state = "" if self._session else ", closed"
-        return f"<edgert.Model {self._source()}: ({inputs}) -> ({outputs}){state}>"
+        state = "closed"
+        if self._session:
+            memory = self.memory()
+            nbytes = memory["file_copied"] + memory["weights_mapped"]
+            state = f"{nbytes:,} bytes, {self._isa}"
+        return f"<edgert.Model {self._source()}: ({inputs}) -> ({outputs}), {state}>"
 
     def _source(self) -> str:
         return "in memory" if self.path is None else repr(self.path)
+
+    def _run(
+        self,
+        inputs: Mapping[str, Any],
+        results: list[np.ndarray] | None = None,
+        step_ms: list[float] | None = None,
+    ) -> list[np.ndarray]:
+        arrays = [
+            array if type(array) is np.ndarray else as_array(array, info.name, info.dtype)
+            for array, info in zip(_in_order(inputs, self._input_names, "inputs"), self.inputs)
+        ]
+        try:
+            return self._open().run(arrays, results, step_ms)
+        except InputError as error:
+            hint = self._batch_hint(arrays) if error.rule == "SHAPE" else ""
+            if not hint:
+                raise
+            raise InputError(f"{error}; {hint}", error.rule) from None
+
+    def _batch_hint(self, arrays: Sequence[np.ndarray]) -> str:
+        """How to run so many samples, if it is their number alone that does not fit."""
+        pairs = [(info, array.shape) for info, array in zip(self.inputs, arrays)]
+        wrong = [(info, found) for info, found in pairs if found != info.shape]
+        if not wrong or any(
+            len(info.shape) < 2 or not found or not found[0] or found[1:] != info.shape[1:]
+            for info, found in wrong
+        ):
+            return ""
+        beside = f"{os.path.splitext(self.path or '')[0]}.onnx"
+        words = ["edgert", "convert", beside if os.path.exists(beside) else "MODEL.onnx"]
+        for info, found in wrong:
+            words += ["--input-shape", f"{info.name}={','.join(map(str, found))}"]
+        ((info, found), *_) = wrong
+        return (
+            f"run {info.shape[0]} at a time, or convert a model that leaves this open for "
+            f"{found[0]}: {shlex.join(words)}"
+        )
 
     def _open(self) -> _core.Session:
         if self._session is None:

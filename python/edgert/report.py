@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +16,23 @@ from typing import Any
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?( ?(%|B|kB|MB|GB|ms|dB))?$|-?$|exact$")
 
 
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+GAP = "  "  # between columns
+UNDERLINE = (
+    "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a Box of rich: lines below headers alone
+)
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a command: for JSON, for people, and for the shell."""
+    """The result of a command: for JSON, for people, for the shell, and for a program that reads
+    nothing but bytes.
+    """
 
     data: dict[str, Any]
     text: str
     exit_code: int = 0
+    raw: bytes | None = None
 
 
 def printable(text: object) -> str:
@@ -38,22 +52,52 @@ def _escape(code: int) -> str:
 
 
 def table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
-    """Lines with aligned columns, numbers to the right, below an underlined ``header`` if given."""
+    """Lines with aligned columns, numbers to the right, below an underlined ``header`` if given.
+
+    On a terminal that is narrower, cells go on in further lines, if there is rich.
+    """
     body = [list(row) for row in rows]
     cells = [[printable(cell) for cell in row] for row in ([list(header)] if header else []) + body]
     columns = len(cells[0]) if cells else 0
     widths = [max(len(row[i]) for row in cells) for i in range(columns)]
     right = [bool(body) and all(_is_number(row[i]) for row in body) for i in range(columns)]
+    if sys.stdout is not None and sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns
+        if sum(widths) + len(GAP) * (columns - 1) > room:
+            with contextlib.suppress(ImportError):
+                return _wrapped(cells, right, bool(header), room)
     lines = [
-        "  ".join(
+        GAP.join(
             cell.rjust(width) if to_right else cell.ljust(width)
             for cell, width, to_right in zip(row, widths, right)
         ).rstrip()
         for row in cells
     ]
     if header:
-        lines.insert(1, "  ".join("-" * width for width in widths))
+        lines.insert(1, GAP.join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def _wrapped(cells: list[list[str]], right: list[bool], has_header: bool, room: int) -> str:
+    """The same within ``room`` characters."""
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    head = cells[0] if has_header else [""] * len(right)
+    grid = Table(box=Box(UNDERLINE, ascii=True), show_header=has_header, show_edge=False,
+                 pad_edge=False, padding=0, header_style="")  # fmt: skip
+    for title, to_right in zip(head, right):
+        grid.add_column(
+            Text(title), justify="right" if to_right else "left", no_wrap=to_right, overflow="fold"
+        )
+    for row in cells[has_header:]:
+        grid.add_row(*map(Text, row))
+    console = Console(file=io.StringIO(), width=room, force_terminal=False)
+    console.print(grid)
+    lines = console.file.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _is_number(cell: object) -> bool:

@@ -161,7 +161,7 @@ def measure(seconds: float) -> list[dict[str, Any]]:
         for threads in sorted({1, isa().machine.threads}):
             model = load(network(kind, MEASURED), threads=threads)
             x = {"image": image(kind, MEASURED)}
-            times = latencies(lambda model=model, x=x: model.run(x), seconds)
+            times = list(latencies(lambda model=model, x=x: model.run(x), seconds))
             row = {"network": kind, "threads": model.threads, "runs": len(times)}
             row.update(min_ms=min(times), median_ms=float(np.median(times)))
             rows.append({**row, "last_ms": float(np.median(times[-len(times) // 4 :]))})

@@ -89,7 +89,7 @@ def convert_and_load(data: bytes) -> None:
 def outcome(data: bytes) -> str:
     """What becomes of a model."""
     try:
-        convert(data, output, quantize=QUANTIZE[sum(data) % len(QUANTIZE)])
+        convert(data, output, quantize=QUANTIZE[sum(data) % len(QUANTIZE)], check=False)
     except EdgertError as error:
         return f"refused: {type(error).__name__} {error.rule}"
     try:

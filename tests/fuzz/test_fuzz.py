@@ -56,7 +56,7 @@ def test_changed_models_convert_or_are_refused(seed: int, tmp_path: Path) -> Non
         if rng.random() < 0.8:
             repair(model)
         try:
-            convert(model, output)
+            convert(model, output, check=False)
         except EdgertError:
             continue
         edgert.load(output, memory_limit=1 << 30)

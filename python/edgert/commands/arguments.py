@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from dataclasses import fields
 
 from edgert.inputs import ImageOptions
@@ -58,14 +60,42 @@ def image_options(args: argparse.Namespace) -> ImageOptions | None:
     return ImageOptions(**given) if given else None
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+def text(value: str) -> str:
+    """What is not empty: the type of arguments that have no other."""
+    if not value:
+        raise argparse.ArgumentTypeError("is empty")
     return value
 
 
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not (text.isdecimal() and text.isascii() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
+    """The type of finite numbers from ``low`` to ``high``."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and low <= value <= high):
+            limits = [f"at least {low:g}"] * math.isfinite(low)
+            limits += [f"at most {high:g}"] * math.isfinite(high)
+            wanted = " and ".join(limits)
+            raise argparse.ArgumentTypeError(f"{text!r} is no number{wanted and f' of {wanted}'}")
+        return value
+
+    return convert
+
+
+seconds = number(0.001, 1e6)
+share = number(0, 1)
+
+
 def numbers(text: str) -> tuple[float, ...]:
-    """Numbers separated by commas."""
-    return tuple(float(part) for part in text.split(","))
+    """Finite numbers separated by commas."""
+    return tuple(map(number(), text.split(",")))

@@ -5,32 +5,38 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from edgert.commands.arguments import add_model, positive
+from edgert.commands.arguments import add_model, positive, seconds
 from edgert.cpu import isa
 from edgert.inputs import random_inputs
-from edgert.measure import latencies, resident_bytes
+from edgert.measure import forget_peak, latencies, resident_bytes
 from edgert.model import Model, load
-from edgert.report import Outcome, milliseconds, size, table
+from edgert.report import INTERRUPTED, Outcome, milliseconds, size, table
 
 HELP = "measure a model on this machine"
 DETAILS = (
     "Latency of runs after a warm-up on random inputs, time to load, time of the first run, and "
-    "the peak of resident memory beyond that of Python with numpy."
+    "the peak of resident memory beyond that of Python with numpy. Ctrl-C ends the measurement "
+    "with what was measured until then."
 )
 PROFILE_RUNS = 30
+# The 95th percentile, or the median of one half of the runs over that of the other, of a machine
+# that does something else at the same time or that changes its clock.
+UNSTEADY = 1.25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add_model(parser)
-    parser.add_argument(
-        "--seconds", type=float, default=3.0, metavar="S", help="time to measure (default: 3)"
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--seconds", type=seconds, default=3.0, metavar="S", help="time to measure (default: 3)"
     )
-    parser.add_argument("--runs", type=positive, metavar="N", help="runs to measure, not seconds")
+    length.add_argument("--runs", type=positive, metavar="N", help="runs to measure, not seconds")
     parser.add_argument(
         "--profile", action="store_true", help="time of each step too, in runs of their own"
     )
@@ -40,6 +46,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     """Measures a model."""
     random_inputs([])  # loads numpy's generators, which are no part of the model's memory
     before, _ = resident_bytes()
+    forget_peak()
     start = time.perf_counter()
     model = load(args.model, threads=args.threads, map=args.map)
     loaded = time.perf_counter()
@@ -48,8 +55,15 @@ def execute(args: argparse.Namespace) -> Outcome:
     prepared = time.perf_counter()
     model.run(inputs, out=outputs)
     first = time.perf_counter()
-    times = latencies(lambda: model.run(inputs, out=outputs), args.seconds, args.runs)
-    _, peak = resident_bytes()
+    _, peak = resident_bytes()  # before there are times to keep: further runs take no more
+    times: list[float] = []
+    is_interrupted = False
+    try:
+        times.extend(latencies(lambda: model.run(inputs, out=outputs), args.seconds, args.runs))
+    except KeyboardInterrupt:
+        if not times:
+            raise
+        is_interrupted = True
     data: dict[str, Any] = {
         "model": args.model,
         "threads": model.threads,
@@ -58,19 +72,43 @@ def execute(args: argparse.Namespace) -> Outcome:
         "median_ms": statistics.median(times),
         "p95_ms": float(np.percentile(times, 95)),
         "min_ms": min(times),
+        "runs_per_second": 1e3 * len(times) / sum(times),
         "load_ms": (loaded - start) * 1e3,
         "first_run_ms": (first - prepared) * 1e3,
         "peak_bytes": peak,
-        "peak_beyond_numpy_bytes": peak - before,
+        "peak_beyond_numpy_bytes": max(peak - before, 0),
+        "unsteady": unsteady(times),
+        "interrupted": is_interrupted,
     }
     rows = [(label, milliseconds(data[key])) for key, label in TIMES.items()]
-    rows.append(("memory", f"{size(peak - before)} beyond Python and numpy; {size(peak)} in all"))
+    rows.insert(1, ("runs per second", f"{data['runs_per_second']:,.4g}"))
+    beyond = size(data["peak_beyond_numpy_bytes"])
+    rows.append(("memory", f"{beyond} beyond Python and numpy; {size(peak)} in all"))
     runs = f"{len(times)} runs, threads: {model.threads}, instruction set: {data['isa']}"
     parts = [f"{args.model}: {runs}", table(rows)]
-    if args.profile:
+    if data["unsteady"]:
+        parts.append(
+            f"WARNING: the machine was not steady: {data['unsteady']}; close other programs, or "
+            "let it cool down, and measure again"
+        )
+    if is_interrupted:
+        parts.append("interrupted: these are the runs until then")
+    elif args.profile:
         data["profile"] = profile(model, inputs)
         parts.append(profile_table(data["profile"]))
-    return Outcome(data, "\n\n".join(parts))
+    return Outcome(data, "\n\n".join(parts), INTERRUPTED if is_interrupted else 0)
+
+
+def unsteady(times: Sequence[float]) -> str:
+    """What shows that the machine slowed some runs down; "" of a steady one."""
+    median, p95 = statistics.median(times), float(np.percentile(times, 95))
+    middle = len(times) // 2
+    halves = [statistics.median(half or times) for half in (times[:middle], times[middle:])]
+    if max(halves) > UNSTEADY * min(halves):
+        return f"one half of the runs took {max(halves) / min(halves):.1f} times the other"
+    if p95 > UNSTEADY * median:
+        return f"one run in twenty took {p95 / median:.1f} times the median or more"
+    return ""
 
 
 TIMES = {

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from edgert.commands.arguments import DATA, add_image, image_options
 from edgert.commands.convert import add_pins, parse_shapes, parse_values
+from edgert.commands.progress import progress
 from edgert.errors import UnsupportedError
 from edgert.report import Outcome, decibels, json_number, table
 
@@ -46,12 +47,15 @@ def execute(args: argparse.Namespace) -> Outcome:
         raise UnsupportedError(
             f'comparing needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
-    original = import_model(
-        args.original, parse_shapes(args.input_shape), parse_values(args.input_value)
-    )
+    model = unpack(args.model)
+    shapes = {name: model.values[name].shape for name in model.inputs}
+    shapes.update(parse_shapes(args.input_shape))
+    original = import_model(args.original, shapes, parse_values(args.input_value))
     optimize(original)
     samples = calibration_samples(original, args.data, image_options(args))
-    layers = worst_first(compare_layers(original, unpack(args.model), samples))
+    with progress("compare") as show:
+        show("layers")
+        layers = worst_first(compare_layers(original, model, samples))
     rows = [
         (x.name, x.op, x.dtype, _decibels(x.alone), _decibels(x.sqnr),
          "-" if x.cosine is None else f"{x.cosine:.5f}",

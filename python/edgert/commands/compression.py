@@ -1,4 +1,4 @@
-"""What ``edgert convert`` says about compression: its arguments and its report."""
+"""The arguments of ``edgert convert`` that are about compression."""
 
 from __future__ import annotations
 
@@ -6,26 +6,17 @@ import argparse
 import importlib
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgert.commands.arguments import DATA, image_options
+from edgert.commands.arguments import DATA, number, positive, share
 from edgert.errors import InputError
-from edgert.report import decibels, json_number, table
-
-if TYPE_CHECKING:
-    from edgert.compress import Compression
-    from edgert.compress.quantize.stated import Stated
 
 RANGES = "mse", "minmax", "percentile", "entropy"
 TYPES = "int8", "int16"
 STEPS = "equalize", "compensate", "correct"
 FITS = "any", "pairs", "quads"
 METHODS = "obs", "wanda", "magnitude", "random"
-COMPRESSING = "quantize", "recipe", "prune", "bits", "share", "half"  # any of them does something
 
 
 def add_compression(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +64,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--prune",
-        type=float,
+        type=number(0, 0.99),
         metavar="SHARE",
         help="the part of the weights that become zero, 0 to 0.99, and are then neither stored nor "
         "multiplied where that pays; alone or with --quantize",
@@ -94,7 +85,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--share",
-        type=int,
+        type=positive,
         metavar="VALUES",
         help="how many different values the weights of a layer may have, 2 to 256, in a network on "
         "floats: as fast as before, and the file has a code of 1 to 8 bits for each",
@@ -107,7 +98,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--slack",
-        type=float,
+        type=number(0),
         metavar="SHARE",
         help="how much slower and larger than with bytes alone the network may become, both "
         "together, where layers that lose much get a more exact form for it (default: 0.1, ten per "
@@ -115,7 +106,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--bits",
-        type=float,
+        type=number(2, 8),
         metavar="N",
         help="how many a weight has in the file on average, 2 to 8: as fast as int8, and smaller; "
         "layers that lose much have more, others fewer",
@@ -128,13 +119,13 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--min-sqnr",
-        type=float,
+        type=number(),
         metavar="DB",
         help="give layers int16, or float, until this is reached",
     )
     group.add_argument(
         "--min-agreement",
-        type=float,
+        type=share,
         metavar="SHARE",
         help="of the samples with the same best class, 0 to 1; as --min-sqnr",
     )
@@ -145,7 +136,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "network for a sample, two dicts of arrays by name; the higher its result, the better",
     )
     group.add_argument(
-        "--min-metric", type=float, metavar="NUMBER", help="of --metric; as --min-sqnr"
+        "--min-metric", type=number(), metavar="NUMBER", help="of --metric; as --min-sqnr"
     )
     group.add_argument(
         "--recipe",
@@ -157,7 +148,6 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
-    compresses = any(getattr(args, name) not in (None, False) for name in COMPRESSING)
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -181,9 +171,6 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "min_metric": args.min_metric,
         "metric": None if args.metric is None else load_metric(args.metric),
         "recipe": args.recipe,
-        "image": image_options(args) if compresses and (args.calibrate or args.data) else None,
-        "check": not args.no_check,
-        "force": args.force,
     }
 
 
@@ -202,98 +189,3 @@ def load_metric(text: str) -> Callable[[Any, Any], float]:
     if not callable(metric):
         raise InputError(f"--metric {text}: {name} is no function", "ARGUMENT")
     return metric
-
-
-def compression_data(done: Compression, recipe: Path) -> dict[str, Any]:
-    """What a compression did, for JSON."""
-    quality = done.quality
-    return {
-        "verdict": done.verdict.word,
-        "reasons": list(done.verdict.reasons),
-        "next": list(done.verdict.steps),
-        "samples": done.samples,
-        "calibrated": done.calibrated,
-        "chose": done.chose,
-        "judged": quality.samples,
-        "data_free": done.data_free,
-        "skipped": list(done.skipped),
-        "layers": {
-            name: {"form": layer.form.text, "why": layer.why} for name, layer in done.layers.items()
-        },
-        "sqnr": json_number(quality.sqnr),
-        "agreement": quality.agreement,
-        "metric": json_number(quality.metric),
-        "outputs": [{**asdict(o), "sqnr": json_number(o.sqnr)} for o in quality.outputs],
-        "recipe": str(recipe),
-    }
-
-
-def compression_text(done: Compression, recipe: Path) -> str:
-    """What a compression did, for people."""
-    lines = []
-    if done.skipped:
-        lines.append(f"WARNING: {len(done.skipped)} files of data could not be read:")
-        lines += [f"  {reason}" for reason in done.skipped]
-    kind = "random inputs" if done.data_free else "samples"
-    counts = Counter(layer.form.text for layer in done.layers.values())
-    lines.append(
-        table(
-            [
-                *((f"layers {form}", f"{n} of {len(done.layers)}") for form, n in counts.items()),
-                *([("calibrated on", f"{done.calibrated} {kind}")] if done.calibrated else []),
-                *([("forms chosen on", f"{done.chose} others")] if done.chose else []),
-                ("judged on", f"{done.quality.samples} {kind} that decided nothing"),
-                ("recipe", str(recipe)),
-            ]
-        )
-    )
-    first = done.recipe.forms[0]
-    told = [(name, x.form.text, x.why) for name, x in done.layers.items() if x.form != first]
-    if told:
-        lines.append("\n" + table(told, ("layer", "form", "because")))
-    if done.quality.outputs:
-        lines.append("\n" + _quality_text(done))
-    lines.append(f"\nverdict: {done.verdict.word}")
-    lines += [f"  because {reason}" for reason in done.verdict.reasons]
-    lines += [f"  next: {step}" for step in done.verdict.steps]
-    return "\n".join(lines)
-
-
-def _quality_text(done: Compression) -> str:
-    """The outputs, and what is measured of each; what no output has is left out."""
-    rows = [
-        (o.name, decibels(o.sqnr), f"{o.max_error:.2e}", share(o.agreement), share(o.overlap),
-         "tiny" if o.negligible else "")
-        for o in done.quality.outputs
-    ]  # fmt: skip
-    header = ("output", "SQNR", "max abs error", "same best class", "overlap", "")
-    kept = [i for i in range(len(header)) if i < 3 or any(row[i] for row in rows)]
-    text = table([[row[i] for i in kept] for row in rows], [header[i] for i in kept])
-    if done.quality.metric is not None:
-        text += f"\nmetric: {done.quality.metric:.6g}"
-    return text
-
-
-def share(value: float | None) -> str:
-    """A share in per cent, nothing for none."""
-    return "" if value is None else f"{value:.1%}"
-
-
-def stated_data(done: Stated) -> dict[str, Any]:
-    """What became of the quantisation that a model states, for JSON."""
-    return {
-        "integer": done.integer,
-        "float_nodes": done.floats,
-        "rounded_weights": done.rounded,
-    }
-
-
-def stated_text(done: Stated) -> str:
-    """What became of the quantisation that a model states, for people."""
-    counts = ", ".join(f"{count} {op}" for op, count in sorted(done.integer.items()))
-    lines = [f"quantised in the original; on bytes: {counts or 'nothing'}"]
-    if done.floats:
-        lines.append("\n" + table(done.floats.items(), ("quantised node in float", "because")))
-    if done.rounded:
-        lines.append("\n" + table(done.rounded.items(), ("weights rounded", "because")))
-    return "\n".join(lines)

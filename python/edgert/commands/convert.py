@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from edgert.commands.arguments import DATA, add_image, image_options
-from edgert.commands.compression import (
-    COMPRESSING,
-    add_compression,
-    compression_data,
-    compression_options,
-    compression_text,
-    stated_data,
-    stated_text,
-)
+from edgert.commands.compression import add_compression, compression_options
+from edgert.commands.progress import progress
 from edgert.errors import InputError, QualityError, UnsupportedError
-from edgert.files import is_same, refuse_input, replacing
-from edgert.inputs import ImageOptions, as_utf8, random_inputs
-from edgert.model import TensorInfo, load
-from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
-from edgert.report import Outcome, decibels, json_number, size, table
+from edgert.inputs import as_utf8
+from edgert.report import Outcome
 
 HELP = "convert an ONNX model into an .edgert file"
 DETAILS = (
-    "Afterwards the file is run against the original (in ONNX Runtime if that is installed, else "
-    "in onnx's reference evaluator). The exit code is 1 if an output differs by more than rounding "
-    "explains: a signal to noise ratio below 60 dB for floats (30 dB for float16), or any "
-    "difference for integers; outputs that are tiny as a whole may differ by 1e-6. A model that is "
-    "quantised already needs 10 dB: it may round differently, and depth adds to that. With "
-    "--quantize or --recipe the check comes first, of the network in floats; then some of the data "
-    "that chose nothing judge the result. If it is bad, the exit code is 1 and nothing is written."
+    "What the model became is run against the original (in ONNX Runtime if that is installed, else "
+    "in onnx's reference evaluator). If an output differs by more than rounding explains, the exit "
+    "code is 1 and nothing is written: a signal to noise ratio below 60 dB for floats (30 dB for "
+    "float16), or any difference for integers; outputs that are tiny as a whole may differ by "
+    "1e-6. A model that is quantised already needs 10 dB: it may round differently, and depth adds "
+    "to that. With --quantize or --recipe the check comes first, of the network in floats; then "
+    "some of the data that chose nothing judge the result, for which the same holds."
 )
 CHECK_FAILED = 1
-CHECKED_SAMPLES = 16
-RECIPE_SUFFIX = ".recipe.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help=f"samples for the check, of which the first {CHECKED_SAMPLES} are used, and for the "
+        help=f"samples for the check, of which some are used, and for the "
         f"judgement of what was compressed: {DATA} (default: some of those of --calibrate, which "
         "then do not calibrate, or reproducible random numbers)",
     )
     parser.add_argument("--no-check", action="store_true", help="leave the check out")
     parser.add_argument(
-        "--force", action="store_true", help="write what was compressed even if it is bad"
+        "--force", action="store_true", help="write what was made even if it is bad"
     )
     add_compression(parser)
     add_image(parser)
@@ -86,141 +65,30 @@ def add_pins(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> Outcome:
-    """Converts, and compares the file with the original unless told not to."""
-    options = compression_options(args)
-    if image_options(args) and not (args.data or args.calibrate):
-        raise InputError(
-            "--mean, --std and --crop are for images: give some to --calibrate or --data",
-            "ARGUMENT",
-        )
-    shapes = parse_shapes(args.input_shape)
-    options["input_values"] = parse_values(args.input_value)
-    data, text, pinned = convert_file(args.model, args.output, shapes, args.data, **options)
-    text = f"{args.model} -> {data['output']}\n\n{text}"
-    if "compression" in data or not data["written"]:
-        word = data.get("compression", {}).get("verdict", "bad")
-        return Outcome(data, text, CHECK_FAILED if word == "bad" else 0)
-    if args.no_check:
-        return Outcome(data, text)
-    model = load(data["output"])
-    samples, name = [random_inputs(model.inputs)], "random inputs"
-    if source := args.data or args.calibrate:
-        samples, name = first_samples(source, model.inputs, image_options(args))
-    was_quantized = "stated" in data
-    minimum = QUANTIZED_MINIMUM if was_quantized else None
-    parity = check_parity(
-        args.model, model, samples, minimum, fused=not was_quantized, constants=pinned
-    )
-    data["check"] = parity_data(parity)
-    text += f"\n\n{parity_text(parity, name)}"
-    return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
-
-
-def first_samples(
-    source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
-) -> tuple[list[dict[str, np.ndarray]], str]:
-    """The first samples of ``source``, and what to call them."""
-    from edgert.compress.data.samples import Samples
-
-    found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
-    count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
-    return found, f"{count} of {source}"
-
-
-def convert_file(
-    source: str,
-    output: str | None,
-    shapes: Mapping[str, Sequence[int]],
-    check_data: str | None = None,
-    **options: Any,
-) -> tuple[dict[str, Any], str, Mapping[str, np.ndarray]]:
-    """Converts with a progress bar; returns what the model was and became, as data and as text, and
-    the inputs that became constants.
-
-    Files of ``check_data`` are not written over, no more than what the conversion reads.
-    """
+    """Converts, and compares what it made with the original unless told not to."""
     try:
-        from edgert.compress import STAGES as MORE_STAGES
-        from edgert.compress import recipe_text
-        from edgert.compress.data.samples import source_files
-        from edgert.converter import STAGES, convert, default_output
+        from edgert.converter import convert
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
-    check_files = source_files(check_data)
-    refuse_input(output or default_output(source), check_files)
-    compresses = any(options.get(name) is not None for name in COMPRESSING)
-    stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more
-    is_written = True
-    with progress_bar(stages) as advance:
-        if compresses:
-            options["data"] = check_data
+    with progress("convert") as show:
         try:
-            report = convert(source, output, input_shapes=shapes, progress=advance, **options)
+            report = convert(
+                args.model,
+                args.output,
+                input_shapes=parse_shapes(args.input_shape),
+                input_values=parse_values(args.input_value),
+                **compression_options(args),
+                image=image_options(args),
+                data=args.data,
+                check=not args.no_check,
+                force=args.force,
+                progress=show,
+            )
         except QualityError as error:
-            report, is_written = error.report, False
-    before, after = report.before, report.after
-    data = {"output": report.output, "written": is_written, "before": asdict(before),
-            "after": asdict(after)}  # fmt: skip
-    rows = [
-        ("nodes", f"{before.nodes:,}", f"{after.nodes:,}"),
-        ("parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
-        ("bytes", size(before.bytes), size(after.bytes)),
-    ]
-    text = table(rows, ("", "before", "after"))
-    for name, shape in report.assumed.items():
-        more = ",".join(["N", *map(str, shape[1:])])
-        text += (
-            f"\n\nthe model leaves open how many samples {name!r} has: the file is for {shape[0]}, "
-            f"--input-shape {name}={more} makes one for N"
-        )
-    data["assumed"] = {name: list(shape) for name, shape in report.assumed.items()}
-    if report.parity is not None:
-        data["check"] = parity_data(report.parity)
-        text += f"\n\n{parity_text(report.parity, 'in floats, on some of the samples')}"
-    if report.compression is not None:
-        path = _recipe_path(report.output, [*report.inputs, *check_files])
-        if is_written:
-            with replacing(path) as file:
-                file.write(recipe_text(report.compression.recipe).encode())
-        data["compression"] = compression_data(report.compression, path)
-        text += f"\n\n{compression_text(report.compression, path)}"
-    if not is_written:
-        text += "\n\nnothing was written; --force writes it all the same"
-    if report.stated is not None:
-        data["stated"] = stated_data(report.stated)
-        text += f"\n\n{stated_text(report.stated)}"
-    return data, text, report.pinned
-
-
-def _recipe_path(output: str, inputs: Sequence[str | Path]) -> Path:
-    """Where the decisions go: beside the output, not over the recipe that was given."""
-    path = Path(output).with_suffix(RECIPE_SUFFIX)
-    if any(is_same(path, other) for other in inputs):
-        path = Path(output).with_suffix(f".decided{RECIPE_SUFFIX}")
-        refuse_input(path, inputs)
-    return path
-
-
-@contextmanager
-def progress_bar(stages: int) -> Iterator[Callable[[str], None]]:
-    """A function that shows the stage which begins: on a terminal, and if tqdm is installed."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        tqdm = None
-    if tqdm is None or not sys.stderr.isatty():
-        yield lambda stage: None
-        return
-    with tqdm(total=stages, leave=False, bar_format="{desc:15}{bar} {elapsed}") as bar:
-
-        def advance(stage: str) -> None:
-            bar.set_description_str(stage)
-            if not stage[-1].isdigit():
-                bar.update()
-
-        yield advance
+            report = error.report
+    return Outcome(report.data(), str(report), 0 if report.passed else CHECK_FAILED)
 
 
 def parse_shapes(specs: list[str]) -> dict[str, tuple[int, ...]]:
@@ -232,10 +100,10 @@ def parse_shapes(specs: list[str]) -> dict[str, tuple[int, ...]]:
             shape = tuple(int(dim) for dim in dims.split(","))
         except ValueError:
             shape = (0,)
-        if not name or any(dim < 1 for dim in shape):
+        if not name or any(dim < 1 for dim in shape) or as_utf8(name) in shapes:
             raise InputError(
                 f"--input-shape {spec}: expected NAME=DIMS with positive whole numbers, as in "
-                "image=1,3,224,224",
+                "image=1,3,224,224, once for each input",
                 "ARGUMENT",
             )
         shapes[as_utf8(name)] = shape
@@ -258,36 +126,3 @@ def parse_values(specs: list[str]) -> dict[str, int | float]:
             )
         values[as_utf8(name)] = value
     return values
-
-
-def parity_data(parity: Parity) -> dict[str, Any]:
-    """The comparison for JSON; an ``sqnr`` of null with an error of 0 means the same bits."""
-    outputs = [
-        {
-            "name": output.name,
-            "max_abs_error": json_number(output.max_abs_error),
-            "sqnr": json_number(output.sqnr),
-            "minimum_sqnr": json_number(output.minimum),
-            "agreement": output.agreement,
-            "passed": output.passed,
-        }
-        for output in parity.outputs
-    ]
-    return {"reference": parity.reference, "passed": parity.passed, "outputs": outputs}
-
-
-def _result(output: OutputParity) -> str:
-    if not output.passed:
-        return "FAILED"
-    return "passed" if output.sqnr >= output.minimum else "passed: tiny"
-
-
-def parity_text(parity: Parity, inputs: str) -> str:
-    """The comparison as a table."""
-    rows = [
-        (o.name, f"{o.max_abs_error:.2e}", decibels(o.sqnr), decibels(o.minimum),
-         _result(o))
-        for o in parity.outputs
-    ]  # fmt: skip
-    header = ("output", "max abs error", "SQNR", "at least", "result")
-    return f"Check against {parity.reference}, {inputs}:\n\n{table(rows, header)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgert.commands.arguments import DATA, add_image, image_options, positive
+from edgert.commands.progress import progress
 from edgert.errors import InputError, UnsupportedError
 from edgert.evaluation import TOP, Difference, Score
 from edgert.inputs import load_arrays
@@ -72,7 +73,8 @@ def execute(args: argparse.Namespace) -> Outcome:
             f"{args.data} has no folders of classes: give --labels, or several models to compare",
             "ARGUMENT",
         )
-    scores, times = _run(models, samples, labels, args.output)
+    with progress("eval") as show:
+        scores, times = _run(models, samples, labels, args.output, show)
     if samples.skipped and args.labels and args.labels.endswith(".npy"):
         raise InputError(f"labels would belong to other samples: {samples.skipped[0]}", "LABELS")
     rows = [
@@ -87,7 +89,7 @@ def _labels(args: argparse.Namespace, samples: Samples) -> Labels | None:
     """How to find the label of a sample; None if there are none."""
     folders = samples.class_folders()
     if args.labels is not None and args.labels.endswith((".npy", ".npz")):
-        (array,) = load_arrays(args.labels).values()
+        (array,) = load_arrays(Path(args.labels)).values()
         if array.ndim not in (1, 3) or array.dtype.kind not in "iu":
             raise InputError(
                 f"{args.labels} has {array.dtype}{list(array.shape)}, expected whole numbers, "
@@ -123,7 +125,11 @@ def _labels(args: argparse.Namespace, samples: Samples) -> Labels | None:
 
 
 def _run(
-    models: Sequence[Model], samples: Samples, labels: Labels | None, output: str | None
+    models: Sequence[Model],
+    samples: Samples,
+    labels: Labels | None,
+    output: str | None,
+    show: Callable[[str], None],
 ) -> tuple[list[Score], list[list[float]]]:
     """The scores of the models, and the seconds that each sample took."""
     outputs = [model.outputs[0].name if output is None else output for model in models]
@@ -134,6 +140,7 @@ def _run(
     scores = [Score() for _ in models]
     times: list[list[float]] = [[] for _ in models]
     for i, (where, sample) in enumerate(samples.located()):
+        show(f"sample {i + 1}")
         label = None if labels is None else labels(i, Path(where))
         for model, name, score, own in zip(models, outputs, scores, times):
             begin = time.perf_counter()

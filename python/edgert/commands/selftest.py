@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from edgert import __version__
+from edgert.commands.arguments import seconds
 from edgert.commands.isa import cores_text
 from edgert.cpu import isa
+from edgert.files import replacing, require_place
 from edgert.report import Outcome, milliseconds, table
 
 HELP = "check this machine's bits and measure it"
@@ -24,20 +25,25 @@ DETAILS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "--seconds", type=float, default=3.0, metavar="S", help="time per measurement (default: 3)"
+        "--seconds",
+        type=seconds,
+        default=3.0,
+        metavar="S",
+        help="time per measurement (default: 3)",
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write the JSON here, too"
-    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON here, too")
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Checks and measures."""
     from edgert.selftest import report
 
+    if args.output:
+        require_place(args.output)
     data = {"edgert": __version__, **report(args.seconds)}
     if args.output:
-        args.output.write_text(json.dumps(data, indent=1) + "\n")
+        with replacing(args.output) as file:
+            file.write(f"{json.dumps(data, indent=1)}\n".encode())
     wrong = [row for row in data["bits"] if row["bits"] is None]
     verdict = "some bits are WRONG" if wrong else "all bits are right"
     facts = [

@@ -91,7 +91,7 @@ def compress(
     others for ``reporting``. Layers of which the recipe does not state the form get a more exact
     one where that pays, and until the target is met. ``metric`` is measured besides what always is.
     ``is_random``: the samples are made up. ``progress`` is called with each of ``STAGES`` as it
-    begins, and as samples pass, with a number behind it. The weights of ``graph`` change as the
+    begins, and as it goes on, with more behind it. The weights of ``graph`` change as the
     steps change them. Raises InputError for a recipe that the network cannot have, and if there are
     too few samples.
     """
@@ -118,6 +118,7 @@ def compress(
         offer = Proposal(build=lambda forms: network.graph)
         doubts: list[str] = []
         for step in recipe.steps:
+            begin(f"{STAGES[1]}: {step.name}")
             proposal = TECHNIQUES[step.name](network, statistics, step.parameters)
             offer = proposal if proposal.build else offer
             doubts += proposal.doubts
@@ -133,6 +134,7 @@ def compress(
         first = Judge(graph, original, split.choosing, metric)
         final = Judge(graph, original, split.reporting, metric)
     final.require_measures(recipe.target)
+    begin(f"{STAGES[2]}: layers")
     rungs = _rungs(graph, ladders, recipe, offer, split.choosing or statistics.held)
     start = {name: own[0] for name, own in ladders.items()}
     sizes = _weight_sizes(graph)
@@ -143,6 +145,7 @@ def compress(
             name: own[[r.form for r in own].index(start[name]) :] for name, own in rungs.items()
         }
     target = first if recipe.target else None
+    begin(f"{STAGES[2]}: forms")
     forms, within, compressed = _choose(start, rungs, recipe, offer, target)
     for name, form in forms.items():
         if form != start[name]:
@@ -151,6 +154,7 @@ def compress(
         name: _layer(form, reasons.get(name, FIRST), sizes.get(name, (0, 0)), rungs.get(name, ()))
         for name, form in forms.items()
     }
+    begin(f"{STAGES[2]}: result")
     quality = final.measure(compressed)
     doubts = [*split.survey.doubts(), *doubts]
     judged = verdict(quality, recipe.target, split.count, is_random, doubts)

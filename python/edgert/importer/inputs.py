@@ -178,10 +178,10 @@ def _check_pinned(
 
 def _open_dims_message(still_open: list[tuple[str, tuple[int | str, ...] | None]]) -> str:
     lines = ["the model leaves dimensions open; edgert needs static shapes:"]
+    sizes: dict[str, int] = {}  # what the examples have for a dimension, the same in all
     for name, dims in still_open:
         text = "any shape" if dims is None else _text(dims)
-        example = (1, 3, 224, 224) if dims is None else tuple(_example(dims))
-        argument = f"{name}={','.join(map(str, example))}"
+        argument = f"{name}={','.join(map(str, _example(dims, sizes)))}"
         lines.append(f"  input {name!r}: {text}; for example --input-shape {argument!r}")
     return "\n".join(lines)
 
@@ -190,6 +190,15 @@ def _text(dims: Sequence[int | str]) -> str:
     return f"[{', '.join(map(printable, dims))}]"
 
 
-def _example(dims: tuple[int | str, ...]) -> list[int]:
-    usual = {0: 1} if len(dims) < 3 else {0: 1, 1: 3}
-    return [dim if isinstance(dim, int) else usual.get(i, 224) for i, dim in enumerate(dims)]
+def _example(dims: tuple[int | str, ...] | None, sizes: dict[str, int]) -> list[int]:
+    """A shape as many models have it: of an image, or a sequence."""
+    if dims is None:
+        return [1, 3, 224, 224]
+    usual = [1, *[128] * (len(dims) - 1)]
+    channels = [i for i in (1, 3) if len(dims) == 4 and dims[i] in (1, 3, 4)]
+    if channels or (len(dims) == 4 and isinstance(dims[1], str)):
+        usual = [1, 3, 224, 224] if channels != [3] else [1, 224, 224, 3]
+    return [
+        dim if isinstance(dim, int) else size if dim == "?" else sizes.setdefault(dim, size)
+        for dim, size in zip(dims, usual)
+    ]

@@ -56,8 +56,9 @@ def preset(
     if weights not in (None, *WEIGHTS):
         raise InputError(f"weights is {weights!r}, expected one of {list(WEIGHTS)}", "OPTION")
     chosen = STEPS if steps is None else steps
-    if not isinstance(chosen, (tuple, list)) or not all(step in STEPS for step in chosen):
-        raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}", "OPTION")
+    fine = isinstance(chosen, (tuple, list)) and all(step in STEPS for step in chosen)
+    if not fine or len(set(chosen)) < len(chosen):
+        raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}, each once", "OPTION")
     forms = forms_of(kind, weights, bits)
     if kind in (None, "dynamic"):
         options = {"weight_fit": "pairs" if weight_fit is None else weight_fit}
