@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         digit = arrays["images"][0]
         np.save(tmp_path / "typical.npy", (arrays["images"][:32, None] / 16).astype(np.float32))
     image.fromarray((digit * 15).astype(np.uint8)).save(tmp_path / "digit.png")
+    (tmp_path / "names.txt").write_text("\n".join(f"digit {i}" for i in range(10)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -49,7 +50,7 @@ def test_commands(folder: Path) -> None:
 
 def test_python(folder: Path) -> None:
     """The Python examples run in a fresh interpreter."""
-    assert main(["convert", "digits.onnx"]) == 0
+    assert main(["convert", "digits.onnx", "--labels", "names.txt"]) == 0
     assert blocks("python")
     for code in blocks("python"):
         subprocess.run([sys.executable, "-c", code], check=True)

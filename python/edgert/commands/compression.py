@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgert.commands.arguments import DATA, image_options
+from edgert.commands.arguments import DATA
 from edgert.errors import InputError
 from edgert.report import decibels, json_number, table
 
@@ -136,7 +136,6 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
 
 def compression_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments as those of ``edgert.convert``; None for those that are not given."""
-    compresses = any(x is not None for x in (args.quantize, args.recipe, args.prune))
     steps = None
     if args.steps is not None:
         steps = () if args.steps == "none" else tuple(args.steps.split(","))
@@ -157,7 +156,6 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "min_metric": args.min_metric,
         "metric": None if args.metric is None else load_metric(args.metric),
         "recipe": args.recipe,
-        "image": image_options(args) if compresses and (args.calibrate or args.data) else None,
         "check": not args.no_check,
         "force": args.force,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgert.commands.arguments import DATA, add_image, image_options
+from edgert.commands.arguments import DATA, add_preprocess, preprocess_options, stored_rows
 from edgert.commands.compression import (
     add_compression,
     compression_data,
@@ -24,9 +25,10 @@ from edgert.commands.compression import (
 )
 from edgert.errors import InputError, QualityError, UnsupportedError
 from edgert.files import is_same, refuse_input, replacing
-from edgert.inputs import ImageOptions, as_utf8, random_inputs
-from edgert.model import TensorInfo, load
+from edgert.inputs import as_utf8, random_inputs
+from edgert.model import Model, load
 from edgert.parity import QUANTIZED_MINIMUM, OutputParity, Parity, check_parity
+from edgert.preprocess import inputs_text
 from edgert.report import Outcome, decibels, json_number, size, table
 
 HELP = "convert an ONNX model into an .edgert file"
@@ -62,8 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="write what was compressed even if it is bad"
     )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="the names of the classes to store in the file, one in each line, or a list or dict "
+        "of JSON (default: those of the model's metadata, if there are some)",
+    )
     add_compression(parser)
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def add_pins(parser: argparse.ArgumentParser) -> None:
@@ -87,13 +95,9 @@ def add_pins(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares the file with the original unless told not to."""
     options = compression_options(args)
-    if image_options(args) and not (args.data or args.calibrate):
-        raise InputError(
-            "--mean, --std and --crop are for images: give some to --calibrate or --data",
-            "ARGUMENT",
-        )
     shapes = parse_shapes(args.input_shape)
     options["input_values"] = parse_values(args.input_value)
+    options["preprocess"], options["labels"] = preprocess_options(args), args.labels
     data, text, pinned = convert_file(args.model, args.output, shapes, args.data, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     if "compression" in data or not data["written"]:
@@ -104,7 +108,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     model = load(data["output"])
     samples, name = [random_inputs(model.inputs)], "random inputs"
     if source := args.data or args.calibrate:
-        samples, name = first_samples(source, model.inputs, image_options(args))
+        samples, name = first_samples(source, model)
     was_quantized = "stated" in data
     minimum = QUANTIZED_MINIMUM if was_quantized else None
     parity = check_parity(
@@ -115,13 +119,12 @@ def execute(args: argparse.Namespace) -> Outcome:
     return Outcome(data, text, 0 if parity.passed else CHECK_FAILED)
 
 
-def first_samples(
-    source: str, infos: Sequence[TensorInfo], image: ImageOptions | None
-) -> tuple[list[dict[str, np.ndarray]], str]:
+def first_samples(source: str, model: Model) -> tuple[list[dict[str, np.ndarray]], str]:
     """The first samples of ``source``, and what to call them."""
     from edgert.compress.data.samples import Samples
 
-    found = list(itertools.islice(Samples(source, infos, image), CHECKED_SAMPLES))
+    samples = Samples(source, model.inputs, model.preprocess)
+    found = list(itertools.islice(samples, CHECKED_SAMPLES))
     count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
     return found, f"{count} of {source}"
 
@@ -174,6 +177,10 @@ def convert_file(
             f"\n\nthe model leaves open how many samples {name!r} has: the file is for {shape[0]}, "
             f"--input-shape {name}={more} makes one for N"
         )
+    if stored := stored_rows(report.preprocess, report.labels):
+        text += f"\n\nstored in the file:\n\n{table(stored)}"
+    data["preprocess"] = json.loads(inputs_text(report.preprocess))
+    data["labels"] = list(report.labels)
     data["assumed"] = {name: list(shape) for name, shape in report.assumed.items()}
     if report.parity is not None:
         data["check"] = parity_data(report.parity)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgert.commands.arguments import add_image, add_model, image_options, positive
+from edgert.commands.arguments import add_model, add_preprocess, chosen_preprocess, positive
 from edgert.files import refuse_input, replacing
 from edgert.inputs import input_files, read_inputs
 from edgert.model import load
@@ -30,22 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="an input: .npy, .npz (arrays by input name) or an image, which is resized to the "
-        "input's shape; repeatable. NAME may be left out if there is one input",
+        help="an input: .npy, .npz (arrays by input name), an image, which is resized to the "
+        "input's shape, or a WAV file; repeatable. NAME may be left out if there is one input",
     )
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs, by name")
     parser.add_argument(
         "--top", type=positive, default=5, metavar="K", help="classes to show (default: 5)"
     )
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs a model once."""
     model = load(args.model, threads=args.threads, map=args.map)
+    files = input_files(args.input, model.inputs)
     if args.output:
-        refuse_input(args.output, [args.model, *input_files(args.input, model.inputs)])
-    inputs = read_inputs(args.input, model.inputs, image_options(args))
+        refuse_input(args.output, [args.model, *files])
+    preprocess, told = chosen_preprocess(args, model, files)
+    inputs = read_inputs(args.input, model.inputs, preprocess)
     start = time.perf_counter()
     outputs = model.run(inputs)
     elapsed = (time.perf_counter() - start) * 1e3
@@ -54,7 +56,8 @@ def execute(args: argparse.Namespace) -> Outcome:
         (s["name"], s["dtype"], shape(s["shape"]), *(number(s[key]) for key in STATISTICS))
         for s in summaries
     ]
-    parts = [table(rows, ("output", "dtype", "shape", *STATISTICS))]
+    parts = [told] if told else []
+    parts += [table(rows, ("output", "dtype", "shape", *STATISTICS))]
     for item in summaries:
         ranks = [(row["index"], number(row["value"])) for row in item.get("top", [])]
         if ranks:
