@@ -420,7 +420,7 @@ def test_one_description_is_for_the_input_that_it_suits(tmp_path: Path) -> None:
     assert describe(ImageInput(), INFOS) == {"image": ImageInput()}
     (tmp_path / "p.json").write_text('{"type": "image", "color": "BGR"}')
     assert describe(tmp_path / "p.json", INFOS) == {"image": ImageInput(color="BGR")}
-    with pytest.raises(InputError, match=r"2 inputs can be made from an image.*a float32 \[1, 3"):
+    with pytest.raises(InputError, match=r"2 inputs suit a description of image.*a float32 \[1, 3"):
         describe(ImageInput(), [Info("a", (1, 3, 4, 4)), Info("b", (1, 3, 4, 4))])
     (tmp_path / "p.json").write_text("{")
     with pytest.raises(InputError, match=r"p\.json: not JSON"):

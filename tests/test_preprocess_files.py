@@ -54,6 +54,43 @@ def output(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--scale", "1/0"],
+        ["--scale", "0"],
+        ["--scale", "x"],
+        ["--scale", "nan"],
+        ["--mean", "0,0"],
+        ["--mean", ""],
+        ["--fill", "300"],
+        ["--crop-pct", "0"],
+        ["--layout", "NHWC"],
+        ["--rate", "0"],
+        ["--length", "exact"],
+        ["--preprocess", "images"],
+        ["--preprocess", "digits.onnx"],
+        ["--labels", "images"],
+        ["--labels", "p.json"],
+        ["--preprocess", "p.json", "-o", "p.json"],
+        ["--labels", "images/classes.txt", "-o", "images/classes.txt"],
+    ],
+)
+def test_arguments_that_make_no_sense(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """A line that names them, and nothing written or overwritten."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    try:
+        code = main(["convert", "digits.onnx", *words])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert words[0].strip("-").split("-")[0] in last or words[1] in last
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 CONVERT = ["convert", "digits.onnx", "--preprocess", "p.json", "--labels", "images/classes.txt"]
 
 
@@ -190,6 +227,9 @@ def test_labels_of_files(tmp_path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"l\.txt"):
             read_labels(path)
+    (tmp_path / "l.json").write_text('{"type": "image"}')
+    with pytest.raises(InputError, match=r"l\.json is no list of labels"):
+        read_labels(tmp_path / "l.json")
 
 
 # Hostile files ------------------------------------------------------------------------------------

@@ -161,4 +161,7 @@ def numbers(text: str) -> tuple[float, ...]:
 
 def fraction(text: str) -> float:
     """A number, or a quotient such as 1/255."""
-    return float(Fraction(text))
+    try:
+        return float(Fraction(text))
+    except (ZeroDivisionError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None

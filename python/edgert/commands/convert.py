@@ -98,7 +98,8 @@ def execute(args: argparse.Namespace) -> Outcome:
     shapes = parse_shapes(args.input_shape)
     options["input_values"] = parse_values(args.input_value)
     options["preprocess"], options["labels"] = preprocess_options(args), args.labels
-    data, text, pinned = convert_file(args.model, args.output, shapes, args.data, **options)
+    read = [] if args.preprocess is None else [Path(args.preprocess)]
+    data, text, pinned = convert_file(args.model, args.output, shapes, args.data, read, **options)
     text = f"{args.model} -> {data['output']}\n\n{text}"
     if "compression" in data or not data["written"]:
         word = data.get("compression", {}).get("verdict", "bad")
@@ -134,12 +135,14 @@ def convert_file(
     output: str | None,
     shapes: Mapping[str, Sequence[int]],
     check_data: str | None = None,
+    read: Sequence[Path] = (),
     **options: Any,
 ) -> tuple[dict[str, Any], str, Mapping[str, np.ndarray]]:
     """Converts with a progress bar; returns what the model was and became, as data and as text, and
     the inputs that became constants.
 
-    Files of ``check_data`` are not written over, no more than what the conversion reads.
+    Files of ``check_data``, and others that were ``read``, are not written over, no more than what
+    the conversion reads.
     """
     try:
         from edgert.compress import STAGES as MORE_STAGES
@@ -150,7 +153,7 @@ def convert_file(
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
-    check_files = source_files(check_data)
+    check_files = [*source_files(check_data), *read]
     refuse_input(output or default_output(source), check_files)
     compresses = any(options.get(name) is not None for name in ("quantize", "recipe", "prune"))
     stages = len(STAGES) + (1 + len(MORE_STAGES) if compresses else 0)  # the check is one more

@@ -260,11 +260,13 @@ def describe(given: Any, infos: Sequence[Tensor]) -> dict[str, Input]:
     else:
         one = _one("preprocess", given)
         suited = [info.name for info in infos if one.suits(info.shape, info.dtype)]
+        if len(infos) == 1:  # what does not suit is told below
+            suited = [infos[0].name]
         if len(suited) != 1:
             inputs = ", ".join(f"{i.name} {np.dtype(i.dtype)} {list(i.shape)}" for i in infos)
             raise InputError(
-                f"{len(suited)} inputs can be made from an {one.type}; describe them by name. The "
-                f"model has {inputs}",
+                f"{len(suited) or 'no'} inputs suit a description of {one.type}: describe them by "
+                f"name. The model has {inputs}",
                 "INPUT",
             )
         found = {suited[0]: one}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,11 @@ def _file(path: str | bytes) -> np.ndarray:
         ) from None
     text = os.fsdecode(path)
     try:
-        with Image.open(path) as opened:
-            return _decoded(opened, text)
+        with warnings.catch_warnings():
+            # Of images of which Pillow refuses those that are twice as large.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                return _decoded(opened, text)
     except EdgertError:
         raise
     except FileNotFoundError:

@@ -35,6 +35,10 @@ def read_labels(given: str | os.PathLike[str] | Sequence[str]) -> tuple[str, ...
     except ValueError:
         raise InputError(f"{path} is no text in UTF-8", "LABELS") from None
     found = _listed(text)
+    if found is None and path.lower().endswith(".json"):
+        raise InputError(
+            f"{path} is no list of labels, nor an object of them by number from 0", "LABELS"
+        )
     if found is None:
         found = [line.strip() for line in text.rstrip().splitlines()]
     return _checked(path, found)
