@@ -148,7 +148,7 @@ def test_the_names_of_a_file_that_is_read_again(tmp_path: Path) -> None:
     """Are those of its inputs and outputs, though what is escaped has one of them."""
     nodes = [helper.make_node("Exp", ["x"], ["\a"]), helper.make_node("Tanh", ["\a"], ["\\x07"])]
     convert(make_model(nodes, [X], ["\\x07"]), tmp_path / "m", check=False)
-    graph = unpack(tmp_path / "m", check=False)
+    graph = unpack(tmp_path / "m")
     assert (graph.inputs, graph.outputs) == (["x"], ["\\x07"])
     assert [node.output for node in graph.nodes] == ["\\x07_1", "\\x07"]
 
