@@ -82,7 +82,7 @@ def test_an_open_leading_dimension_is_told(
 ) -> None:
     onnx.save(branching(), tmp_path / "m.onnx")
     assert main(["convert", str(tmp_path / "m.onnx"), "--input-value", "sr=1"]) == 0
-    assert "how many samples 'gain' has: the file is for 1" in capsys.readouterr().out
+    assert "how many samples there are in 'gain': the file is for 1" in capsys.readouterr().out
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

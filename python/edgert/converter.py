@@ -24,7 +24,7 @@ from edgert.compress.quantize.stated import lower_stated, states_quantization
 from edgert.compress.recipe import chosen_preset, require_kind
 from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import is_same, refuse_input, replacing, require_place
-from edgert.importer import Source, import_proto, read_model, single_samples, with_values
+from edgert.importer import Source, import_proto, open_batches, read_model, with_values
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
@@ -181,11 +181,14 @@ def convert(
     beside = _recipe_path(os.fsdecode(output), read) if chosen is not None else None
     begin("import")
     pinned: dict[str, np.ndarray] = {}
+    shapes = input_shapes or {}
     if input_values:
-        proto, pinned = with_values(proto, input_values, input_shapes or {})
-    assumed = single_samples(proto, input_shapes or {})
-    graph = import_proto(proto, path, input_shapes or {})
+        proto, pinned, shapes = with_values(proto, input_values, shapes)
+    graph = import_proto(proto, path, shapes)
     ir.verify(graph)
+    single = open_batches(proto) - set(shapes)
+    found = {name: graph.values[name].shape for name in graph.inputs if name in single}
+    assumed = {name: shape for name, shape in found.items() if shape[0] == 1}
     described = {} if preprocess is None else describe(preprocess, input_infos(graph))
     named = _labels(graph, labels)
     before = _onnx_size(proto)
