@@ -16,7 +16,7 @@ from edgert import __version__
 from edgert.commands import bench, compare, convert, demo, eval, info, isa, run, selftest
 from edgert.commands.arguments import text
 from edgert.errors import EdgertError, IntegrityError, VersionError
-from edgert.report import printable
+from edgert.report import INTERRUPTED, printable
 
 COMMANDS = {
     "convert": convert,
@@ -29,7 +29,7 @@ COMMANDS = {
     "selftest": selftest,
     "demo": demo,
 }
-ERROR, INTERRUPTED = 2, 130
+ERROR = 2
 TRACEBACK = "EDGERT_TRACEBACK"  # environment variable: raise errors instead of printing a line
 HINTS = (
     (IntegrityError, "the file was damaged: copy or convert it again"),

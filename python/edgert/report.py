@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?( ?(%|B|kB|MB|GB|ms|dB))?$|-?$|exa
 
 
 SHOWN_LABELS = 3
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 GAP = "  "  # between columns
 UNDERLINE = (
     "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a Box of rich: lines below headers alone

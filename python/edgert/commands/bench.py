@@ -15,7 +15,7 @@ from edgert.cpu import isa
 from edgert.inputs import random_inputs
 from edgert.measure import forget_peak, latencies, resident_bytes
 from edgert.model import Model, load
-from edgert.report import Outcome, milliseconds, size, table
+from edgert.report import INTERRUPTED, Outcome, milliseconds, size, table
 
 HELP = "measure a model on this machine"
 DETAILS = (
@@ -27,7 +27,6 @@ PROFILE_RUNS = 30
 # The 95th percentile, or the median of one half of the runs over that of the other, of a machine
 # that does something else at the same time or that changes its clock.
 UNSTEADY = 1.25
-INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
