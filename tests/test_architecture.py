@@ -45,6 +45,7 @@ CONVERTER_BINDINGS = {"infer.cpp", "schema.cpp", "weights.cpp"}
 PYTHON_LAYERS = [
     ("device", ["errors", "_core"]),
     ("device", ["schema", "arrays"]),
+    ("device", ["preprocess"]),
     ("device", ["cpu", "model"]),
     ("tool", ["budget", "files", "report"]),
     ("host", ["ir", "ops"]),

@@ -48,11 +48,22 @@ BAD = {
     "--seconds": [*NUMBERS, "0", "-1"],
     "--prune": [*NUMBERS, "-0.1", "1"],
     "--slack": [*NUMBERS, "-0.1"],
+    "--bits": [*NUMBERS, "1.9", "8.1"],
+    "--share": [*COUNTS, "1", "257"],
     "--min-sqnr": NUMBERS,
     "--min-agreement": [*NUMBERS, "-0.1", "1.1"],
     "--min-metric": NUMBERS,
     "--mean": ["x", "nan", "1,", ",", "1,inf", "1;2"],
     "--std": ["x", "nan", "1,", ",", "1,inf"],
+    "--scale": ["x", "1/0", "1/", "nan", "inf", "0"],
+    "--fill": ["x", "nan", "1,", ","],
+    "--crop-pct": [*NUMBERS, "0", "1.1"],
+    "--rate": COUNTS,
+    "--color": ["rgba"],
+    "--resize": ["fit"],
+    "--interpolation": ["spline"],
+    "--layout": ["CHW"],
+    "--length": ["long"],
     "--quantize": ["int3", "INT8"],
     "--weights": ["int3", "float32"],
     "--ranges": ["all"],
@@ -67,7 +78,16 @@ BAD = {
     "--input-value": ["pixels", "pixels=", "=1", "pixels=x", "pixels=nan", "nothing=1"],
     "--output NAME": ["nothing"],
 }  # fmt: skip
-READ = {"--calibrate", "--data", "--recipe", "--labels", "--input", "MODEL.onnx", "MODEL.edgert"}
+READ = {
+    "--calibrate",
+    "--data",
+    "--preprocess",
+    "--recipe",
+    "--labels",
+    "--input",
+    "MODEL.onnx",
+    "MODEL.edgert",
+}
 BAD_FILES = ["missing", "empty.npy", "garbage.npy", "garbage.png", "garbage", "folder", "x.npy/y"]
 WRITTEN = {"-o", "--output"}
 BAD_OUTPUTS = ["folder", "missing/new", "x.npy/new"]
@@ -125,7 +145,7 @@ def cases() -> Iterator[tuple[str, list[str]]]:
                 yield command, [*needed, name, name]
                 continue
             good = next(iter(action.choices or ["0.5" if callable(action.type) else "x"]))
-            good = "1" if name in ("--threads", "--runs", "--top", "--seconds") else good
+            good = "1" if BAD.get(name) in (COUNTS, BAD["--seconds"]) else good
             if action.option_strings:
                 rest = without(needed, action)
                 yield command, [*rest, name]

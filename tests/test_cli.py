@@ -92,12 +92,12 @@ def test_image_options_without_images(
     np.save(tmp_path / "x.npy", digit)
     for words in (
         ["run", model, "--input", tmp_path / "x.npy", "--mean", "0.5"],
-        ["convert", source, "-o", tmp_path / "d.edgert", "--std", "0.5"],
-        ["convert", source, "-o", tmp_path / "d.edgert", "--data", tmp_path / "x.npy", "--crop"],
+        ["run", model, "--mean", "0.5"],
         ["compare", source, model, "--data", tmp_path / "x.npy", "--mean", "0.5"],
+        ["compare", source, model, "--resize", "crop"],
     ):
-        assert "are for images" in fails(capsys, *words)
-    assert "no file for the input" in fails(capsys, "run", model, "--mean", "0.5")
+        assert "has no effect" in fails(capsys, *words)
+    assert "no file for the input" in fails(capsys, "run", model)
 
 
 def test_a_failed_check_is_exit_code_1(
@@ -174,8 +174,8 @@ def test_run_reads_images(
     )
     image.fromarray(pixels.repeat(4, 0).repeat(4, 1)).save(tmp_path / "digit.png")
     assert result().argmax() == net(scaled.astype(np.float32)).argmax()
-    line = fails(capsys, "run", model, "-i", tmp_path / "digit.png", "--mean", "1,2,3")
-    assert "--mean" in line
+    line = fails(capsys, "run", model, "-i", tmp_path / "digit.png", "--mean", "0,.2,1")
+    assert "mean has 3 numbers, input 'pixels' 1 channels" in line
 
 
 def test_run_input_errors(

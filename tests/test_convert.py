@@ -25,7 +25,6 @@ from edgert.errors import (
     UnsupportedError,
 )
 from edgert.importer import import_model
-from edgert.inputs import ImageOptions
 from edgert.pack import pack
 
 
@@ -313,8 +312,6 @@ def test_the_check_is_on_the_data(tmp_path: Path) -> None:
     assert "the first 16 samples of the data" in str(report)
     with pytest.raises(InputError, match="data: without effect"):
         convert(small_net(), tmp_path / "m.edgert", data=x, check=False)
-    with pytest.raises(InputError, match="are for images"):
-        convert(small_net(), tmp_path / "m.edgert", image=ImageOptions(crop=True))
     with pytest.raises(InputError, match="has shape"):
         convert(small_net(), tmp_path / "m.edgert", data=x[:, :2])
 

@@ -89,7 +89,7 @@ def test_models_side_by_side(folder: Path, capsys: pytest.CaptureFixture[str]) -
         (["f32.edgert", "--data", "images.npy", "--labels", "few.npy"], "has 3 labels"),
         (["f32.edgert", "--data", "images.npy", "--labels", "wrong.npy"], "none of 10 classes"),
         (["f32.edgert", "--data", "words", "--labels", "few.txt"], "has no class 'digit"),
-        (["f32.edgert", "--data", "words", "--labels", "none.txt"], "cannot be read"),
+        (["f32.edgert", "--data", "words", "--labels", "none.txt"], "none.txt: No such file"),
         (["f32.edgert", "--data", "numbers", "--output", "no"], "there is no output 'no'"),
     ],
 )

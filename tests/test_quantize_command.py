@@ -18,7 +18,6 @@ from edgert.cli import main
 from edgert.compress import preset, recipe_text
 from edgert.compress.quantize import quantizer
 from edgert.errors import InputError, UnsupportedError
-from edgert.inputs import ImageOptions
 from edgert.parity import OutputParity, Parity
 from edgert.unpack import unpack
 
@@ -131,8 +130,11 @@ def test_int16(
         ["--ranges", "minmax"],
         ["--steps", "none"],
         ["--weight-fit", "any"],
-        ["--quantize", "int8", "--mean", "0.5"],
-        ["--quantize", "int8", "--calibrate", "data.npy", "--std", "0.5"],
+        ["--quantize", "int8", "--mean", "100"],
+        ["--std", "0"],
+        ["--rate", "16000"],
+        ["--preprocess", "absent.json"],
+        ["--labels", "absent.txt"],
         ["--quantize", "int16", "--recipe", "int16.json", "--ranges", "minmax"],
         ["--quantize", "int8", "--steps", "nonsense"],
         ["--quantize", "int8", "--calibrate", "absent.npy"],
@@ -291,8 +293,11 @@ def test_api(folder: Path) -> None:
         ({"quantize": "int8", "steps": "equalize"}, "steps is 'equalize', expected some of"),
         ({"quantize": "int8", "recipe": 5}, "recipe is 5, expected a path or a Recipe"),
         ({"quantize": "int8", "calibrate": 5}, "the data is a int"),
-        ({"quantize": "int8", "calibrate": [], "image": {"mean": 0}}, "image is .*ImageOptions"),
-        ({"quantize": "int8", "image": ImageOptions()}, "^image: without effect unless"),
+        ({"preprocess": 5}, "preprocess is 5, expected an ImageInput"),
+        ({"preprocess": {"no": {"type": "image"}}}, "there is no input 'no', but"),
+        ({"preprocess": {"type": "audio", "rate": 1}}, r"float32\[1, 1, 8, 8\], is no sound"),
+        ({"labels": 5}, "labels: expected a list of labels, found 5"),
+        ({"labels": ["a"]}, r"1 labels, but the outputs \['probabilities'\] have \[10\] classes"),
         ({"calibrate": [], "ranges": "mse"}, "^ranges, calibrate: without effect unless quantize"),
         ({"quantize": "dynamic", "steps": ()}, "^steps: without effect on dynamic"),
         ({"quantize": "dynamic", "weight_fit": "quads"}, "weight_fit is 'quads'"),
@@ -303,12 +308,6 @@ def test_arguments_of_the_api(folder: Path, arguments: dict, message: str) -> No
     """Those of another kind, and those without effect, are named with what was expected."""
     with pytest.raises(InputError, match=message):
         edgert.convert(**{"model": "digits.onnx", **arguments})
-
-
-@pytest.mark.parametrize("options", [{"mean": 1}, {"std": (0,)}, {"std": "1"}, {"mean": (np.nan,)}])
-def test_image_options_that_make_no_sense(options: dict) -> None:
-    with pytest.raises(InputError, match=r"image\.(mean|std) is .*, expected a list"):
-        ImageOptions(**options)
 
 
 def test_what_the_gate_accepts_is_not_built_again(

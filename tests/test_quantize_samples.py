@@ -9,8 +9,8 @@ import pytest
 
 from edgert.compress.data.samples import Samples
 from edgert.errors import InputError, ModelIOError
-from edgert.inputs import ImageOptions
 from edgert.model import TensorInfo
+from edgert.preprocess import ImageInput
 
 F32 = np.dtype(np.float32)
 IMAGE = [TensorInfo("x", (1, 3, 4, 4), F32)]
@@ -119,17 +119,34 @@ def test_one_image(tmp_path: Path) -> None:
     """An image is one sample; mean and std apply to it, and to nothing but images."""
     image = pytest.importorskip("PIL.Image")
     image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "a.png")
-    options = ImageOptions(mean=(0.5,), std=(0.5,))
-    samples = Samples(tmp_path / "a.png", IMAGE, options)
+    described = {"x": ImageInput(mean=(0.5,), std=(0.5,))}
+    samples = Samples(tmp_path / "a.png", IMAGE, described)
     assert len(samples) == 1
     assert [float(s["x"].min()) for s in samples] == [-1]
-    np.save(tmp_path / "b.npy", STACK)
-    (tmp_path / "folder").mkdir()
-    np.save(tmp_path / "folder" / "b.npy", STACK[0])
-    for source in (STACK, [STACK[0]], tmp_path / "b.npy", tmp_path / "folder"):
-        with pytest.raises(InputError, match="are for images"):
-            Samples(source, IMAGE, options)
-    Samples(tmp_path, IMAGE, options)  # some are images
+    np.testing.assert_array_equal(
+        [s["x"] for s in Samples(STACK, IMAGE, described)], STACK[:, None]
+    )
+    pixels = np.zeros((2, 8, 8, 3), np.uint8)
+    pixels[..., 0] = 255
+    np.save(tmp_path / "b.npy", pixels)
+    red = image.fromarray(pixels[0]).quantize(4)
+    for source in (pixels, [pixels[0]], tmp_path / "b.npy", [red]):
+        for found in Samples(source, IMAGE, described):
+            assert (found["x"][0, 0] == 1).all()
+            assert (found["x"][0, 1:] == -1).all()
+
+
+def test_a_text_beside_folders_of_classes(tmp_path: Path) -> None:
+    """It is no sample, and does not hide them; names in upper case are names."""
+    for name in "a", "b":
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "x.npy", STACK[0])
+        (tmp_path / name / "x.npy").rename(tmp_path / name / "X.NPY")
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    samples = Samples(tmp_path, IMAGE)
+    assert samples.class_folders() == ["a", "b"]
+    assert len(list(samples)) == len(samples) == 2
+    assert not samples.skipped
 
 
 def test_a_folder_of_nothing_readable(tmp_path: Path) -> None:

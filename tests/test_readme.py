@@ -46,6 +46,8 @@ def test_commands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python(folder: Path) -> None:
     """The Python examples run in a fresh interpreter, beside the files of the demo."""
+    names = str(folder / "demo" / "names.txt")
+    assert main(["convert", str(folder / "demo" / "digits.onnx"), "--labels", names]) == 0
     assert blocks("python")
     for code in blocks("python"):
         subprocess.run([sys.executable, "-c", code], check=True, cwd=folder / "demo")

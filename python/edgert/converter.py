@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import onnx
@@ -15,7 +15,7 @@ import onnx
 from edgert import ir
 from edgert.budget import memory_errors
 from edgert.compress import Recipe, Target, compress, read_recipe, recipe_text
-from edgert.compress.data.samples import Samples, is_image, source_files
+from edgert.compress.data.samples import Samples, source_files
 from edgert.compress.data.samples import Source as Calibration
 from edgert.compress.judge import Metric
 from edgert.compress.ladder import KINDS, choose_stored
@@ -28,13 +28,25 @@ from edgert.importer import Source, import_proto, open_batches, read_model, with
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
-from edgert.inputs import ImageOptions, random_inputs, require_random
+from edgert.inputs import random_inputs, require_random
 from edgert.model import TensorInfo, load
-from edgert.pack import pack, write_file
+from edgert.pack import pack, plain_name, write_file
 from edgert.parity import QUANTIZED_MINIMUM, check_parity
 from edgert.passes import optimize
+from edgert.preprocess import (
+    LABELS,
+    PREPROCESS,
+    Input,
+    describe,
+    inputs_text,
+    labels_text,
+    model_labels,
+    read_labels,
+)
 from edgert.summary import ModelSize, Report
 
+# How inputs are made: one description, several by input name, or the path of a file of JSON.
+Preprocess = Union[Input, Mapping[str, Any], str, "os.PathLike[str]"]
 STAGES = ("read", "import", "optimize", "pack", "check", "write")
 DATA_FREE_SAMPLES = 16
 CHECKED_SAMPLES = 16  # on which a model is compared with the original
@@ -68,7 +80,8 @@ def convert(
     min_metric: float | None = None,
     metric: Metric | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
-    image: ImageOptions | None = None,
+    preprocess: Preprocess | None = None,
+    labels: str | os.PathLike[str] | Sequence[str] | None = None,
     data: Calibration | None = None,
     check: bool = True,
     force: bool = False,
@@ -100,14 +113,19 @@ def convert(
     needs codes alone; ``half`` stores floats of 16 bits. Both run as fast as any floats.
 
     ``calibrate`` is the data that shows which values occur, see
-    :class:`edgert.compress.data.samples.Samples`: the path of an .npz, an .npy, an image or a
-    folder, or any iterable of samples; ``image`` says how images become tensors. Some of it is held
-    out to judge the result, unless there is other ``data`` for that, read in the same way. Without
-    either random inputs take their place; dynamic layers need data only to be judged.
-    ``min_sqnr`` in dB, ``min_agreement``, 0 to 1, and ``min_metric`` say what the network must
-    reach: layers of which the recipe does not state the form get more exact ones until it does.
-    ``metric`` is a function of the original's outputs and the network's for one sample, two dicts,
-    that returns a number, the higher the better.
+    :class:`edgert.compress.data.samples.Samples`: the path of an .npz, an .npy, an image, a sound
+    or a folder, or any iterable of samples. Some of it is held out to judge the result, unless
+    there is other ``data`` for that, read in the same way. Without either random inputs take their
+    place; dynamic layers need data only to be judged. ``min_sqnr`` in dB, ``min_agreement``, 0 to
+    1, and ``min_metric`` say what the network must reach: layers of which the recipe does not state
+    the form get more exact ones until it does. ``metric`` is a function of the original's outputs
+    and the network's for one sample, two dicts, that returns a number, the higher the better.
+
+    ``preprocess`` says how images and sounds become tensors: an :class:`ImageInput` or an
+    :class:`AudioInput` of :mod:`edgert.preprocess` for the only input that it suits, a dict of them
+    by input name, or the path of a file of JSON. ``labels`` are the names of the classes, or the
+    path of a text with one in each line; without them those of the model's metadata are taken, if
+    there are some. Both are stored in the file, see ``Model.preprocess`` and ``Model.labels``.
 
     What was made is compared with the original on the first samples of ``data``, or on random
     inputs, in ONNX Runtime if that is installed, unless ``check`` is False; of a network that is
@@ -123,7 +141,7 @@ def convert(
     InputError for arguments of another kind, or that would not matter beside the others, and
     QualityError for a network that must not be used.
     """
-    _check_kinds(model, output, input_shapes, input_values, recipe, image, progress)
+    _check_kinds(model, output, input_shapes, input_values, recipe, progress)
     require(metric is None or callable(metric), "metric", metric, "a function of two dicts")
     begin = progress or (lambda stage: None)
     if quantize not in (None, *KINDS):
@@ -135,11 +153,10 @@ def convert(
                "method": method, "share": share, "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe}  # fmt: skip
-    compresses = any(x is not None for x in (quantize, prune, recipe))
-    if compresses:
-        rest.update(image=image, data=data)
-    else:
-        _check_unused(data, image, check)
+    if any(x is not None for x in (quantize, prune, recipe)):
+        rest["data"] = data
+    elif data is not None and not check:
+        raise InputError("data: without effect unless something is checked", "ARGUMENT")
     given = [name for name, value in rest.items() if value is not None]
     chosen = chosen_preset(quantize, choices, given)
     if recipe is not None:
@@ -164,7 +181,8 @@ def convert(
         *source_files(data),
         *([path, *data_files(proto, path)] if path else []),
     ]
-    read += [] if recipe is None or isinstance(recipe, Recipe) else [recipe]
+    read += [given for given in (recipe, preprocess, labels)
+             if isinstance(given, (str, os.PathLike))]  # fmt: skip
     refuse_input(output, read)
     require_place(output)
     beside = _recipe_path(os.fsdecode(output), read) if chosen is not None else None
@@ -178,6 +196,8 @@ def convert(
     single = open_batches(proto) - set(shapes)
     found = {name: graph.values[name].shape for name in graph.inputs if name in single}
     assumed = {name: shape for name, shape in found.items() if shape[0] == 1}
+    described = {} if preprocess is None else describe(preprocess, input_infos(graph))
+    named = _labels(graph, labels)
     before = _onnx_size(proto)
     del proto
     begin("optimize")
@@ -191,6 +211,8 @@ def convert(
         passes=tuple(passes),
         pinned=pinned,
         assumed=assumed,
+        preprocess=described,
+        labels=named,
         recipe=beside,
     )
     compared: dict[str, Any] = {}
@@ -203,8 +225,8 @@ def convert(
         graph, stated = lower_stated(graph)
         ir.verify(graph)
     elif chosen is not None:
-        samples = calibration_samples(graph, calibrate, image)
-        others = _held_out(graph, data, image, calibrate is None)
+        samples = calibration_samples(graph, calibrate, described)
+        others = _held_out(graph, data, described, calibrate is None)
         needs_ranges = any(form.is_integer for form in chosen.forms)
         is_random = calibrate is None and (data is None or needs_ranges)
         left: Iterable[Sample] = samples
@@ -228,10 +250,15 @@ def convert(
         compression = replace(compression, skipped=tuple(samples.skipped))
     begin("pack")
     choose_stored(graph)
+    if described:
+        stored = {plain_name(name): one for name, one in described.items()}
+        graph.metadata[PREPROCESS] = inputs_text(stored)
+    if named:
+        graph.metadata[LABELS] = labels_text(named)
     packed = pack(graph)
     if check and compression is None:
         begin("check")
-        first, name = _check_samples(_input_infos(graph), data, image)
+        first, name = _check_samples(input_infos(graph), data, described)
         minimum = None if stated is None else QUANTIZED_MINIMUM
         parity = check_parity(
             model, load(packed), first, minimum, fused=stated is None, constants=pinned
@@ -251,16 +278,6 @@ def convert(
     return replace(done, written=True)
 
 
-def _check_unused(data: object, image: object, check: bool) -> None:
-    """Refuses data, and options of images, that nothing would be read with."""
-    if data is not None and not check:
-        raise InputError("data: without effect unless something is checked", "ARGUMENT")
-    if image is not None and data is None:
-        raise InputError(
-            "mean, std and crop are for images: give some to calibrate or data", "ARGUMENT"
-        )
-
-
 def _recipe_path(output: str, inputs: Sequence[str | os.PathLike[str]]) -> str:
     """Where the decisions go: beside the output, not over the recipe that was given."""
     stem, _ = os.path.splitext(output)
@@ -272,12 +289,12 @@ def _recipe_path(output: str, inputs: Sequence[str | os.PathLike[str]]) -> str:
 
 
 def _check_samples(
-    infos: Sequence[TensorInfo], data: Calibration | None, image: ImageOptions | None
+    infos: Sequence[TensorInfo], data: Calibration | None, preprocess: Mapping[str, Input]
 ) -> tuple[list[Sample], str]:
     """What a model is compared with the original on, and what to call it."""
     if data is None:
         return [random_inputs(infos)], "random inputs"
-    found = list(islice(Samples(data, infos, image), CHECKED_SAMPLES))
+    found = list(islice(Samples(data, infos, preprocess), CHECKED_SAMPLES))
     count = "the only sample" if len(found) == 1 else f"the first {len(found)} samples"
     name = os.fsdecode(data) if isinstance(data, (str, os.PathLike)) else "the data"
     return found, f"{count} of {name}"
@@ -294,7 +311,6 @@ def _check_kinds(
     shapes: object,
     values: object,
     recipe: object,
-    image: object,
     progress: object,
 ) -> None:
     """Refuses arguments of :func:`convert` that are none of what they may be."""
@@ -311,8 +327,6 @@ def _check_kinds(
     require(shapes is None or _are_shapes(shapes), "input_shapes", shapes, "{name: (1, 3, ...)}")
     fine = recipe is None or isinstance(recipe, (*path, Recipe))
     require(fine, "recipe", recipe, "a path or a Recipe")
-    fine = image is None or isinstance(image, ImageOptions)
-    require(fine, "image", image, "edgert.inputs.ImageOptions(mean, std, crop)")
     require(progress is None or callable(progress), "progress", progress, "a function of a string")
 
 
@@ -326,30 +340,49 @@ def _are_shapes(shapes: object) -> bool:
 
 
 def calibration_samples(
-    graph: ir.Graph, source: Calibration | None, image: ImageOptions | None
+    graph: ir.Graph, source: Calibration | None, preprocess: Mapping[str, Input]
 ) -> Samples:
     """The calibration samples; random ones if there is no source."""
-    infos = _input_infos(graph)
+    infos = input_infos(graph)
     if source is None:
         require_random(infos, DATA_FREE_SAMPLES)
         source = [random_inputs(infos, seed) for seed in range(DATA_FREE_SAMPLES)]
-    return Samples(source, infos, image)
+    return Samples(source, infos, preprocess)
 
 
 def _held_out(
-    graph: ir.Graph, source: Calibration | None, image: ImageOptions | None, is_random: bool
+    graph: ir.Graph,
+    source: Calibration | None,
+    preprocess: Mapping[str, Input],
+    is_random: bool,
 ) -> Iterable[Sample] | None:
     """The samples that are for nothing but to judge: those that are given, or other random ones."""
-    infos = _input_infos(graph)
+    infos = input_infos(graph)
     if source is not None:
-        has_images = image is not None and any(map(is_image, source_files(source)))
-        return iter(Samples(source, infos, image if has_images else None))
+        return iter(Samples(source, infos, preprocess))
     if not is_random:
         return None
     return (random_inputs(infos, DATA_FREE_SAMPLES + i) for i in range(DATA_FREE_SAMPLES))
 
 
-def _input_infos(graph: ir.Graph) -> list[TensorInfo]:
+def _labels(
+    graph: ir.Graph, given: str | os.PathLike[str] | Sequence[str] | None
+) -> tuple[str, ...]:
+    """The labels that are given, or those of the model. A row of scores has one for each label."""
+    labels = model_labels(graph.metadata) if given is None else read_labels(given)
+    shapes = [graph.values[name].shape for name in graph.outputs]
+    rows = [shape[-1] for shape in shapes if len(shape) == 2 and shape[0] == 1]
+    if labels and len(rows) == len(shapes) and len(labels) not in rows:
+        if given is None:
+            return ()
+        raise InputError(
+            f"{len(labels)} labels, but the outputs {graph.outputs} have {rows} classes", "LABELS"
+        )
+    return labels
+
+
+def input_infos(graph: ir.Graph) -> list[TensorInfo]:
+    """The inputs of a graph."""
     return [TensorInfo(n, graph.values[n].shape, graph.values[n].dtype) for n in graph.inputs]
 
 

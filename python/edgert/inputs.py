@@ -1,63 +1,40 @@
-"""Tensors for a model from files (.npy, .npz, images) or at random."""
+"""Tensors for a model from files (.npy, .npz, images, sounds) or at random."""
 
 from __future__ import annotations
 
 import math
 import os
 import zipfile
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from edgert.budget import Budget
-from edgert.errors import InputError, ModelIOError, UnsupportedError, require
+from edgert.errors import InputError, ModelIOError
 from edgert.model import TensorInfo
+from edgert.preprocess import Input, is_pixels, prepare
 
 ARRAY_SUFFIXES = (".npy", ".npz")
+# What a folder of samples has beside texts and the like; other images that Pillow reads do, too.
+SAMPLE_SUFFIXES = (*ARRAY_SUFFIXES, ".wav", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif",
+                   ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2")  # fmt: skip
 _BYTES = "surrogateescape"  # how bytes that are no text stand in a string
 
 
-@dataclass(frozen=True)
-class ImageOptions:
-    """How an image becomes a tensor.
-
-    Pixels of a floating point input are ``(value / 255 - mean) / std`` per channel; those of a
-    uint8 input stay 0 to 255. ``crop`` scales the image until it covers the input and cuts out the
-    middle; otherwise it is stretched.
-    """
-
-    mean: Sequence[float] = (0.0,)
-    std: Sequence[float] = (1.0,)
-    crop: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuses what no pixels can be normalised by."""
-        for name in ("mean", "std"):
-            values = getattr(self, name)
-            fine = isinstance(values, (tuple, list, np.ndarray)) and all(
-                isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in values
-            )
-            fine = fine and (name == "mean" or all(values))
-            require(fine, f"image.{name}", values, "a list of finite numbers, those of std not 0")
-
-
 def read_inputs(
-    specs: Collection[str], infos: Sequence[TensorInfo], image: ImageOptions | None = None
+    specs: Collection[str], infos: Sequence[TensorInfo], preprocess: Mapping[str, Input]
 ) -> dict[str, np.ndarray]:
     """Tensors for all inputs of a model from ``name=file`` or ``file`` specifications.
 
-    A file without a name serves the only input, or is an .npz that holds arrays by the inputs'
-    names. Raises InputError if a name is unknown, given twice or missing, ModelIOError if a file
-    cannot be read, UnsupportedError if Pillow is needed and absent.
+    ``preprocess`` has by input name how images and sounds become tensors. A file without a name
+    serves the only input, or is an .npz that holds arrays by the inputs' names. Raises InputError
+    if a name is unknown, given twice or missing, ModelIOError if a file cannot be read,
+    UnsupportedError if Pillow is needed and absent.
     """
-    if image is not None and specs and all(spec.endswith(ARRAY_SUFFIXES) for spec in specs):
-        refuse_image_options(", ".join(specs))
     arrays: dict[str, np.ndarray] = {}
     for spec in specs:
-        for name, array in _read_spec(spec, infos, image or ImageOptions()).items():
+        for name, array in _read_spec(spec, infos, preprocess).items():
             if name in arrays:
                 raise InputError(f"input '{name}' is given twice", "INPUT")
             arrays[name] = array
@@ -68,12 +45,17 @@ def read_inputs(
     return arrays
 
 
-def refuse_image_options(source: str) -> NoReturn:
-    """Raises InputError because ``source`` has no images that the options could be for."""
-    raise InputError(
-        f"mean, std and crop are for images, and there are none in {source}: leave them out, and "
-        "normalise arrays yourself",
-        "ARGUMENT",
+def is_array(path: Path) -> bool:
+    """Whether a file holds arrays, by its name; others are images and sounds."""
+    return path.suffix.lower() in ARRAY_SUFFIXES
+
+
+def has_pixels(paths: Iterable[Path]) -> bool:
+    """Whether there is an image, a sound, or an array that may be an image among files."""
+    return any(
+        not is_array(path)
+        or any(array.dtype == np.uint8 for array in load_arrays(path, memory_map=True).values())
+        for path in paths
     )
 
 
@@ -133,38 +115,42 @@ def as_utf8(argument: str) -> str:
 
 
 def _read_spec(
-    spec: str, infos: Sequence[TensorInfo], image: ImageOptions
+    spec: str, infos: Sequence[TensorInfo], preprocess: Mapping[str, Input]
 ) -> dict[str, np.ndarray]:
     info, path = split_spec(spec, infos)
     if info is not None:
-        return {info.name: _read_one(path, info, image)}
+        return {info.name: _read_one(path, info, preprocess.get(info.name))}
     by_name = {info.name: info for info in infos}
     if "=" in spec and not os.path.exists(path):
         raise InputError(
             f"the model has no input '{spec.split('=')[0]}'; it has {list(by_name)}", "INPUT"
         )
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         arrays = load_arrays(path)
         if set(arrays) & set(by_name):
-            return {k: _as_input(arrays[k], by_name[k]) for k in arrays if k in by_name}
+            return {
+                name: _as_input(arrays[name], info, preprocess.get(name))
+                for name, info in by_name.items()
+                if name in arrays
+            }
     if len(infos) != 1:
         raise InputError(
             f"{path}: say which input it is for, as in --input {next(iter(by_name))}={path}; "
             f"the model has {list(by_name)}",
             "INPUT",
         )
-    return {infos[0].name: _read_one(path, infos[0], image)}
+    return {infos[0].name: _read_one(path, infos[0], preprocess.get(infos[0].name))}
 
 
-def _read_one(path: Path, info: TensorInfo, image: ImageOptions) -> np.ndarray:
-    if path.suffix not in ARRAY_SUFFIXES:
-        return read_image(path, info, image)
+def _read_one(path: Path, info: TensorInfo, description: Input | None) -> np.ndarray:
+    if not is_array(path):
+        return prepare(path, description, *info)
     arrays = load_arrays(path)
     if info.name in arrays:
-        return _as_input(arrays[info.name], info)
+        return _as_input(arrays[info.name], info, description)
     if len(arrays) != 1:
         raise InputError(f"{path} has no array '{info.name}'; it has {list(arrays)}", "INPUT")
-    return _as_input(next(iter(arrays.values())), info)
+    return _as_input(next(iter(arrays.values())), info, description)
 
 
 def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
@@ -173,7 +159,7 @@ def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
     With ``memory_map`` that of an .npy file stays there until its elements are used.
     """
     try:
-        if memory_map and path.suffix == ".npy":
+        if memory_map and path.suffix.lower() == ".npy":
             return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
@@ -188,70 +174,12 @@ def load_arrays(path: Path, memory_map: bool = False) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _as_input(array: np.ndarray, info: TensorInfo) -> np.ndarray:
+def _as_input(array: np.ndarray, info: TensorInfo, description: Input | None) -> np.ndarray:
     """``array`` in the dtype of the input if that loses no kind, with a batch dimension of 1."""
+    if is_pixels(array, description, info.shape, info.dtype):
+        return prepare(array, description, *info)
     if array.dtype != info.dtype and np.can_cast(array.dtype, info.dtype, "same_kind"):
         array = array.astype(info.dtype)
     if info.shape[:1] == (1,) and array.shape == tuple(info.shape[1:]):
         array = array[None]
     return array
-
-
-def read_image(path: Path, info: TensorInfo, options: ImageOptions) -> np.ndarray:
-    """An image file as the tensor of one image."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise UnsupportedError(
-            f'{path}: reading images needs Pillow; pip install "edgert[image]"', "IMAGE"
-        ) from None
-    height, width, channels, channels_last = _image_axes(info)
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
-    try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened).convert(mode)
-    except FileNotFoundError:
-        raise ModelIOError(f"{path}: no such file", "IO") from None
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ModelIOError(f"{path}: not an image that Pillow reads: {error}", "IO") from None
-    if options.crop:
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
-    else:
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture).reshape(height, width, channels)
-    if info.dtype.kind == "f":
-        scaled = pixels / 255.0
-        pixels = (scaled - _per_channel(options.mean, channels)) / _per_channel(
-            options.std, channels
-        )
-    elif info.dtype != np.uint8:
-        raise InputError(f"{path}: input '{info.name}' is {info.dtype}, not pixels", "INPUT")
-    if not channels_last:
-        pixels = pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(pixels, dtype=info.dtype).reshape(info.shape)
-
-
-def _image_axes(info: TensorInfo) -> tuple[int, int, int, bool]:
-    """(height, width, channels, channels last) of one image of the input."""
-    dims = tuple(info.shape)
-    if len(dims) == 4 and dims[0] == 1:
-        dims = dims[1:]
-    if len(dims) == 2:
-        return dims[0], dims[1], 1, True
-    if len(dims) == 3 and dims[0] in (1, 3, 4):
-        return dims[1], dims[2], dims[0], False
-    if len(dims) == 3 and dims[2] in (1, 3, 4):
-        return dims[0], dims[1], dims[2], True
-    raise InputError(
-        f"input '{info.name}' of shape {list(info.shape)} is not one image of 1, 3 or 4 channels; "
-        "give it as .npy",
-        "INPUT",
-    )
-
-
-def _per_channel(values: Sequence[float], channels: int) -> np.ndarray:
-    if len(values) not in (1, channels):
-        raise InputError(
-            f"--mean and --std take 1 or {channels} numbers, found {len(values)}", "INPUT"
-        )
-    return np.asarray(values, dtype=np.float64)

@@ -16,6 +16,7 @@ import numpy as np
 from edgert import _core
 from edgert.arrays import as_array
 from edgert.errors import InputError, require
+from edgert.preprocess import Input, prepare, stored_inputs, stored_labels
 
 # The path of a file, or its content.
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview]
@@ -52,7 +53,9 @@ class Model:
     """A model that is ready to run; :func:`load` makes one.
 
     ``inputs`` and ``outputs`` describe the tensors, in the model's order; ``metadata`` holds the
-    strings that the file carries; ``operations`` is about how many elements a run
+    strings that the file carries; ``preprocess`` what the file says of how inputs are made from
+    images and sounds, by name, and ``labels`` the names of its classes, if it says so, see
+    :mod:`edgert.preprocess`; ``operations`` is about how many elements a run
     multiplies, compares or moves; ``threads`` says how many threads it uses, or fewer if the
     system refuses some; ``path`` is that of the file, None for a model that was loaded from memory.
     A model may be used from several threads at a time. It is copied and pickled as the path of its
@@ -69,6 +72,8 @@ class Model:
     inputs: tuple[TensorInfo, ...] = ()
     outputs: tuple[TensorInfo, ...] = ()
     metadata: Mapping[str, str] = MappingProxyType({})
+    preprocess: Mapping[str, Input] = MappingProxyType({})
+    labels: tuple[str, ...] = ()
     threads = 0
     operations = 0.0
     _isa = ""
@@ -110,6 +115,8 @@ class Model:
         self.inputs = _infos(self._session.inputs)
         self.outputs = _infos(self._session.outputs)
         self.metadata = self._session.metadata
+        self.preprocess = stored_inputs(self.metadata, self.inputs)
+        self.labels = stored_labels(self.metadata)
         self.threads = self._session.threads
         self.operations = self._session.operations
         self._isa = _core.active_isa()[-1]
@@ -150,6 +157,30 @@ class Model:
         inputs.update(named)
         results = self._run(inputs)
         return results[0] if len(results) == 1 else tuple(results)
+
+    def prepare(self, source: Any, input: str | None = None) -> np.ndarray:
+        """The tensor of an input from an image or a sound: ``y = model(model.prepare("cat.jpg"))``.
+
+        ``source`` is the path of an image or of a WAV file, an image of Pillow, an array of uint8,
+        [height, width] or [height, width, channels] of red, green and blue, or of a sound, int16 or
+        floats, [samples] or [samples, channels]. ``input`` names the input, if there are several.
+        What is done to it stands in ``preprocess``; images of which that says nothing are stretched
+        and go from 0 to 1, or to 255 for a uint8 input. The result is one sample: that of a model
+        for a batch of images is to be concatenated.
+
+        Raises InputError for a source that does not suit, ModelIOError for a file that cannot be
+        read, and UnsupportedError where Pillow is needed and absent.
+        """
+        infos = {info.name: info for info in self.inputs}
+        if input is None:
+            described = [*self.preprocess] if len(infos) > 1 else [*infos]
+            if len(described) != 1:
+                raise InputError(f"say for which input: one of {[*infos]}", "NAME")
+            (input,) = described
+        if input not in infos:
+            raise InputError(f"there is no input {input!r}, but {[*infos]}", "NAME")
+        info = infos[input]
+        return prepare(source, self.preprocess.get(input), *info)
 
     def profile(self, inputs: Mapping[str, Any]) -> list[float]:
         """Runs the model once and returns the milliseconds of each step of :meth:`plan`."""

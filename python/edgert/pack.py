@@ -162,7 +162,7 @@ class _Packer:
 
     def tensor_name(self, name: str) -> str:
         """What the file calls a value; constants have no name there, unless they are outputs."""
-        plain = _plain(name)
+        plain = plain_name(name)
         if name in self.graph.inputs or name in self.graph.outputs:
             if plain != name:
                 raise FormatError(
@@ -216,14 +216,14 @@ def _entries(metadata: Mapping[str, str]) -> dict[str, str]:
     """The metadata by key, as it may stand in a file: escaped, and no key empty or given twice."""
     entries: dict[str, str] = {}
     for key, value in sorted(metadata.items()):
-        plain, i = _plain(key) or "unnamed", 1
+        plain, i = plain_name(key) or "unnamed", 1
         while plain in entries:
-            plain, i = f"{_plain(key)[: schema.MAX_NAME_BYTES // 8]}_{i}", i + 1
+            plain, i = f"{plain_name(key)[: schema.MAX_NAME_BYTES // 8]}_{i}", i + 1
         entries[plain] = _escaped(value, multiline=True)
     return dict(sorted(entries.items()))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """``name``, escaped and cut if it may not stand in a file as it is."""
     name = _escaped(name)
     return (

@@ -8,7 +8,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from typing import Any
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?( ?(%|B|kB|MB|GB|ms|dB))?$|-?$|exact$")
 
 
+SHOWN_LABELS = 3
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 GAP = "  "  # between columns
 UNDERLINE = (
@@ -140,3 +141,12 @@ def json_number(value: float | None) -> float | None:
 def shape(dims: Iterable[int]) -> str:
     """A shape as ONNX tools write it: "1x3x224x224", "scalar" if it has no dimension."""
     return "x".join(map(str, dims)) or "scalar"
+
+
+def stored_rows(inputs: Mapping[str, object], labels: Sequence[str]) -> list[tuple[str, str]]:
+    """What a file states of its inputs and classes, for a table."""
+    rows = [(f"input {name}", str(one)) for name, one in inputs.items()]
+    if labels:
+        more = ", ..." if len(labels) > SHOWN_LABELS else ""
+        rows.append(("labels", f"{len(labels)}: {', '.join(labels[:SHOWN_LABELS])}{more}"))
+    return rows

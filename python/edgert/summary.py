@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,8 @@ from edgert.compress import Compression
 from edgert.compress.quantize.stated import Stated
 from edgert.parity import OutputParity, Parity
 from edgert.passes import PassReport
-from edgert.report import decibels, json_number, size, table
+from edgert.preprocess import Input, inputs_text
+from edgert.report import decibels, json_number, size, stored_rows, table
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Report:
     pinned: Mapping[str, np.ndarray] = field(default_factory=dict)  # inputs that are constants now
     # Shapes of inputs whose leading dimension the model and the caller leave open: it is 1.
     assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    preprocess: Mapping[str, Input] = field(default_factory=dict)  # as it is stored
+    labels: tuple[str, ...] = ()
     stated: Stated | None = None  # of a model that was quantised before
     compression: Compression | None = None
     # What was compared with the original: what is in the file or, of a network that was compressed,
@@ -64,6 +68,8 @@ class Report:
             "written": self.written,
             "before": asdict(self.before),
             "after": asdict(self.after),
+            "preprocess": json.loads(inputs_text(self.preprocess)),
+            "labels": list(self.labels),
             "assumed": {name: list(shape) for name, shape in self.assumed.items()},
         }
         if self.parity is not None:
@@ -93,6 +99,8 @@ def _text(report: Report) -> str:
             f"the model leaves open how many samples there are in {names}: the file is for 1, "
             f"{more} makes one for N"
         )
+    if stored := stored_rows(report.preprocess, report.labels):
+        parts.append(f"stored in the file:\n\n{table(stored)}")
     if report.parity is not None:
         parts.append(_parity_text(report.parity, report.compared_on))
     if report.compression is not None:

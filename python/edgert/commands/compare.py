@@ -6,10 +6,11 @@ import argparse
 import json
 from dataclasses import asdict
 
-from edgert.commands.arguments import DATA, add_image, image_options
+from edgert.commands.arguments import DATA, add_preprocess, chosen_preprocess
 from edgert.commands.convert import add_pins, parse_shapes, parse_values
 from edgert.commands.progress import progress
 from edgert.errors import UnsupportedError
+from edgert.model import load
 from edgert.report import Outcome, decibels, json_number, table
 
 HELP = "compare a converted model with its original, layer by layer"
@@ -32,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"samples: {DATA} (default: random inputs)",
     )
     add_pins(parser)
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Compares the layers that both models have."""
     try:
+        from edgert.compress.data.samples import source_files
         from edgert.compress.layers import compare_layers, worst_first
         from edgert.converter import calibration_samples
         from edgert.importer import import_model
@@ -52,7 +54,8 @@ def execute(args: argparse.Namespace) -> Outcome:
     shapes.update(parse_shapes(args.input_shape))
     original = import_model(args.original, shapes, parse_values(args.input_value))
     optimize(original)
-    samples = calibration_samples(original, args.data, image_options(args))
+    preprocess, told = chosen_preprocess(args, load(args.model), source_files(args.data))
+    samples = calibration_samples(original, args.data, preprocess)
     with progress("compare") as show:
         show("layers")
         layers = worst_first(compare_layers(original, model, samples))
@@ -67,7 +70,9 @@ def execute(args: argparse.Namespace) -> Outcome:
     data = [
         {**asdict(x), "sqnr": json_number(x.sqnr), "alone": json_number(x.alone)} for x in layers
     ]
-    note = "" if args.data else "on random inputs; give --data for real ones\n"
+    note = "on random inputs; give --data for real ones\n"
+    if args.data:
+        note = told and f"{told}\n"
     note += "".join(f"WARNING: skipped {reason}\n" for reason in samples.skipped)
     advice = [f'  {json.dumps(x.name)}: {{"form": "{x.next_form}"}}' for x in layers if x.next_form]
     text = note + table(rows, header)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from edgert.commands.arguments import DATA, add_image, image_options
+from edgert.commands.arguments import DATA, add_preprocess, preprocess_options
 from edgert.commands.compression import add_compression, compression_options
 from edgert.commands.progress import progress
 from edgert.errors import InputError, QualityError, UnsupportedError
+from edgert.files import refuse_input
 from edgert.inputs import as_utf8
 from edgert.report import Outcome
 
@@ -42,8 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="write what was made even if it is bad"
     )
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="the names of the classes to store in the file, one in each line, or a list or dict "
+        "of JSON (default: those of the model's metadata, if there are some)",
+    )
     add_compression(parser)
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def add_pins(parser: argparse.ArgumentParser) -> None:
@@ -67,11 +74,13 @@ def add_pins(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> Outcome:
     """Converts, and compares what it made with the original unless told not to."""
     try:
-        from edgert.converter import convert
+        from edgert.converter import convert, default_output
     except ImportError as error:
         raise UnsupportedError(
             f'converting needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
         ) from None
+    if args.preprocess:
+        refuse_input(args.output or default_output(args.model), [args.preprocess])
     with progress("convert") as show:
         try:
             report = convert(
@@ -80,7 +89,8 @@ def execute(args: argparse.Namespace) -> Outcome:
                 input_shapes=parse_shapes(args.input_shape),
                 input_values=parse_values(args.input_value),
                 **compression_options(args),
-                image=image_options(args),
+                preprocess=preprocess_options(args),
+                labels=args.labels,
                 data=args.data,
                 check=not args.no_check,
                 force=args.force,

@@ -64,6 +64,7 @@ def execute(args: argparse.Namespace) -> Outcome:
         buffer = io.BytesIO()
         np.save(buffer, array)
         _write(folder / f"{name}.npy", buffer.getvalue())
+    _write(folder / "names.txt", "".join(f"digit {i}\n" for i in range(10)).encode())
     picture = io.BytesIO()
     Image.fromarray(np.round(pixels[TYPICAL, 0] * 255).astype(np.uint8)).save(picture, "PNG")
     _write(folder / "digit.png", picture.getvalue())

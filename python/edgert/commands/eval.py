@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgert.commands.arguments import DATA, add_image, image_options, positive
+from edgert.commands.arguments import DATA, add_preprocess, chosen_preprocess, positive
 from edgert.commands.progress import progress
 from edgert.errors import InputError, UnsupportedError
 from edgert.evaluation import TOP, Difference, Score
-from edgert.inputs import load_arrays
+from edgert.inputs import has_pixels, is_array, load_arrays
 from edgert.model import Model, load
+from edgert.preprocess import read_labels
 from edgert.report import Outcome, size, table
 
 if TYPE_CHECKING:
@@ -44,19 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="an .npy with the number of the class of each sample, or for maps with those of its "
         "pixels, [samples, height, width]; or a text with a class in each line, as folders of "
-        "--data are called (default: folders in the order of their names, or by number)",
+        "--data are called (default: the labels in the file, else numbers that folders are called, "
+        "else folders in the order of their names)",
     )
     parser.add_argument(
         "--output", metavar="NAME", help="which output to judge (default: the first)"
     )
     parser.add_argument("--threads", type=positive, metavar="N", help="threads to use")
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
     """Runs all models on all samples."""
     try:
-        from edgert.compress.data.samples import Samples
+        from edgert.compress.data.samples import Samples, source_files
     except ImportError as error:
         raise UnsupportedError(
             f'eval needs the package {error.name}; pip install "edgert[convert]"', "IMPORT"
@@ -66,8 +68,19 @@ def execute(args: argparse.Namespace) -> Outcome:
     for path, own in zip(args.models, inputs):
         if own != inputs[0]:
             raise InputError(f"{path} has other inputs than {args.models[0]}", "ARGUMENT")
-    samples = Samples(args.data, models[0].inputs, image_options(args))
-    labels = _labels(args, samples)
+    files = source_files(args.data)
+    described = [chosen_preprocess(args, model, files) for model in models]
+    preprocess, told = described[0]
+    for path, own in zip(args.models, described):
+        if own[0] != preprocess and has_pixels(files):
+            raise InputError(
+                f"{path} makes inputs of images or sounds otherwise than {args.models[0]}: "
+                f"{own[1] or 'it states nothing'}, and {told or 'nothing'}; say how for all of "
+                "them by --preprocess",
+                "ARGUMENT",
+            )
+    samples = Samples(args.data, models[0].inputs, preprocess)
+    labels = _labels(args, samples, models[0])
     if labels is None and len(models) < 2:
         raise InputError(
             f"{args.data} has no folders of classes: give --labels, or several models to compare",
@@ -75,22 +88,22 @@ def execute(args: argparse.Namespace) -> Outcome:
         )
     with progress("eval") as show:
         scores, times = _run(models, samples, labels, args.output, show)
-    if samples.skipped and args.labels and args.labels.endswith(".npy"):
+    if samples.skipped and args.labels and is_array(Path(args.labels)):
         raise InputError(f"labels would belong to other samples: {samples.skipped[0]}", "LABELS")
     rows = [
         _row(path, score, scores[0], float(np.median(own) * 1e3))
         for path, score, own in zip(args.models, scores, times)
     ]
     data = {"samples": len(times[0]), "skipped": samples.skipped, "models": rows}
-    return Outcome(data, _text(data))
+    return Outcome(data, f"{told}\n{_text(data)}" if told else _text(data))
 
 
-def _labels(args: argparse.Namespace, samples: Samples) -> Labels | None:
+def _labels(args: argparse.Namespace, samples: Samples, model: Model) -> Labels | None:
     """How to find the label of a sample; None if there are none."""
     folders = samples.class_folders()
-    if args.labels is not None and args.labels.endswith((".npy", ".npz")):
-        (array,) = load_arrays(Path(args.labels)).values()
-        if array.ndim not in (1, 3) or array.dtype.kind not in "iu":
+    if args.labels is not None and is_array(Path(args.labels)):
+        array, *others = load_arrays(Path(args.labels)).values()
+        if others or array.ndim not in (1, 3) or array.dtype.kind not in "iu":
             raise InputError(
                 f"{args.labels} has {array.dtype}{list(array.shape)}, expected whole numbers, "
                 "[samples] or [samples, height, width]",
@@ -108,19 +121,25 @@ def _labels(args: argparse.Namespace, samples: Samples) -> Labels | None:
                 f"{args.labels} names classes, but {args.data} has no folder for each", "LABELS"
             )
         return None
-    names = folders
     if args.labels is not None:
-        try:
-            names = Path(args.labels).read_text(encoding="utf-8").split("\n")
-        except (OSError, ValueError) as error:
-            raise InputError(f"{args.labels} cannot be read: {error}", "LABELS") from None
-        names = [name.strip() for name in names]
+        names: Sequence[str] = read_labels(args.labels)
         unknown = [name for name in folders if name not in names]
         if unknown:
             raise InputError(f"{args.labels} has no class {unknown[0]!r}, a folder", "LABELS")
+    elif set(folders) <= set(model.labels):
+        names = model.labels
     elif all(name.isdecimal() for name in folders):
         return lambda i, path: int(path.parent.name)
-    number = {name: i for i, name in enumerate(names)}
+    else:
+        names = folders
+        shape = model.outputs[0].shape
+        if len(shape) == 2 and shape[0] == 1 and shape[1] != len(folders):
+            raise InputError(
+                f"{args.data} has {len(folders)} folders, the model {shape[1]} classes: name those "
+                "of the model by --labels",
+                "LABELS",
+            )
+    number = {name: i for i, name in reversed([*enumerate(names)])}
     return lambda i, path: number[path.parent.name]
 
 

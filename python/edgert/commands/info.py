@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections import Counter
 from typing import Any
 
 from edgert.commands.arguments import add_model
 from edgert.model import PlanStep, load
-from edgert.report import Outcome, shape, size, table
+from edgert.preprocess import LABELS, PREPROCESS, inputs_text
+from edgert.report import Outcome, shape, size, stored_rows, table
 
 HELP = "show what is in a model"
 DETAILS = "Inputs, outputs, operators and sizes. Nothing is run."
@@ -32,12 +34,15 @@ def execute(args: argparse.Namespace) -> Outcome:
         "file": args.model,
         "bytes": os.path.getsize(args.model),
         "metadata": model.metadata,
+        "preprocess": json.loads(inputs_text(model.preprocess)),
+        "labels": list(model.labels),
         "operators": dict(sorted(operators.items())),
         "operations": model.operations,
     }
     facts = [
         ("file", f"{args.model}, {size(data['bytes'])}"),
-        *map(_summary, model.metadata.items()),
+        *(_summary(item) for item in model.metadata.items() if item[0] not in (PREPROCESS, LABELS)),
+        *stored_rows(model.preprocess, model.labels),
     ]
     facts.append(("operators", ", ".join(f"{n} {op}" for op, n in operators.most_common())))
     facts.append(("operations", f"{model.operations:,.0f} a run"))

@@ -9,12 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgert.commands.arguments import add_image, add_model, image_options, positive
+from edgert.commands.arguments import add_model, add_preprocess, chosen_preprocess, positive
 from edgert.commands.progress import progress
 from edgert.errors import InputError, ModelIOError
 from edgert.files import refuse_input, replacing, require_place
@@ -38,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="an input: .npy, .npz (arrays by input name) or an image, which is resized to the "
-        "input's shape; a folder of such, on each of which the model runs; or - for the standard "
-        "input; repeatable. NAME may be left out if there is one input",
+        help="an input: .npy, .npz (arrays by input name), an image, which is resized to the "
+        "input's shape, or a WAV file; a folder of such, on each of which the model runs; or - for "
+        "the standard input; repeatable. NAME may be left out if there is one input",
     )
     parser.add_argument(
         "-o",
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=positive, default=5, metavar="K", help="classes to show (default: 5)"
     )
-    add_image(parser)
+    add_preprocess(parser)
 
 
 def execute(args: argparse.Namespace) -> Outcome:
@@ -62,15 +63,16 @@ def execute(args: argparse.Namespace) -> Outcome:
     _check_output(args, model)
     with _standard_input(args.input) as specs, progress("run") as show:
         folder, found = _each_of_folder(specs, model)
+        read = [path for _, own in found for path in input_files(own, model.inputs)]
         if args.output not in (None, STDOUT):
-            read = [path for _, own in found for path in input_files(own, model.inputs)]
             refuse_input(args.output, [args.model, *read])
             require_place(args.output)
+        preprocess, told = chosen_preprocess(args, model, read)
         outputs, runs, skipped = [], [], []
         for i, (file, own) in enumerate(found, 1):
             show(f"file {i} of {len(found)}")
             try:
-                inputs = read_inputs(own, model.inputs, image_options(args))
+                inputs = read_inputs(own, model.inputs, preprocess)
                 start = time.perf_counter()
                 arrays = model.run(inputs)
             except (InputError, ModelIOError) as error:
@@ -87,7 +89,8 @@ def execute(args: argparse.Namespace) -> Outcome:
         raise InputError(f"{folder} has no file that the model runs on{reason}", "INPUT")
     if args.output == STDOUT:
         return Outcome({}, "", raw=_content(outputs, len(model.outputs) == 1))
-    parts = [_folder_text(runs, skipped) if folder else _text(runs[0])]
+    show_runs = partial(_folder_text, runs, skipped) if folder else partial(_text, runs[0])
+    parts = [show_runs(model.labels), *filter(None, [told])]
     if args.output:
         with replacing(args.output) as file:
             file.write(_content(outputs, args.output.endswith(".npy")))
@@ -120,7 +123,7 @@ def _standard_input(specs: list[str]) -> Iterator[list[str]]:
     data = b"" if sys.stdin is None else sys.stdin.buffer.read()
     if not data:
         raise InputError("there is nothing on the standard input", "INPUT")
-    kinds = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz"}
+    kinds = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"RIFF": ".wav"}
     suffix = next((kind for magic, kind in kinds.items() if data.startswith(magic)), "")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"stdin{suffix}")
@@ -190,11 +193,11 @@ def summarize(name: str, array: np.ndarray, top: int) -> dict[str, Any]:
     return data
 
 
-def _answers(summary: Mapping[str, Any], labels: Sequence[str] | None) -> list[tuple[object, str]]:
+def _answers(summary: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[object, str]]:
     """The best classes of an output, by label if there are some, and how likely they are."""
     return [
         (
-            labels[row["index"]] if labels and row["index"] < len(labels) else row["index"],
+            labels[row["index"]] if row["index"] < len(labels) else row["index"],
             f"{100 * row['value']:.1f} %" if summary["probabilities"] else number(row["value"]),
         )
         for row in summary.get("top", [])
@@ -206,7 +209,7 @@ def _statistics(summary: Mapping[str, Any]) -> list[object]:
     return [summary["name"], summary["dtype"], shape(summary["shape"]), *values]
 
 
-def _text(run: Mapping[str, Any], labels: Sequence[str] | None = None) -> str:
+def _text(run: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
     """A single run: what the model says first."""
     parts = []
     answers = [output for output in run["outputs"] if "top" in output]
@@ -224,7 +227,7 @@ def _text(run: Mapping[str, Any], labels: Sequence[str] | None = None) -> str:
 def _folder_text(
     runs: Sequence[Mapping[str, Any]],
     skipped: Sequence[str],
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
 ) -> str:
     """The best class of each file, or what its outputs are in numbers, if they are no classes."""
     lines = [f"WARNING: skipped {reason}" for reason in skipped]

@@ -523,6 +523,8 @@ class Lowering:
     def _metadata(self) -> dict[str, str]:
         model = self._model
         metadata = {entry.key: entry.value for entry in model.metadata_props}
+        # What edgert says of a file is not what somebody else says of a model.
+        metadata = {key: text for key, text in metadata.items() if not key.startswith("edgert.")}
         opsets = opset_versions(model.opset_import)
         metadata["edgert.version"] = __version__
         metadata["onnx.graph"] = model.graph.name

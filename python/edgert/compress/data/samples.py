@@ -11,14 +11,9 @@ from typing import Any, Union
 import numpy as np
 
 from edgert.errors import InputError, ModelIOError
-from edgert.inputs import (
-    ARRAY_SUFFIXES,
-    ImageOptions,
-    load_arrays,
-    read_image,
-    refuse_image_options,
-)
+from edgert.inputs import SAMPLE_SUFFIXES, is_array, load_arrays
 from edgert.model import TensorInfo
+from edgert.preprocess import Input, is_pixels, prepare
 
 Source = Union[str, "os.PathLike[str]", Iterable[Any]]
 
@@ -27,27 +22,21 @@ Source = Union[str, "os.PathLike[str]", Iterable[Any]]
 class Samples:
     """The samples of a source, each a dict of arrays by input name, of the inputs' own shapes.
 
-    A source is the path of an .npz of arrays by input name, of an .npy, of an image, or of a folder
-    of such files; or an array, a dict of arrays by input name, or an iterable of samples. The first
-    axis of an array runs over samples, but for those in folders and iterables, which are samples.
-    ``image`` says how images become tensors.
+    A source is the path of an .npz of arrays by input name, of an .npy, of an image or a sound, or
+    of a folder of such files; or an array, a dict of arrays by input name, or an iterable of
+    samples. The first axis of an array runs over samples, but for those in folders and iterables,
+    which are samples. ``preprocess`` says by input name how images, sounds and arrays of pixels
+    become tensors.
 
     Iterating reads the source once; a source that is an iterator is used up then. ``skipped`` names
     the files of a folder that could not be read, with the reason. Raises InputError for a sample
-    that does not fit, that has a NaN or an infinity, if there is none at all, and for ``image``
-    without images.
+    that does not fit, that has a NaN or an infinity, and if there is none at all.
     """
 
     source: Source
     infos: Sequence[TensorInfo]
-    image: ImageOptions | None = None
+    preprocess: Mapping[str, Input] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Refuses options of images for data that has none."""
-        if self.image is not None and not any(map(is_image, source_files(self.source))):
-            is_path = isinstance(self.source, (str, os.PathLike))
-            refuse_image_options(os.fspath(self.source) if is_path else "arrays")
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         """The samples, in the order of the source; the files of a folder by name."""
@@ -68,8 +57,8 @@ class Samples:
         """How many samples there are at most, 0 if that is unknown."""
         if isinstance(self.source, (str, os.PathLike)):
             files = source_files(self.source)
-            is_array = files == [Path(self.source)] and not is_image(files[0])
-            return _count(self._arrays(files[0])) if is_array else len(files)
+            alone = files == [Path(self.source)] and is_array(files[0])
+            return _count(self._arrays(files[0])) if alone else len(files)
         try:
             return len(self.source)  # type: ignore[arg-type]
         except TypeError:
@@ -97,20 +86,22 @@ class Samples:
         path = Path(self.source)
         if path.is_dir():
             yield from self._folder()
-        elif is_image(path):
-            yield str(path), self._image(path)
-        else:
+        elif is_array(path):
             yield from self._rows(str(path), self._arrays(path))
+        else:
+            yield str(path), self._prepared(path)
 
-    def _image(self, path: Path) -> dict[str, np.ndarray]:
-        return {self._only().name: read_image(path, self._only(), self.image or ImageOptions())}
+    def _prepared(self, path: Path) -> dict[str, np.ndarray]:
+        info = self._only()
+        return {info.name: prepare(path, self.preprocess.get(info.name), *info)}
 
     def _folder(self) -> Iterator[tuple[str, Any]]:
         for path in source_files(self.source):
             try:
-                item = (
-                    self._image(path) if is_image(path) else self._named_arrays(load_arrays(path))
-                )
+                if is_array(path):
+                    item = self._named_arrays(load_arrays(path))
+                else:
+                    item = self._prepared(path)
             except (ModelIOError, InputError) as error:
                 self.skipped.append(str(error))
                 continue
@@ -151,14 +142,18 @@ class Samples:
             raise InputError(
                 f"{where} has {list(item)}, but not the input {missing}", "CALIBRATION"
             )
-        return {
-            info.name: _as_input(where, np.asarray(item[info.name]), info) for info in self.infos
-        }
+        return {info.name: self._as_input(where, item[info.name], info) for info in self.infos}
+
+    def _as_input(self, where: str, item: Any, info: TensorInfo) -> np.ndarray:
+        description = self.preprocess.get(info.name)
+        if is_pixels(item, description, info.shape, info.dtype):
+            item = prepare(item, description, *info)
+        return _as_input(where, np.asarray(item), info)
 
 
 def source_files(source: Source | None) -> list[Path]:
     """The files of a source: itself, or those of a folder by name, or of the folders in it, if it
-    has nothing else; none if it is in memory.
+    has no samples but there; none if it is in memory.
     """
     if not isinstance(source, (str, os.PathLike)):
         return []
@@ -166,9 +161,10 @@ def source_files(source: Source | None) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-        return _files_of(path) or [
-            p for own in _entries(path) if own.is_dir() for p in _files_of(own)
-        ]
+        files = _files_of(path)
+        if any(p.suffix.lower() in SAMPLE_SUFFIXES for p in files):
+            return files
+        return [p for own in _entries(path) if own.is_dir() for p in _files_of(own)] or files
     except (OSError, ValueError) as error:
         raise ModelIOError(f"{path}: {getattr(error, 'strerror', None) or error}", "IO") from None
 
@@ -179,11 +175,6 @@ def _entries(folder: Path) -> list[Path]:
 
 def _files_of(folder: Path) -> list[Path]:
     return [p for p in _entries(folder) if p.is_file()]
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file of samples is an image, by its name."""
-    return path.suffix not in ARRAY_SUFFIXES
 
 
 def _count(arrays: Mapping[str, Any]) -> int:

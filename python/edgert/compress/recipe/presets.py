@@ -134,8 +134,6 @@ def chosen_preset(
         _refuse(given, "unless quantize is 'int8', 'int16' or 'dynamic', or there is a recipe")
     if kind is None and "recipe" not in rest:
         return None
-    if "image" in rest and not {"calibrate", "data"} & {*rest}:
-        _refuse(["image"], "unless there are images to calibrate with")
     if kind == "dynamic" and "levels" in idle:
         _refuse(["target"], "on dynamic quantisation, which chooses nothing by cost")
     if kind == "dynamic" and idle:
