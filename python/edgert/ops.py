@@ -100,6 +100,9 @@ TRAITS: dict[str, Trait] = {
     "rnn": _T.RECURRENT,
     "lstm": _T.RECURRENT,
     "gru": _T.RECURRENT,
+    "signs": _T.LAST_AXIS | _T.QUANTIZED,
+    "bconv": _T.WINDOW | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
+    "bgemm": _T.LAST_AXIS | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
 }
 
 

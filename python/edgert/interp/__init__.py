@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgert.errors import EdgertError, InputError
-from edgert.interp import plain, quantized, recurrent
+from edgert.interp import plain, quantized, recurrent, signs
 from edgert.ir import Graph, Node, encode_attrs
 from edgert.schema import OPS
 
-OPERATORS = {**plain.OPERATORS, **recurrent.OPERATORS, **quantized.OPERATORS}
+OPERATORS = {**plain.OPERATORS, **recurrent.OPERATORS, **quantized.OPERATORS, **signs.OPERATORS}
 
 
 def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
