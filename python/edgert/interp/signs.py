@@ -5,6 +5,9 @@ Numbers that are 1 or -1 are bits, eight channels to a byte; a set bit is -1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from edgert.interp.plain import Inputs, Operator, convolve
@@ -21,14 +24,17 @@ def unpack_signs(data: np.ndarray) -> np.ndarray:
     return 1.0 - 2.0 * np.unpackbits(data, axis=-1, bitorder="little")
 
 
+def is_negative(x: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:
+    """Which elements the node ``signs`` with these attributes makes -1."""
+    return (x < 0) | ((x == 0) & (attrs["zero"] < 0)) | (np.isnan(x) & (attrs["nan"] < 0))
+
+
 def _signs(attrs: np.void, inputs: Inputs) -> np.ndarray:
-    x = inputs[0]
-    negative = (x < 0) | ((x == 0) & (attrs["zero"] < 0)) | (np.isnan(x) & (attrs["nan"] < 0))
-    return pack_bits(negative)
+    return pack_bits(is_negative(inputs[0], attrs))
 
 
-def _finish(total: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
-    """What follows the sums, which are whole numbers."""
+def finish(total: np.ndarray, attrs: np.void, inputs: Inputs) -> np.ndarray:
+    """What bconv and bgemm make of sums, which are whole numbers; of ``inputs`` from 2 on."""
     sums = total.astype(np.int64).astype(np.int16)  # modulo 2^16
     end, bias, residual = (*inputs[2:], None, None)[:3]
     if end.dtype == np.int16:
@@ -49,12 +55,12 @@ def _bconv(attrs: np.void, inputs: Inputs) -> np.ndarray:
     window = attrs.copy()
     window["pads"] = 0
     beyond = (bits - attrs["channels"]) * w.shape[1] * w.shape[2]
-    return _finish(convolve(window, padded, w) - beyond, attrs, inputs)
+    return finish(convolve(window, padded, w) - beyond, attrs, inputs)
 
 
 def _bgemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
     x, w = unpack_signs(inputs[0]), unpack_signs(inputs[1])
-    return _finish(x @ w.T - (x.shape[-1] - attrs["channels"]), attrs, inputs)
+    return finish(x @ w.T - (x.shape[-1] - attrs["channels"]), attrs, inputs)
 
 
 OPERATORS: dict[str, Operator] = {"signs": _signs, "bconv": _bconv, "bgemm": _bgemm}
