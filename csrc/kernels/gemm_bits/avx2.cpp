@@ -6,17 +6,20 @@
 namespace edgert {
 namespace {
 
-// Entry w of row x: the bits in which the two differ.
+// Of each byte of a row its lower and its upper half: entry w is the number of bits in which that
+// and w differ.
 struct Table {
-  alignas(16) uint8_t differ[16][16];
+  alignas(32) uint8_t differ[256][2][16];
 };
 
 constexpr Table make_table() {
   Table table{};
-  for (int x = 0; x < 16; ++x)
+  for (int x = 0; x < 256; ++x)
     for (int w = 0; w < 16; ++w)
-      for (int bit = 0; bit < 4; ++bit)
-        table.differ[x][w] = static_cast<uint8_t>(table.differ[x][w] + ((x ^ w) >> bit & 1));
+      for (int bit = 0; bit < 8; ++bit) {
+        uint8_t& count = table.differ[x][bit / 4][w];
+        count = static_cast<uint8_t>(count + ((x >> bit ^ w >> bit % 4) & 1));
+      }
   return table;
 }
 
@@ -39,10 +42,12 @@ struct Bits {
     const __m256i half = _mm256_set1_epi8(15);
     return {_mm256_and_si256(w, half), _mm256_and_si256(_mm256_srli_epi16(w, 4), half)};
   }
-  static Input broadcast(uint8_t byte) { return {row(byte & 15), row(byte >> 4)}; }
+  static Input broadcast(uint8_t byte) {
+    return {half(kTable.differ[byte][0]), half(kTable.differ[byte][1])};
+  }
   static Counts add(Counts counts, const Input& x, const Weights& w) {
-    counts = _mm256_add_epi8(counts, _mm256_shuffle_epi8(x.low, w.low));
-    return _mm256_add_epi8(counts, _mm256_shuffle_epi8(x.high, w.high));
+    return add_bytes(add_bytes(counts, _mm256_shuffle_epi8(x.low, w.low)),
+                     _mm256_shuffle_epi8(x.high, w.high));
   }
   static void widen(Counts counts, uint16_t* sums) {
     __m256i* const to = reinterpret_cast<__m256i*>(sums);
@@ -61,12 +66,18 @@ struct Bits {
   }
 
  private:
+  // The compiler may not reorder the additions: it would keep both terms of all counts of a tile,
+  // more than there are registers.
+  static __m256i add_bytes(__m256i counts, __m256i more) {
+    counts = _mm256_add_epi8(counts, more);
+    asm("" : "+x"(counts));
+    return counts;
+  }
   static __m128i load_panel(const uint8_t* p) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   }
-  static __m256i row(int half) {
-    return _mm256_broadcastsi128_si256(
-        _mm_load_si128(reinterpret_cast<const __m128i*>(kTable.differ[half])));
+  static __m256i half(const uint8_t (&counts)[16]) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(counts)));
   }
 };
 
