@@ -18,6 +18,10 @@ import numpy as np
 
 LAYERS = [(14, 256), (28, 256), (56, 256), (7, 512), (56, 64)]  # size of the image, channels
 ROUNDS = 40
+TEXT = (
+    "{layer:12} f32 {f32:9.1f} us  i8 {i8:9.1f} us  signs {signs:9.1f} us {gmac_per_s:6.0f} GMAC/s"
+    "  {over_f32:5.2f}x f32 {over_i8:5.2f}x i8"
+)
 
 
 def models(size: int, channels: int) -> dict[str, tuple[bytes, np.ndarray]]:
@@ -88,8 +92,7 @@ def main() -> None:
         if args.json:
             print(json.dumps(line), flush=True)
         else:
-            print("{layer:12} f32 {f32:9.1f} us  i8 {i8:9.1f} us  signs {signs:9.1f} us {gmac_per_s:6.0f} "
-                  "GMAC/s  {over_f32:5.2f}x f32 {over_i8:5.2f}x i8".format(**line), flush=True)  # fmt: skip
+            print(TEXT.format(**line), flush=True)
 
 
 if __name__ == "__main__":

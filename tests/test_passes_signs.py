@@ -185,6 +185,22 @@ def chain(rng: np.random.Generator, channels: int, pad: int) -> tuple[list[onnx.
     return nodes, {**weights, **batch_norm(rng, "n1", channels), **batch_norm(rng, "n2", 10)}
 
 
+def test_slopes_and_shifts_of_channels_are_part_of_thresholds() -> None:
+    """ReActNet's activation: shifts, PReLU, which may fall and rise for some slopes, and shifts."""
+    rng = np.random.default_rng(5)
+    nodes, weights = chain(rng, 20, 1)
+    at = [n.name for n in nodes].index("b1")
+    nodes[at : at + 1] = [batch_norm_node("a1", "n1", "t"), node("Add", "t before", "u"),
+                          node("PRelu", "u slope", "v"), node("Add", "v after", "b1")]  # fmt: skip
+    for name in ("before", "slope", "after"):
+        weights[name] = rng.uniform(0.1, 0.9, (20, 1, 1)).astype(F)
+    x = rng.normal(size=(1, 24, 6, 6)).astype(F)
+    check(model(nodes, x, weights), x, ["signs", "bconv", "bconv"])
+    weights["slope"][3:6] = -0.5
+    weights["after"] -= 1
+    check(model(nodes, x, weights), x, ["signs", "bconv", "binary", "binary", "signs", "bconv"])
+
+
 @pytest.mark.parametrize("pad", [0, 1])
 @pytest.mark.parametrize("channels", [5, 32, 70])
 def test_activations_stay_bits_between_layers(channels: int, pad: int) -> None:
