@@ -293,6 +293,24 @@ def test_pads_of_larq(value: float) -> None:
     assert next(n for n in graph.nodes if n.op == "bconv").attrs["pad"] == int(value)
 
 
+def test_images_with_channels_last() -> None:
+    """As tf2onnx writes Larq's layers: pads before, and transpositions around, the convolution."""
+    rng = np.random.default_rng(6)
+    nodes = [
+        *SPELLINGS["sign(sign(x) + 0.1)"][0],
+        node("Pad", "s pads one", "p"),
+        node("Transpose", "p", "t", perm=[0, 3, 1, 2]),
+        node("Conv", "t w", "c", strides=[2, 2]),
+        batch_norm_node("c", "n", "e"),
+        node("Transpose", "e", "y", perm=[0, 2, 3, 1]),
+    ]
+    x = rng.normal(size=(2, 9, 8, 21)).astype(F)
+    weights = {"pads": np.array([0, 1, 1, 0, 0, 1, 0, 0]), "w": plus_minus(rng, 16, 21, 3, 3)}
+    graph = check(model(nodes, x, {**weights, **batch_norm(rng, "n", 16)}), x, ["signs", "bconv"])
+    assert "transpose" not in [n.op for n in graph.nodes]
+    assert next(n for n in graph.nodes if n.op == "bconv").attrs["pad"] == 1
+
+
 def test_matrix_products_share_their_signs() -> None:
     """Gemm and MatMul of the same signs, with biases, scales behind them and a residual."""
     rng = np.random.default_rng(2)
