@@ -37,8 +37,9 @@ struct Bits {
 
   static Counts zero() { return _mm256_setzero_si256(); }
   static Weights load(const uint8_t* const* panels, size_t at) {
-    const __m256i w = _mm256_inserti128_si256(_mm256_castsi128_si256(load_panel(panels[0] + at)),
-                                              load_panel(panels[1] + at), 1);
+    const __m256i w =
+        _mm256_blend_epi32(_mm256_castsi128_si256(load_panel(panels[0] + at)),
+                           _mm256_broadcastsi128_si256(load_panel(panels[1] + at)), 0xf0);
     const __m256i half = _mm256_set1_epi8(15);
     return {_mm256_and_si256(w, half), _mm256_and_si256(_mm256_srli_epi16(w, 4), half)};
   }

@@ -1,5 +1,6 @@
 #include "runtime/product/bits/bits.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "kernels/gemm_bits/gemm_bits.h"
