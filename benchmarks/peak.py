@@ -67,6 +67,19 @@ X86 = [
          "vpdpbusd %ymm14, %ymm15, %ymm{a}", list(range(12)), 0, 32),
     Loop("int8 VPDPBUSD, AVX512-VNNI, 512 bits", "avx512_vnni",
          "vpdpbusd %zmm14, %zmm15, %zmm{a}", list(range(12)), 0, 64),
+    Loop("1 bit, table: shuffle + add, 256 bits", "avx2",
+         "vpshufb %ymm14, %ymm15, %ymm{t}; vpaddb %ymm{t}, %ymm{a}, %ymm{a}",
+         list(range(6)), 6, 32 * 4),
+    Loop("1 bit, xor + counts of halves + add, 256 bits", "avx2",
+         "vpxor %ymm14, %ymm15, %ymm{t}; vpand %ymm13, %ymm{t}, %ymm12;"
+         "vpsrlw $4, %ymm{t}, %ymm{t}; vpand %ymm13, %ymm{t}, %ymm{t};"
+         "vpshufb %ymm12, %ymm14, %ymm12; vpshufb %ymm{t}, %ymm14, %ymm{t};"
+         "vpaddb %ymm12, %ymm{t}, %ymm{t}; vpaddb %ymm{t}, %ymm{a}, %ymm{a}",
+         list(range(6)), 6, 256),
+    Loop("1 bit, xor + VPOPCNTDQ + add, 512 bits", "avx512_vpopcntdq",
+         "vpxorq %zmm14, %zmm15, %zmm{t}; vpopcntq %zmm{t}, %zmm{t};"
+         "vpaddq %zmm{t}, %zmm{a}, %zmm{a}",
+         list(range(6)), 6, 512),
     Loop("int8 TDPBUSD, AMX", "amx_int8",
          "tdpbusd %tmm7, %tmm6, %tmm{a}", list(range(6)), 0, 16 * 16 * 64,
          "ldtilecfg tiles(%rip)", "tilerelease"),
@@ -82,6 +95,9 @@ ARM = [
          "smull v{t}.8h, v30.8b, v31.8b; smlal2 v{t}.8h, v30.16b, v31.16b;"
          "smlal v{t}.8h, v28.8b, v29.8b; smlal2 v{t}.8h, v28.16b, v29.16b;"
          "sadalp v{a}.4s, v{t}.8h", list(range(8)), 16, 32),
+    Loop("1 bit, EOR + CNT + ADD", "asimd",
+         "eor v{t}.16b, v30.16b, v31.16b; cnt v{t}.16b, v{t}.16b; add v{a}.16b, v{a}.16b, v{t}.16b",
+         list(range(8)), 16, 128),
     Loop("int8 SDOT", "asimddp",
          "sdot v{a}.4s, v30.16b, v31.16b", [*range(8), *range(16, 28)], 0, 16),
     Loop("int8 SMMLA", "i8mm",

@@ -17,6 +17,7 @@
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_i16/dwconv_i16.h"
 #include "kernels/dwconv_i8/dwconv_i8.h"
+#include "kernels/gemm_bits/gemm_bits.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_i16/gemm_i16.h"
 #include "kernels/gemm_i8/gemm_i8.h"
@@ -36,6 +37,7 @@
 #include "kernels/resize_f32/resize_f32.h"
 #include "kernels/resize_int/resize_int.h"
 #include "kernels/select_f32/select_f32.h"
+#include "kernels/signs_f32/signs_f32.h"
 #include "kernels/softmax_f32/softmax_f32.h"
 #include "kernels/softmax_u8/softmax_u8.h"
 #include "kernels/unary_f32/unary_f32.h"
@@ -316,6 +318,11 @@ Work prepare(ResizeInt& g, Arrays& arrays) {
   return bytes(kCount, y, kResized, y);
 }
 
+Work prepare(SignsF32& g, Arrays& arrays) {
+  g = {kRows, kColumns, arrays.varied<float>(), arrays.ones<uint8_t>(), 1, -1};
+  return bytes(kCount, g.x, kCount / 8, g.y);
+}
+
 Work prepare(SoftmaxF32& g, Arrays& arrays) {
   g = {kRows, kColumns, 1, arrays.varied<float>(), arrays.ones<float>(), 1, false};
   return floats(kCount, kCount);
@@ -364,6 +371,14 @@ Work prepare(GemmI16& g, Arrays& arrays) {
   g.narrow = true;
   g.out = accumulator(arrays, kN);
   return prepare_gemm(g, arrays, g.a, g.b);
+}
+
+Work prepare(GemmBits& g, Arrays& arrays) {
+  Work work = prepare_gemm(g, arrays, g.a, g.b);
+  g.starts = arrays.varied<int16_t>(kN);
+  g.thresholds = arrays.varied<int16_t>(kN);
+  work.amount *= 8;
+  return work;
 }
 
 // The same with an eighth of the blocks, of `wide` elements of the depth: every eighth of a row.
@@ -476,6 +491,8 @@ void run_rows(const std::string& only, const std::string& level, bool json) {
   };
 #define FAMILY(family, Arguments) measure_levels(#family, &LevelKernels::family);
 #include "kernels/families.def"
+#define KERNEL(symbol, isa, ...) rows.measure("gemm_bits", #symbol, Isa::isa, symbol);
+#include "kernels/gemm_bits/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_f32", #symbol, Isa::isa, symbol);
 #include "kernels/gemm_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_i8", #symbol, Isa::isa, symbol);

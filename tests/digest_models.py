@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from resizes import resize_attrs
 
+from edgert.interp.signs import pack_bits
 from edgert.ir import Graph
 from edgert.schema import (
     BinaryFn,
@@ -391,9 +392,56 @@ def rows(batch: int, limit: int) -> Net:
     return net
 
 
+def signs(batch: int, limit: int) -> Net:
+    """Layers of signs that stay bits, around a layer of bytes, and floats at the end."""
+    net = Net(batch, limit)
+
+    def packed(op: str, x: str, weight: Sequence[int], *end: np.ndarray, **attrs: Any) -> str:
+        bits = pack_bits(net.draw(weight, 0, 1).astype(bool))
+        constants = [net.add_constant("c", c) for c in (bits, *end)]
+        return net.op(op, x, *constants, channels=weight[-1] * attrs.get("groups", 1), **attrs)
+
+    def conv(x: str, weight: Sequence[int], *end: np.ndarray, pad: int = 0, groups: int = 1) -> str:
+        geometry = {"strides": [1, 1], "dilations": [1, 1], "pads": [weight[1] // 2] * 4}
+        return packed("bconv", x, weight, *end, **geometry, pad=pad, groups=groups)
+
+    def thresholds(outputs: int) -> np.ndarray:
+        """Around the sums; now and then none, or all, are below."""
+        found = net.draw((outputs,), -9, 9)
+        found[::14], found[7::14] = 32767, -32768
+        return found.astype(np.int16)
+
+    def floats(outputs: int) -> list[np.ndarray]:
+        drawn = net.draw((2, outputs), -limit, limit) / 64
+        return [*drawn.astype(np.float32)]
+
+    x = net.x(11, 9, 35, dtype=np.float32)
+    y = net.op("signs", x, zero=1, nan=-1)
+    y = conv(y, (48, 3, 3, 35), thresholds(48), pad=1)
+    y = conv(y, (96, 3, 3, 24), thresholds(96), groups=2)
+    y = conv(y, (70, 2, 1, 96), *floats(70), pad=1)
+    y = net.op("slice", y, starts=[0] * 4, steps=[1] * 4, sizes=[batch, 11, 9, 35])
+    byte = net.op("quantize", y, dtype=DType.uint8, scale=_STEP, zero=_ZERO)
+    y = net.conv(byte, 29, (3, 3), floats=True)
+    rows = net.op("reshape", net.op("signs", y, zero=-1, nan=1), rank=3, dims=[batch, 99, 4])
+    rows = packed("bgemm", rows, (300, 29), thresholds(300))
+    net.outputs = [y, packed("bgemm", rows, (41, 300), *floats(41), activation=HARD_SWISH)]
+    return net
+
+
 Builder = Callable[[int], Net]
 MODELS: dict[str, Builder] = {
     f"{build.__name__}_{limit}": lambda batch, build=build, limit=limit: build(batch, limit)
-    for build in (mobile, convolutions, movements, upsamplings, one_hot, dynamic, words, rows)
+    for build in (
+        mobile,
+        convolutions,
+        movements,
+        upsamplings,
+        one_hot,
+        dynamic,
+        words,
+        rows,
+        signs,
+    )
     for limit in (32, 64, 127)
 }

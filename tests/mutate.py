@@ -10,6 +10,7 @@ import numpy as np
 
 import edgert
 from edgert import ir, schema
+from edgert.interp.signs import pack_bits
 from edgert.pack import pack
 from edgert.schema import Section
 
@@ -134,6 +135,30 @@ def rows_graph() -> ir.Graph:
 
 
 ROWS = pack(rows_graph())
+
+
+def signs_graph() -> ir.Graph:
+    """Products of signs: bits that stay bits, channels that fill no byte, both kinds of pads."""
+    rng = np.random.default_rng(11)
+    g = ir.Graph()
+    window = {"strides": [1, 2], "dilations": [1, 1], "pads": [1, 0, 1, 1], "groups": 1}
+
+    def constants(*shape: int, dtype: type = np.float32) -> list[str]:
+        w = pack_bits(rng.integers(0, 2, shape).astype(bool))
+        end = rng.integers(-5, 6, shape[0]).astype(dtype)
+        return [g.add_constant("w", w), g.add_constant("end", end)]
+
+    x = g.add_input("x", np.float32, (2, 3, 5, 19))
+    y = g.add("signs", [x], {"zero": 1, "nan": -1}, output="bits")
+    attrs = {**window, "channels": 19, "pad": 1}
+    y = g.add("bconv", [y, *constants(37, 3, 2, 19, dtype=np.int16)], attrs, output="y_bits")
+    attrs = {**window, "channels": 37, "pad": 0, "activation": {"fn": 1}}
+    z = g.add("bconv", [y, *constants(9, 2, 2, 37)], attrs, output="y_conv")
+    g.outputs = [y, z, g.add("bgemm", [y, *constants(11, 37)], {"channels": 37}, output="y_gemm")]
+    return g
+
+
+SIGNS = pack(signs_graph())
 
 
 def panels_graph() -> ir.Graph:

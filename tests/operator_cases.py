@@ -27,6 +27,7 @@ from quantized_cases import (
 )
 from recurrent_cases import gru_cases, lstm_cases, rnn_cases
 from resizes import resize_attrs
+from sign_cases import bconv_cases, bgemm_cases, signs_cases
 
 from edgert.importer.handlers.resize import COORDINATES, ROUNDINGS
 from edgert.schema import (
@@ -450,4 +451,7 @@ CASES = {
     "rnn": lambda rng: starmap(Case, rnn_cases(rng)),
     "lstm": lambda rng: starmap(Case, lstm_cases(rng)),
     "gru": lambda rng: starmap(Case, gru_cases(rng)),
+    "signs": lambda rng: starmap(Case, signs_cases(rng)),
+    "bconv": lambda rng: starmap(Case, bconv_cases(rng)),
+    "bgemm": lambda rng: starmap(Case, bgemm_cases(rng)),
 }

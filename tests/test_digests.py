@@ -21,7 +21,7 @@ from digest_models import MODELS, Builder, Net, bits, integers
 
 import edgert
 from edgert import ir, pack
-from edgert.interp import quantized
+from edgert.interp import quantized, signs
 
 STORED = Path(__file__).with_name("digests.json")
 LEVELS = edgert.isa().detected
@@ -91,7 +91,7 @@ def test_digests(level: str) -> None:
 def test_every_quantised_operator_is_covered() -> None:
     """An operator that is added needs a place in a network."""
     used = {node.op for build in MODELS.values() for node in build(1).nodes}
-    assert used >= {*quantized.OPERATORS, "max_pool", "concat", "resize", "pad"}
+    assert used >= {*quantized.OPERATORS, *signs.OPERATORS, "max_pool", "concat", "resize", "pad"}
 
 
 @pytest.mark.parametrize("name", MODELS)

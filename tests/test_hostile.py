@@ -12,6 +12,7 @@ from mutate import (
     MEMORY_LIMIT,
     ROWS,
     SAMPLE,
+    SIGNS,
     ModelFile,
     attempt,
     header_field,
@@ -516,18 +517,22 @@ def test_e13_inputs_and_outputs() -> None:
             assert rule in rules, (section, records)
 
 
-def test_rows_of_bytes() -> None:
-    """Softmax and layer normalisation with any numbers in attributes, constants and shapes."""
-    assert attempt(ROWS) == ""
+@pytest.mark.parametrize(
+    ("sample", "some"), [(ROWS, {"TABLE"}), (SIGNS, {"WEIGHTS", "LIMIT", "PADDING"})],
+    ids=["rows of bytes", "signs"],
+)  # fmt: skip
+def test_any_numbers(sample: bytes, some: set[str]) -> None:
+    """In attributes, constants and shapes of operators that the other samples have not."""
+    assert attempt(sample) == ""
     rules = set()
     for number in NUMBERS:
         word = np.array([number % 2**32], np.uint32).view(np.uint8)
         for section, step in (Section.attrs, 4), (Section.dims, 4), (Section.data, 60):
-            for place in range(0, ModelFile(ROWS)[section].nbytes - 3, step):
-                file = ModelFile(ROWS)
+            for place in range(0, ModelFile(sample)[section].nbytes - 3, step):
+                file = ModelFile(sample)
                 file[section].view(np.uint8)[place : place + 4] = word
                 rules.add(attempt(file.bytes()))
-    assert rules >= {"", "ATTR", "TABLE", "SHAPE"}
+    assert rules >= {"", "ATTR", "SHAPE", *some}
 
 
 def test_other_dtypes_and_forms_for_all_tensors() -> None:

@@ -15,7 +15,7 @@ from random_graphs import random_graph, random_inputs
 
 import edgert
 from edgert import interp, pack, passes
-from edgert.interp import quantized
+from edgert.interp import quantized, signs
 from edgert.ir import Graph
 from edgert.schema import OPS
 
@@ -87,7 +87,7 @@ def test_operator(op: str, tmp_path: Path) -> None:
     check(op_graphs(op), tmp_path)
 
 
-@pytest.mark.parametrize("op", quantized.OPERATORS)
+@pytest.mark.parametrize("op", [*quantized.OPERATORS, *signs.OPERATORS])
 def test_quantised_operator_has_the_bits_of_its_definition(op: str, tmp_path: Path) -> None:
     graphs = op_graphs(op)
     for level, arrays in run_everywhere(graphs, tmp_path).items():

@@ -34,6 +34,8 @@ const Row kTables[] = {
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/dwconv_i8/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_bits/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_i16/kernels.inc"

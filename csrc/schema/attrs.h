@@ -237,4 +237,25 @@ struct QPoolAttrs {
   Requantize output;
 };
 
+// What floats without a sign become: -1 or 1.
+struct SignsAttrs {
+  int32_t zero;
+  int32_t nan;
+};
+
+struct BConvAttrs {
+  int32_t strides[2];    // height, width
+  int32_t dilations[2];  // height, width
+  int32_t pads[4];       // top, left, bottom, right
+  int32_t groups;
+  int32_t channels;  // of the input
+  int32_t pad;       // 0, 1: what the pads hold
+  Activation activation;
+};
+
+struct BGemmAttrs {
+  int32_t channels;  // of the input
+  Activation activation;
+};
+
 }  // namespace edgert

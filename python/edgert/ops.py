@@ -32,8 +32,8 @@ class Trait(Flag):
     ``RECURRENT``: it walks over steps, its first axis, with states that the next step reads, and
     multiplies those by weights.
     ``CONVERTS``: it makes integers of the real numbers that they stand for, or the reverse.
-    ``QUANTIZED``: it computes on integers what others do on floats: quantisation puts it into
-    graphs, behind the passes of ``optimize``.
+    ``QUANTIZED``: it computes on integers, or on bits, what others do on floats: it comes into
+    graphs behind the passes of ``optimize`` that work on floats.
     """
 
     MOVES = auto()
@@ -100,6 +100,9 @@ TRAITS: dict[str, Trait] = {
     "rnn": _T.RECURRENT,
     "lstm": _T.RECURRENT,
     "gru": _T.RECURRENT,
+    "signs": _T.LAST_AXIS | _T.QUANTIZED,
+    "bconv": _T.WINDOW | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
+    "bgemm": _T.LAST_AXIS | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
 }
 
 

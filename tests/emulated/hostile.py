@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from mutate import PANELS, ROWS, SAMPLE, SHORTS, SPARSE, ModelFile
+from mutate import PANELS, ROWS, SAMPLE, SHORTS, SIGNS, SPARSE, ModelFile
 
 from edgert.schema import Section
 
@@ -29,7 +29,7 @@ MAY_DIFFER = {"MEMORY", "LIMIT", "ARRAY", "OVERFLOW"}
 
 def files() -> Iterator[bytes]:
     """Truncated files, and such with each number of their sections replaced by extreme ones."""
-    for data in (SAMPLE, SHORTS, ROWS, PANELS, SPARSE):
+    for data in (SAMPLE, SHORTS, ROWS, PANELS, SPARSE, SIGNS):
         yield data
         yield from (data[:size] for size in range(0, len(data), 97))
         for section in SECTIONS:

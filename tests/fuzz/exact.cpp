@@ -51,6 +51,7 @@ bool is_exact(const Model& model, const Node& node) {
     case Op::cumulate:
     case Op::qsoftmax:
     case Op::qlayer_norm:
+    case Op::signs:
       return true;
     case Op::resize:
       return model.tensors[node.inputs[0]].type.dtype != DType::f32;
@@ -60,6 +61,10 @@ bool is_exact(const Model& model, const Node& node) {
       return is_exact(static_cast<const ConvAttrs*>(node.attrs)->activation);
     case Op::dynamic_gemm:
       return is_exact(static_cast<const GemmAttrs*>(node.attrs)->activation);
+    case Op::bconv:
+      return is_exact(static_cast<const BConvAttrs*>(node.attrs)->activation);
+    case Op::bgemm:
+      return is_exact(static_cast<const BGemmAttrs*>(node.attrs)->activation);
     case Op::qconv:
       return requantized(static_cast<const QConvAttrs*>(node.attrs));
     case Op::qgemm:

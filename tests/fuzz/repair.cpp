@@ -33,6 +33,7 @@ class Repair {
       : file_(*file),
         types_(file->tensors.size()),
         wanted_(types_.size(), Form::row),
+        channels_(types_.size()),
         written_(types_.size()),
         read_(types_.size()) {}
 
@@ -145,6 +146,8 @@ class Repair {
         const Form has = static_cast<Form>(file_.tensors[node.inputs[i]].record.form);
         const bool sparse = is_sparse(has) && may_be_sparse(op, node_types, i, has);
         wanted_[node.inputs[i]] = sparse ? has : constant_form(op, node_types, i);
+        if (op == Op::bgemm) channels_[node.inputs[i]] = node_types.attrs<BGemmAttrs>().channels;
+        if (op == Op::bconv) channels_[node.inputs[i]] = node_types.attrs<BConvAttrs>().channels;
       }
     } catch (const Error&) {
       return false;
@@ -193,8 +196,24 @@ class Repair {
       tensor.payload[1] = tensor.payload[2] = tensor.payload[3] = 0;
     }
     if (fits && has == Form::codes) tensor.payload.back() = 0;  // the bits behind the last code
+    clear_beyond(channels_[t], &tensor);
     tidy_weight(&tensor);
     return true;
+  }
+
+  // Clears the bits that weights of signs have beyond so many channels; those of groups are whole
+  // bytes.
+  static void clear_beyond(int32_t channels, TensorEntry* tensor) {
+    const std::optional<TensorType> type = type_of(*tensor);
+    if (channels % 8 == 0 || !type || type->shape.rank < 2) return;
+    const Form form = static_cast<Form>(tensor->record.form);
+    const WeightShape shape = weight_shape(type->shape);
+    std::byte* const stored = reinterpret_cast<std::byte*>(tensor->payload.data());
+    std::vector<std::byte> rows(type->bytes());
+    unpack(form, shape, type->dtype, stored, rows.data());
+    for (size_t i = shape.channels; i <= rows.size() && i > 0; i += shape.channels)
+      rows[i - 1] &= static_cast<std::byte>((1 << channels % 8) - 1);
+    pack(form, shape, type->dtype, rows.data(), type->dtype, stored);
   }
 
   // Whether the tensor can have its sparse form. Then a payload that breaks its rules becomes one
@@ -253,6 +272,7 @@ class Repair {
   File& file_;
   std::vector<std::optional<TensorType>> types_;
   std::vector<Form> wanted_;
+  std::vector<int32_t> channels_;     // of signs, of weights that are bits
   std::vector<bool> written_, read_;  // by the nodes that stay
 };
 

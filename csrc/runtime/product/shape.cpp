@@ -106,7 +106,7 @@ ProductShape conv_shape(const BindContext& context, const ConvWindow& window) {
   g.channels = x[3];
   g.out_height = y[1];
   g.out_width = y[2];
-  g.outputs = y[3];
+  g.outputs = w[0];
   g.groups = window.groups;
   for (int i : {0, 1}) {
     g.kernel[i] = w[1 + i];

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgert.errors import EdgertError, InputError
-from edgert.interp import plain, quantized, recurrent
+from edgert.interp import plain, quantized, recurrent, signs
 from edgert.ir import Graph, Node, encode_attrs
 from edgert.schema import OPS
 
-OPERATORS = {**plain.OPERATORS, **recurrent.OPERATORS, **quantized.OPERATORS}
+OPERATORS = {**plain.OPERATORS, **recurrent.OPERATORS, **quantized.OPERATORS, **signs.OPERATORS}
 
 
 def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -54,8 +54,12 @@ def run(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
 
 def run_node(node: Node, arrays: plain.Inputs) -> list[np.ndarray]:
     """The outputs of one node for the given inputs (None for an absent one)."""
-    attrs = np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]
     with np.errstate(all="ignore"):
-        results = OPERATORS[node.op](attrs, arrays)
+        results = OPERATORS[node.op](record_of(node), arrays)
     results = results if isinstance(results, tuple) else (results,)
     return [np.asarray(result, order="C") for result in results]
+
+
+def record_of(node: Node) -> np.void:
+    """The attributes of a node as the functions of operators read them."""
+    return np.frombuffer(encode_attrs(node.op, node.attrs), OPS[node.op].attrs)[0]

@@ -25,7 +25,8 @@ def _hard_sigmoid(x: np.ndarray, slope: np.float32, shift: np.float32) -> np.nda
     return np.minimum(np.maximum(x * slope + shift, _f32(0)), _f32(1))
 
 
-def _activate(t: np.ndarray, activation: np.void) -> np.ndarray:
+def activate(t: np.ndarray, activation: np.void) -> np.ndarray:
+    """The function of an activation record of ``t``, in float32."""
     fn, alpha, beta = UnaryFn(activation["fn"]), activation["alpha"], activation["beta"]
     if fn is UnaryFn.hard_sigmoid:
         return _hard_sigmoid(t, alpha, beta)
@@ -36,7 +37,7 @@ def _activate(t: np.ndarray, activation: np.void) -> np.ndarray:
 
 def requantize(t: np.ndarray, output: np.void) -> np.ndarray:
     """The output of a quantised operator whose exact result, in float32, is ``t``."""
-    scaled = _activate(t, output["activation"]) * output["scale"]
+    scaled = activate(t, output["activation"]) * output["scale"]
     if output["dtype"] == DType.float32:
         return scaled
     zero, low, high = (int(output[key]) for key in ("zero", "low", "high"))
@@ -170,7 +171,7 @@ def _dynamic_end(
     t = _rounded(total, np.dtype(np.uint8)) * inputs[2] * scale
     t = t + (_f32(0) if bias is None else bias)
     t = t if residual is None else t + residual
-    return _activate(t, attrs["activation"])
+    return activate(t, attrs["activation"])
 
 
 def _dynamic_conv(attrs: np.void, inputs: Inputs) -> np.ndarray:

@@ -13,9 +13,11 @@ from edgert.passes.layer_norm import recognise_layer_norm
 from edgert.passes.matmul import matmul_to_gemm
 from edgert.passes.movers import sink_movers
 from edgert.passes.pads import fuse_pads
+from edgert.passes.signs import recognise_signs
 from edgert.passes.simplify import simplify_arithmetic, simplify_data_movement
 from edgert.passes.slices import divide_products
 from edgert.passes.subexpressions import share_subexpressions
+from edgert.passes.thresholds import keep_bits
 from edgert.passes.transposes import merge_transposes_across_reshapes
 from edgert.passes.unsigned import make_unsigned
 from edgert.passes.upsampling import conv_transpose_to_gemm
@@ -45,13 +47,16 @@ PASSES: tuple[Pass, ...] = (
     fuse_activation,
 )
 
+# Behind those, when no other fires any more: what they make is understood by no other pass.
+BIT_PASSES: tuple[Pass, ...] = (recognise_signs, keep_bits)
+
 
 def optimize(graph: Graph) -> list[PassReport]:
     """Rewrites ``graph`` in place until no pass changes it; one report per pass.
 
     What the graph computes stays the same up to rounding; so do its inputs and outputs.
     """
-    return run_pipeline(graph, PASSES)
+    return [*run_pipeline(graph, PASSES), *run_pipeline(graph, BIT_PASSES)]
 
 
-__all__ = ["PASSES", "Pass", "PassReport", "optimize"]
+__all__ = ["BIT_PASSES", "PASSES", "Pass", "PassReport", "optimize"]

@@ -28,7 +28,8 @@ def fuse_activation(graph: Graph) -> PassReport:
     """Makes a unary function the activation of the node before it.
 
     1. conv, conv_transpose, gemm, batch_norm and float binary nodes without activation take it.
-    2. Not if the value between is read elsewhere or is an output of the graph.
+    2. Not if the value between is read elsewhere or is an output of the graph, and not sign, which
+       is part of what becomes bits.
     """
     return sweep("fuse_activation", graph, _activation)
 
@@ -62,6 +63,8 @@ def _activation(sweep: Sweep, node: Node) -> str | None:
         return None
     if sweep.is_shared(earlier.output):
         sweep.report.skip(node, f"{earlier.op} {earlier.name!r} is read elsewhere, too")
+        return None
+    if activation(node, "function") is UnaryFn.sign:
         return None
     attrs = {**earlier.attrs, "activation": node.attrs["function"]}
     return sweep.add(earlier.op, earlier.inputs, attrs, earlier)
