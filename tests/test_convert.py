@@ -132,6 +132,9 @@ def test_weights_that_are_inputs_too() -> None:
         model.graph.input.append(value_info(weight.name, numpy_helper.to_array(weight)))
     model.ir_version = 3
     assert import_model(model).inputs == ["x"]
+    weight = model.graph.initializer[0]
+    with pytest.raises(InputError, match=f"no input.*{weight.name}"):
+        import_model(model, {weight.name: weight.dims})
 
 
 def test_text_that_may_not_stand_in_a_file(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from edgert.compress.quantize.stated import Stated, lower_stated, states_quantiz
 from edgert.compress.recipe import chosen_preset, require_kind
 from edgert.errors import InputError, QualityError, UnsupportedError, require
 from edgert.files import refuse_input
-from edgert.importer import Source, import_proto, read_model, single_samples, with_values
+from edgert.importer import Source, import_proto, open_batches, read_model, with_values
 from edgert.importer.external import data_files
 from edgert.importer.load import proto_bytes
 from edgert.importer.tensors import stored_size, weight_tensors
@@ -198,13 +198,15 @@ def convert(
     paths = os.fsdecode(output), tuple(map(os.fsdecode, read))
     begin("import")
     pinned: dict[str, np.ndarray] = {}
+    shapes = input_shapes or {}
     if input_values:
-        proto, pinned = with_values(proto, input_values, input_shapes or {})
-    assumed = single_samples(proto, input_shapes or {})
-    graph = import_proto(proto, path, input_shapes or {})
+        proto, pinned, shapes = with_values(proto, input_values, shapes)
+    graph = import_proto(proto, path, shapes)
     ir.verify(graph)
     described = {} if preprocess is None else describe(preprocess, input_infos(graph))
     named = _labels(graph, labels)
+    single = open_batches(proto) - set(shapes)
+    assumed = {name: graph.values[name].shape for name in graph.inputs if name in single}
     before = _onnx_size(proto)
     del proto
     begin("optimize")

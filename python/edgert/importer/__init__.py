@@ -13,7 +13,7 @@ from edgert import ir
 from edgert.budget import Budget, memory_errors
 from edgert.importer import handlers as _handlers  # noqa: F401 (fills the registry)
 from edgert.importer.check import check_model
-from edgert.importer.inputs import pin_inputs, set_values, single_samples
+from edgert.importer.inputs import open_batches, pin_inputs, set_values
 from edgert.importer.load import proto_bytes, read_model
 from edgert.importer.lower import lower_model
 from edgert.importer.tensors import TensorReader
@@ -40,18 +40,20 @@ def import_model(
     honest size, and UnsupportedError, which names every node that edgert cannot run.
     """
     model, path = read_model(source)
+    shapes = input_shapes or {}
     if input_values:
-        model, _ = with_values(model, input_values, input_shapes or {})
-    return import_proto(model, path, input_shapes or {})
+        model, _, shapes = with_values(model, input_values, shapes)
+    return import_proto(model, path, shapes)
 
 
 def with_values(
     model: onnx.ModelProto, values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
-) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """A copy of a model in which inputs are constants, and these by name."""
+) -> tuple[onnx.ModelProto, dict[str, np.ndarray], dict[str, Sequence[int]]]:
+    """A copy of a model in which inputs are constants, these by name, and the shapes of others."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    return copy, set_values(copy, values, shapes)
+    constants = set_values(copy, values, shapes)
+    return copy, constants, {n: shape for n, shape in shapes.items() if n not in constants}
 
 
 def import_proto(
@@ -62,10 +64,7 @@ def import_proto(
     budget = Budget()
     budget.allow(proto_bytes(model))
     with TensorReader(path, budget) as tensors:
-        constants = {tensor.name for tensor in model.graph.initializer}
-        open_shapes = {n: shape for n, shape in input_shapes.items() if n not in constants}
-        open_shapes = {**single_samples(model, open_shapes), **open_shapes}
-        return lower_model(model, pin_inputs(model, open_shapes), tensors)
+        return lower_model(model, pin_inputs(model, input_shapes), tensors)
 
 
-__all__ = ["Source", "import_model", "import_proto", "read_model", "single_samples", "with_values"]
+__all__ = ["Source", "import_model", "import_proto", "open_batches", "read_model", "with_values"]

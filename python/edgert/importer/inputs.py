@@ -29,8 +29,9 @@ def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> l
     """The inputs that are no initializers, with static shapes.
 
     A dimension that one pinned input gives a value to has that value in the other inputs too, if
-    the model calls it by the same name. Nothing else is guessed. Raises InputError for ``shapes``
-    that do not fit and UnsupportedError, rule DIMS, naming every open dimension.
+    the model calls it by the same name. A leading one is 1, where it alone is left open: a batch of
+    one sample. Nothing else is guessed. Raises InputError for ``shapes`` that do not fit and
+    UnsupportedError, rule DIMS, naming every open dimension.
     """
     graph = model.graph
     constants = {t.name for t in graph.initializer}
@@ -43,6 +44,9 @@ def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> l
     symbols: dict[str, int] = {}
     for name, shape in shapes.items():
         _check_pinned(name, declared[name], tuple(shape), symbols)
+    for name, dims in declared.items():
+        if name not in shapes and dims is not None:
+            declared[name] = _single_sample(dims, symbols)
     inputs, still_open = [], []
     for name, info in infos.items():
         dims = tuple(shapes[name]) if name in shapes else declared[name]
@@ -62,6 +66,16 @@ def pin_inputs(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> l
     if still_open:
         raise UnsupportedError(_open_dims_message(still_open), "DIMS")
     return inputs
+
+
+def _single_sample(dims: tuple[int | str, ...], symbols: dict[str, int]) -> tuple[int | str, ...]:
+    """``dims`` with 1 for the leading one, and for its symbol, if no other is open."""
+    known = tuple(symbols.get(dim, dim) for dim in dims)
+    if [i for i, dim in enumerate(known) if isinstance(dim, str)] != [0]:
+        return dims
+    if known[0] != "?":
+        symbols[known[0]] = 1
+    return (1, *known[1:])
 
 
 def set_values(
@@ -114,29 +128,10 @@ def _value(
     return array
 
 
-def single_samples(
-    model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]
-) -> dict[str, tuple[int, ...]]:
-    """The shapes of inputs of which the leading dimension alone is open, with 1 there: of batches
-    of one sample, unless ``shapes`` says what the dimension is.
-    """
-    constants = {t.name for t in model.graph.initializer}
-    infos = [i for i in model.graph.input if i.name not in constants and i.name not in shapes]
-    declared = {info.name: _declared_shape(info) for info in infos}
-    given = {info.name: _declared_shape(info) for info in model.graph.input if info.name in shapes}
-    symbols = {
-        dim: size
-        for name, dims in given.items()
-        for dim, size in zip(dims or (), shapes[name])
-        if isinstance(dim, str) and dim != "?"
-    }
-    found = {}
-    for name, dims in declared.items():
-        first, *rest = dims or (1,)
-        rest = [symbols.get(dim, dim) for dim in rest]
-        if isinstance(first, str) and not any(isinstance(dim, str) for dim in rest):
-            found[name] = (symbols.get(first, 1), *rest)
-    return found
+def open_batches(model: onnx.ModelProto) -> set[str]:
+    """The inputs of which the model leaves the leading dimension open."""
+    declared = {info.name: _declared_shape(info) for info in model.graph.input}
+    return {name for name, dims in declared.items() if dims and isinstance(dims[0], str)}
 
 
 def _declared_shape(info: onnx.ValueInfoProto) -> tuple[int | str, ...] | None:
