@@ -272,6 +272,7 @@ def test_hostile_descriptions(packed: bytes, text: str, message: str) -> None:
         edgert.load(with_text(packed, PREPROCESS, text))
     assert caught.value.rule == "PREPROCESS"
     assert PREPROCESS in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(
