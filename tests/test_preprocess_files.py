@@ -200,6 +200,8 @@ def test_labels_of_the_model(folder: Path) -> None:
         ('{"0": "a", "1": "\\u00e9"}', ("a", "é")),
         ("['a', 'b', 'c']", ("a", "b", "c")),
         ('["a"]', ("a",)),
+        (r"{0: 'a\d'}", (r"a\d",)),
+        (r"{0: 'a\x'}", ()),
         ("{0: 'a', 2: 'c'}", ()),
         ("{0: 'a' 1: 'b'}", ()),
         ("{0: ['a']}", ()),
@@ -270,6 +272,7 @@ def test_hostile_descriptions(packed: bytes, text: str, message: str) -> None:
         edgert.load(with_text(packed, PREPROCESS, text))
     assert caught.value.rule == "PREPROCESS"
     assert PREPROCESS in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(

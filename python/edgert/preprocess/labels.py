@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 from edgert.errors import FormatError, InputError, ModelIOError
@@ -101,7 +102,9 @@ def _listed(text: str) -> list[str] | None:
             return None
         number = int(item[1]) if is_dict else len(found)
         try:
-            found.setdefault(number, ast.literal_eval(item[2]))
+            with warnings.catch_warnings():  # of a backslash that Python would rather see twice
+                warnings.simplefilter("ignore")
+                found.setdefault(number, ast.literal_eval(item[2]))
         except (ValueError, SyntaxError):
             return None
         place = item.end()
