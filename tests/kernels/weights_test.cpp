@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "harness.h"
+#include "weights/coded/shorts.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
 #include "weights/kn.h"
-#include "weights/coded/shorts.h"
 
 namespace edgert {
 namespace {
