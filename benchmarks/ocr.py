@@ -1,13 +1,14 @@
 """Quantise PP-OCR's recogniser and detector with each engine's own tool, and see what they read.
 
-usage: ocr.py FOLDER [--models ppocr_rec,ppocr_det] [--engines edgert,ort] [--lines 400]
-              [--fonts /usr/share/fonts]
+usage: ocr.py FOLDER [--models ppocr_rec,ppocr_det] [--engines edgert,ort] [--bits 4,3]
+              [--lines 400] [--fonts /usr/share/fonts]
 
 Takes the networks out of the package rapidocr_onnxruntime and writes NAME.onnx and, from rendered
 text, NAME.int8.edgert and NAME.qdq.onnx (onnxruntime's, per channel, min-max; OpenVINO runs it,
 too), which models.py times. Prints for the recogniser the characters right, 1 - edit distance /
-length, on lines that no calibration has seen; for the detector how much of the areas found is
-common with float32 (intersection over union).
+length, on lines that no calibration has seen, with --bits also of edgert's networks of so many
+bits a weight, with their errors compensated and merely rounded; for the detector how much of the
+areas found is common with float32 (intersection over union).
 """
 
 from __future__ import annotations
@@ -175,12 +176,26 @@ def quantize_ort(source: Path, target: Path, images: list[np.ndarray]) -> None:
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)  # fmt: skip
 
 
-def quantize_edgert(source: Path, target: Path, images: list[np.ndarray]) -> None:
-    """Quantises with edgert."""
+def quantize_edgert(
+    source: Path, target: Path, images: list[np.ndarray], **options: object
+) -> None:
+    """Quantises with edgert, to int8 unless told otherwise."""
     import edgert
 
     shape = {"x": images[0].shape}
-    edgert.convert(source, target, input_shapes=shape, quantize="int8", calibrate=images)
+    options = options or {"quantize": "int8"}
+    edgert.convert(source, target, input_shapes=shape, calibrate=images, force=True, **options)
+
+
+def few_bits(source: Path, images: list[np.ndarray], bits: float) -> Iterator[tuple[str, Run]]:
+    """Networks of so many bits a weight, with and without compensation; tells their bytes."""
+    for name, options in ("", {}), (" rounded", {"steps": ("equalize",)}):
+        target = source.with_suffix(f".{bits:g}{name.replace(' ', '.')}.edgert")
+        quantize_edgert(source, target, images, bits=bits, **options)
+        print(
+            f"{source.stem} edgert {bits:g} bits{name}: {target.stat().st_size} bytes", flush=True
+        )
+        yield f"edgert {bits:g} bits{name}", open_edgert(target)
 
 
 def open_ort(path: Path) -> Run:
@@ -223,6 +238,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", default=",".join(SOURCES))
     parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument("--bits", default="")
     parser.add_argument("--lines", type=int, default=400)
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     args = parser.parse_args()
@@ -241,6 +257,8 @@ def main() -> None:
             if quantize:
                 quantize(source, source.with_suffix(suffix), images)
             runs[f"{engine} int8"] = open_model(source.with_suffix(suffix))
+        for bits in filter(None, args.bits.split(",")):
+            runs.update(few_bits(source, images, float(bits)))
         printer = Printer(1, args.fonts)
         if name == "ppocr_det":
             judge_finder(runs, printer)

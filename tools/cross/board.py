@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-# $1: the folder that becomes /, $2: the triple, $3: what becomes /work.
+# $1: the folder that becomes /, $2: the triple, $3: what becomes /board.
 _MOUNTS = """
 set -eu
 root=$1 triple=$2 work=$3
@@ -20,7 +20,7 @@ share() {
   mount --rbind "$1" "$root$2"
 }
 share /dev /dev
-share "$work" /work
+share "$work" /board
 mkdir -p "$root/proc"
 mount -t proc proc "$root/proc"
 # What this machine's programs need lies where the other has nothing.
@@ -33,21 +33,21 @@ share "/usr/$triple" "/usr/$triple"
 for program in "/usr/bin/$triple"-*; do
   share "$(readlink -f "$program")" "$program"
 done
-exec chroot "$root" /usr/bin/env -i -C /work "$@"
+exec chroot "$root" /usr/bin/env -i -C /board "$@"
 """
 
 
 def run(root: Path, triple: str, cpu: str, work: Path, command: str) -> None:
     """Has the shell of the Debian in ``root`` run a command on an emulated ``cpu``.
 
-    It does so in /work, which is the folder ``work``; CC and CXX are the cross compilers for
+    It does so in /board, which is the folder ``work``; CC and CXX are the cross compilers for
     ``triple``.
 
     Raises CalledProcessError if it fails.
     """
     settings = {
         "PATH": "/usr/bin:/bin",
-        "HOME": "/work",
+        "HOME": "/board",
         "QEMU_CPU": cpu,
         "CC": f"{triple}-gcc",
         "CXX": f"{triple}-g++",
