@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -52,7 +53,10 @@ struct ThreadPool::State {
   bool started = false;
   std::vector<std::thread> workers;
 
-  // One round of work. `round` is written last by the caller, read first by the workers.
+  // One round of work. Who works on it is inside: the caller lets workers in, and when there is
+  // nothing left to begin, no more; then it waits for those inside alone. A worker that the system
+  // lets run too late is not waited for. What a round is made of changes while nobody is inside.
+  static constexpr uint32_t kOpen = uint32_t{1} << 31;
   const TaskRef* task = nullptr;
   // The tasks in equal parts, one per thread. Neighbours in a part, and the same part of operators
   // that follow each other, mostly touch the same data, which the thread's own cache has.
@@ -62,8 +66,8 @@ struct ThreadPool::State {
   };
   std::vector<Part> parts;
   std::atomic<bool> failed{false};
-  std::exception_ptr failure;               // the first exception of a task, if there is one
-  alignas(64) std::atomic<int> running{0};  // workers that have not finished the round
+  std::exception_ptr failure;                   // the first exception of a task, if there is one
+  alignas(64) std::atomic<uint32_t> inside{0};  // the number of workers, and whether it is kOpen
   alignas(64) std::atomic<unsigned> round{0};
 
   std::atomic<bool> stop{false};
@@ -105,6 +109,15 @@ struct ThreadPool::State {
     }
   }
 
+  bool enter() {
+    uint32_t found = inside.load(std::memory_order_relaxed);
+    do {
+      if ((found & kOpen) == 0) return false;
+    } while (!inside.compare_exchange_weak(found, found + 1, std::memory_order_acquire,
+                                           std::memory_order_relaxed));
+    return true;
+  }
+
   void work(int thread) noexcept {
     unsigned seen = 0;
     for (;;) {
@@ -116,10 +129,11 @@ struct ThreadPool::State {
         wake.wait(lock, [&] { return round.load() != seen; });
         sleeping.fetch_sub(1);
       }
-      ++seen;
+      seen = round.load(std::memory_order_acquire);
       if (stop.load(std::memory_order_relaxed)) return;
+      if (!enter()) continue;
       drain(thread);
-      running.fetch_sub(1, std::memory_order_release);
+      inside.fetch_sub(1, std::memory_order_release);
     }
   }
 
@@ -172,10 +186,11 @@ void ThreadPool::parallel_for(size_t count, TaskRef task) {
   if (!std::exchange(s.started, true)) s.start();
   s.task = &task;
   s.share(count);
-  s.running.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);
+  s.inside.store(State::kOpen, std::memory_order_release);
   s.announce();
   s.drain(0);
-  const auto finished = [&] { return s.running.load(std::memory_order_acquire) == 0; };
+  s.inside.fetch_and(~State::kOpen, std::memory_order_acquire);
+  const auto finished = [&] { return s.inside.load(std::memory_order_acquire) == 0; };
   while (!spin_until(finished)) {
     // A signal handler has forked in the middle of the work, and this is the child.
     if (s.owner != getpid())

@@ -26,6 +26,8 @@ class TaskRef {
 // thread runs a task is not fixed, so a task's result must not depend on it. One parallel_for at a
 // time: a caller that finds the pool busy runs its tasks alone, as does a pool of one thread.
 //
+// A thread that the system does not let run, as on a busy machine, holds nobody up.
+//
 // After the first exception, of a task or of check_interrupt() on the caller's thread, no more
 // tasks begin, and parallel_for throws it once those under way are done.
 //
