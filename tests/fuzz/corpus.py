@@ -49,7 +49,8 @@ def operator_files() -> Iterator[bytes]:
 
 def graph_files() -> Iterator[bytes]:
     """Files of several nodes."""
-    yield from (mutate.SAMPLE, mutate.SHORTS, mutate.ROWS, mutate.SPARSE, mutate.SIGNS)
+    yield from (mutate.SAMPLE, mutate.SHORTS, mutate.CODED, mutate.ROWS, mutate.SPARSE)
+    yield mutate.SIGNS
     for seed in range(RANDOM_GRAPHS):
         rng = np.random.default_rng(seed)
         graph = random_graphs.random_graph(rng, int(rng.integers(2, 12)))
