@@ -33,7 +33,7 @@ void check_codes(Random& random, size_t values, size_t n) {
   for (size_t i = 0; i < n; ++i)
     elements[i] = table[random.integer(0, static_cast<int>(values) - 1)];
   const auto* const bytes = reinterpret_cast<const std::byte*>(elements.data());
-  const auto codes = pack_codes(sizeof(T), bytes, n);
+  const auto codes = pack_codes(sizeof(T), bytes, n, UINT64_MAX);
   std::vector<T> distinct(elements.data(), elements.data() + n);
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());

@@ -62,8 +62,9 @@ std::optional<Coded> encode_halves(const TensorType& type, const std::byte* rows
 
 std::optional<Coded> encode_codes(const TensorType& type, const std::byte* rows) {
   if (type.bytes() < kLeastSaved) return std::nullopt;
-  auto codes = pack_codes(dtype_bytes(type.dtype), rows, type.shape.elements());
-  if (!codes || codes->payload.size() + kLeastSaved > type.bytes()) return std::nullopt;
+  const uint64_t most = type.bytes() - kLeastSaved;
+  auto codes = pack_codes(dtype_bytes(type.dtype), rows, type.shape.elements(), most);
+  if (!codes) return std::nullopt;
   return Coded{Form::codes, codes->bits, std::move(codes->payload)};
 }
 

@@ -18,7 +18,7 @@ uint64_t load_codes(const std::byte* codes, size_t bytes) {
 }
 
 template <typename T>
-std::optional<Codes> pack(const T* elements, size_t n) {
+std::optional<Codes> pack(const T* elements, size_t n, uint64_t most) {
   std::vector<T> table;  // sorted
   for (size_t i = 0; i < n; ++i) {
     if (i > 0 && elements[i] == elements[i - 1]) continue;
@@ -30,6 +30,7 @@ std::optional<Codes> pack(const T* elements, size_t n) {
   if (table.empty()) return std::nullopt;
   uint32_t bits = 1;
   while (table.size() > size_t{1} << bits) ++bits;
+  if (codes_bytes(sizeof(T), bits, n) > most) return std::nullopt;
   Codes codes{bits, std::vector<std::byte>(codes_bytes(sizeof(T), bits, n))};
   const size_t count = table.size();
   table.resize(size_t{1} << bits, table.back());
@@ -66,9 +67,10 @@ uint64_t codes_bytes(size_t element_bytes, uint32_t bits, uint64_t n) {
   return (uint64_t{element_bytes} << bits) + (n * bits + 7) / 8;
 }
 
-std::optional<Codes> pack_codes(size_t element_bytes, const std::byte* elements, size_t n) {
+std::optional<Codes> pack_codes(size_t element_bytes, const std::byte* elements, size_t n,
+                                uint64_t most) {
   return with_element(element_bytes, [=](auto element) {
-    return pack(reinterpret_cast<const decltype(element)*>(elements), n);
+    return pack(reinterpret_cast<const decltype(element)*>(elements), n, most);
   });
 }
 

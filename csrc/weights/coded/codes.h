@@ -14,12 +14,14 @@ constexpr uint32_t kMaxCodeBits = 8;
 uint64_t codes_bytes(size_t element_bytes, uint32_t bits, uint64_t n);
 
 // The payload with the fewest bits for a code; nothing if there are more than 2^8 different
-// elements. The table rises by the bits of its elements, and is filled up with the last.
+// elements, or if it would have more than `most` bytes. The table rises by the bits of its
+// elements, and is filled up with the last.
 struct Codes {
   uint32_t bits;
   std::vector<std::byte> payload;
 };
-std::optional<Codes> pack_codes(size_t element_bytes, const std::byte* elements, size_t n);
+std::optional<Codes> pack_codes(size_t element_bytes, const std::byte* elements, size_t n,
+                                uint64_t most);
 
 void unpack_codes(size_t element_bytes, uint32_t bits, const std::byte* payload, size_t n,
                   std::byte* elements);
