@@ -180,10 +180,20 @@ def test_recipes_say_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     text = json.loads(recipe.read_text())
     assert text["bits"] == 4
     assert all(layer["form"].startswith("i8") for layer in text["layers"].values())
+    recipe.write_text(json.dumps({**text, "slack": None}, indent=1))
+    assert main([*words, "--recipe", str(recipe)]) == 2
+    assert "expected a number from 0 to 10.0, found None" in capsys.readouterr().err
     for wrong in (0, 8.5, "4"):
         recipe.write_text(json.dumps({**text, "bits": wrong}, indent=1))
         assert main([*words, "--recipe", str(recipe)]) == 2
         assert "expected a number from 2.0 to 8.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{"bits": 4}, {"share": 16}, {"half": True}])
+def test_other_data_judge_without_a_check(tmp_path: Path, options: dict) -> None:
+    done = edgert.convert(DIGITS, tmp_path / "m", calibrate=digits(40), data=digits(8), check=False,
+                          force=True, **options)  # fmt: skip
+    assert done.compression.quality.samples == 8
 
 
 def test_layers_can_be_stated(tmp_path: Path) -> None:

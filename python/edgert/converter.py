@@ -153,7 +153,7 @@ def convert(
                "method": method, "share": share, "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe}  # fmt: skip
-    if any(x is not None for x in (quantize, prune, recipe)):
+    if any(x is not None for x in (quantize, prune, bits, share, half or None, recipe)):
         rest["data"] = data
     elif data is not None and not check:
         raise InputError("data: without effect unless something is checked", "ARGUMENT")

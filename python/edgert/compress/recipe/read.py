@@ -63,10 +63,10 @@ def _read(document: Document) -> Recipe:
         tuple(_step(document, i, step) for i, step in enumerate(data["steps"])),
         {n: _layer(document, n, layer) for n, layer in objects(document, data, "layers").items()},
         _target(document, objects(document, data, "target")),
-        _number(document, data, "slack", 0, MOST_SLACK) or Recipe.slack,
+        _number(document, data, "slack", 0, MOST_SLACK, Recipe.slack),
         _levels(document, data.get("levels", list(Recipe.levels))),
         ranges(document, data),
-        _number(document, data, "bits", LEAST_BITS, MOST_BITS),
+        _number(document, data, "bits", LEAST_BITS, MOST_BITS, Recipe.bits),
         document=document,
     )
 
@@ -94,12 +94,12 @@ def _target(document: Document, data: dict[str, Any]) -> Target:
 
 
 def _number(
-    document: Document, data: dict[str, Any], name: str, least: float, most: float
-) -> float | None:
-    """The member ``name``, None if there is none."""
-    if data.get(name) is None:
+    document: Document, data: dict[str, Any], name: str, least: float, most: float, default: Any
+) -> Any:
+    """The member ``name``; the ``default``, None or a number, if there is none or it says that."""
+    value = data.get(name, default)
+    if value is None and default is None:
         return None
-    value = data[name]
     if type(value) not in (int, float) or not least <= value <= most:
         document.refuse((name,), f"expected a number from {least} to {most}, found {value!r}")
     return float(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def halve(network: Network, statistics: Statistics, parameters: Mapping[str, Any
 
 def _layers(graph: Graph) -> list[Node]:
     """The products with weights of their own, all finite."""
-    readers = [name for node in graph.nodes for name in node.inputs]
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
     return [
         node
         for node in graph.nodes
@@ -49,7 +50,7 @@ def _layers(graph: Graph) -> list[Node]:
         and (data := graph.constant(node.inputs[1])) is not None
         and data.dtype == np.float32
         and data.size
-        and readers.count(node.inputs[1]) == 1
+        and readers[node.inputs[1]] == 1
         and np.isfinite(data).all()
     ]
 
