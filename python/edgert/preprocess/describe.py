@@ -15,7 +15,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Union
 
 import numpy as np
 
-from edgert.errors import EdgertError, FormatError, InputError, ModelIOError, require
+from edgert.errors import EdgertError, FormatError, InputError, require
+from edgert.preprocess.text import read_text
 
 PREPROCESS = "edgert.preprocess"
 MAX_TEXT = 1 << 16  # characters of JSON
@@ -303,13 +304,7 @@ def change(given: Any, changes: Mapping[str, Any]) -> Any:
 
 def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON of a file that describes inputs by name, or one. Raises InputError, ModelIOError."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MAX_TEXT + 1)
-    except OSError as error:
-        raise ModelIOError(f"{os.fspath(path)}: {error.strerror or error}", "IO") from None
-    except ValueError:
-        raise InputError(f"{os.fspath(path)} is no text in UTF-8", "INPUT") from None
+    text = read_text(path, MAX_TEXT + 1, "INPUT")
     try:
         return from_json(text)
     except InputError as error:

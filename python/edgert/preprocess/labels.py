@@ -9,7 +9,8 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
-from edgert.errors import FormatError, InputError, ModelIOError
+from edgert.errors import FormatError, InputError
+from edgert.preprocess.text import read_text
 
 LABELS = "edgert.labels"
 MAX_TEXT = 1 << 24  # characters
@@ -28,13 +29,7 @@ def read_labels(given: str | os.PathLike[str] | Sequence[str]) -> tuple[str, ...
     if not isinstance(given, (str, os.PathLike)):
         return _checked("labels", given)
     path = os.fsdecode(given)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read(MAX_TEXT + 1)
-    except OSError as error:
-        raise ModelIOError(f"{path}: {error.strerror or error}", "IO") from None
-    except ValueError:
-        raise InputError(f"{path} is no text in UTF-8", "LABELS") from None
+    text = read_text(path, MAX_TEXT + 1, "LABELS", "utf-8-sig")
     found = _listed(text)
     if found is None and path.lower().endswith(".json"):
         raise InputError(
