@@ -36,7 +36,7 @@ def test_a_program_passes(tmp_path: Path) -> None:
     """In the strict mode: `y = model(x)` needs no cast, and the converter has a type."""
     pytest.importorskip("mypy")
     (tmp_path / "program.py").write_text(PROGRAM)
-    # Beside the program mypy finds the package wherever it lies: it takes no site-packages as MYPYPATH.
+    # Beside the program mypy finds the package wherever it lies; MYPYPATH may be no site-packages.
     (tmp_path / "edgert").symlink_to(Path(edgert.__file__).parent)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py"],

@@ -14,6 +14,7 @@ build runs on systems with glibc 2.28 or newer, or with ``--libc musl`` on those
 needs a system as new as this one. Python's headers come from Debian, those of 3.10 and 3.12 from
 Pythons of this system. The first build for a target takes minutes more, for the C++ library.
 ``--run`` has QEMU run the self-test of each wheel in a Debian of the target with its Python.
+Debian's ``advancecomp``, where it is installed, packs wheels better.
 ``sdist`` makes the source distribution, and has pip build and install it in an emulated Debian of
 the target, where the self-test runs: as on a board, but that the compilers are this system's, as
 fast as ever. Needs ``apt install qemu-user-static binfmt-support`` and Debian's cross compiler.
@@ -29,6 +30,7 @@ import base64
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,6 +53,7 @@ EMULATED = {  # QEMU's name of the machine, and the oldest CPU of a board that h
     "armv7l": ("arm", "cortex-a7"),
     "x86_64": ("x86_64", "Haswell"),
 }
+SMALL = "-DCMAKE_BUILD_TYPE=MinSizeRel"  # as small as it can be with fast kernels
 ZIG_ARCHITECTURES = {"aarch64": "aarch64", "armv7l": "arm", "x86_64": "x86_64"}
 
 
@@ -115,7 +118,7 @@ def build_library(target: str, compiler: str, libc: str) -> Path:
     folder = BUILD / f"library-{compiler}-{triple(target, libc)}"
     prefix = DIST / f"edgert-{triple(target, libc)}"
     options = [f"-DEDGERT_STATIC={'ON' if libc == 'musl' else 'OFF'}"]
-    options.append("-DCMAKE_BUILD_TYPE=MinSizeRel")  # as small as it can be with fast kernels
+    options.append(SMALL)
     cmake_build(folder, *toolchain(target, compiler, libc), *options)
     run("cmake", "--install", folder, "--prefix", prefix)
     return prefix
@@ -141,6 +144,7 @@ def build_module(target: str, python: str, compiler: str, libc: str) -> Path:
         "-DEDGERT_LIBRARY=OFF",
         f"-DEDGERT_PYTHON_HEADERS={headers}",
         f"-DEDGERT_PYTHON_SUFFIX={suffix}",
+        SMALL,
     ]
     cmake_build(folder, *toolchain(target, compiler, libc), *options, targets=("_core",))
     return folder / f"_core{suffix}"
@@ -192,6 +196,10 @@ def write_wheel(module: Path, python: str, tag: str) -> Path:
                     record.append(f"{name},sha256={digest.decode()},{len(data)}")
             record.append(f"{info.name}/RECORD,,")
             archive.writestr(f"{info.name}/RECORD", "\n".join(record) + "\n")
+    if shutil.which("advzip"):
+        run("advzip", "--recompress", "--shrink-insane", target)
+    else:
+        print("Debian's advancecomp would make the wheel 3 % smaller")
     return target
 
 

@@ -26,6 +26,7 @@ target_compile_options(edgert-run PRIVATE -Os)
 target_link_libraries(edgert-run PRIVATE edgert)
 if(EDGERT_STATIC)
   # All of the threads' library: before glibc 2.34 what is not asked for by name is a null pointer.
+  target_sources(edgert-run PRIVATE ${no_demangling})
   target_link_options(edgert-run PRIVATE -static -Wl,--whole-archive -lpthread
                                          -Wl,--no-whole-archive)
 elseif(BUILD_SHARED_LIBS)

@@ -62,7 +62,7 @@ const LevelKernels* level_kernels(Isa isa) {
 const LevelKernels& select_kernels(IsaSet isa) {
   for (size_t i = kLevelCount; i-- > 1;)
     if (isa.has(kLevels[i]->isa)) return *kLevels[i];
-  return *kLevels[0];  // portable is always there
+  return *kLevels[0];  // the weakest level is always there
 }
 
 std::vector<KernelInfo> kernel_list() {

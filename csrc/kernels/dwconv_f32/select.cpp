@@ -8,7 +8,7 @@ const DwconvF32Kernel& select_dwconv_f32(IsaSet isa) {
                                                   Form::form, block,      false}; \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/dwconv_f32/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 }  // namespace edgert

@@ -1,7 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/neon.h"
 
-#include "kernels/dwconv_i16/dwconv_i16.h"
+#include "kernels/dwconv_i16/dwconv_i16_wide.h"
 #include "kernels/simd/depthwise_neon.h"
 
 namespace edgert {
@@ -48,5 +48,9 @@ struct Channels : WordBlock<DwconvI16, kVectors> {
 void dwconv_i16_neon(const DwconvI16& g) {
   if (g.channels > 0) convolve<Channels>(g);
 }
+
+#ifdef __aarch64__
+void dwconv_i16_neon_wide(const DwconvI16& g) { convolve_wide(g); }
+#endif
 
 }  // namespace edgert

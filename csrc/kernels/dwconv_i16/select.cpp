@@ -8,7 +8,7 @@ const DwconvI16Kernel& select_dwconv_i16(IsaSet isa, bool is_narrow) {
                                                   Form::form, block,      narrow}; \
   if (isa.has(Isa::level) && (is_narrow || !narrow)) return kernel_##symbol;
 #include "kernels/dwconv_i16/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 }  // namespace edgert

@@ -9,7 +9,7 @@ const DwconvI8Kernel& select_dwconv_i8(IsaSet isa) {
                                                  block,   false,      group_rows};           \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/dwconv_i8/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 size_t dwconv_i8_scratch_bytes(const DwconvI8Kernel& kernel, const DwconvI8& g) {

@@ -8,7 +8,7 @@ const GemmBitsKernel& select_gemm_bits(IsaSet isa) {
                                                  Form::form, WeightFit::needs, __VA_ARGS__}; \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/gemm_bits/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 }  // namespace edgert

@@ -8,7 +8,7 @@ const GemmF32Kernel& select_gemm_f32(IsaSet isa) {
                                                 Form::form, WeightFit::needs, __VA_ARGS__}; \
   if (isa.has(Isa::level)) return kernel_##symbol;
 #include "kernels/gemm_f32/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 }  // namespace edgert

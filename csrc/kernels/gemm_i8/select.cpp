@@ -8,7 +8,7 @@ const GemmI8Kernel& select_gemm_i8(IsaSet isa, WeightFit fit) {
                                                Form::form, WeightFit::needs, __VA_ARGS__}; \
   if (isa.has(Isa::level) && fit >= WeightFit::needs) return kernel_##symbol;
 #include "kernels/gemm_i8/kernels.inc"
-  __builtin_unreachable();  // portable is always there
+  __builtin_unreachable();  // the weakest level is always there
 }
 
 }  // namespace edgert
