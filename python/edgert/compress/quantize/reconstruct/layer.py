@@ -25,6 +25,7 @@ from edgert.compress.quantize.rounding.weights import (
     sums_of,
 )
 from edgert.compress.statistics.patches import patches, thin
+from edgert.compress.technique import Progress
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 
@@ -42,6 +43,7 @@ def reconstruct_weights(
     plain: Mapping[str, Weights],
     samples: Sequence[Sample],
     options: Options,
+    progress: Progress,
 ) -> Mapping[str, Weights]:
     """The weights that the options make of the ``plain`` ones; dynamic layers keep theirs."""
     if not (options.compensate or options.correct):
@@ -50,6 +52,8 @@ def reconstruct_weights(
     lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
+        if node.output in plain:
+            progress(f"layer {len(weights) + 1} of {len(plain)}")
         if node.op in PRODUCTS and assignment.is_integer(node):
             kind = weight_kind(assignment.form(node), options)
             layer = _Layer(graph, node, twin, not assignment.writes_integers(node))
