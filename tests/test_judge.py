@@ -32,7 +32,7 @@ def dealt(count: int, **roles: int) -> tuple[list[int], list[int], list[int]]:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 32, 64, 1000])
 @pytest.mark.parametrize("calibrates", [True, False])
-@pytest.mark.parametrize("chooses", [0, 1, 2])
+@pytest.mark.parametrize("chooses", [0, 1, 3])
 def test_no_sample_has_two_roles(count: int, calibrates: bool, chooses: int) -> None:
     """And each role that there is has some as soon as there are so many samples."""
     parts = dealt(count, calibrates=calibrates, chooses=chooses)
@@ -50,12 +50,12 @@ def test_no_sample_has_two_roles(count: int, calibrates: bool, chooses: int) -> 
 
 def test_data_in_an_order_is_spread_over_the_roles() -> None:
     """Whether the classes take turns or come one after the other."""
-    _, choosing, reporting = dealt(400, calibrates=True, chooses=2)
+    _, choosing, reporting = dealt(400, calibrates=True, chooses=3)
     for part, most, residues in ((reporting, 64, 10), (choosing, 16, 7)):
         assert len(part) == most
         assert len({i % 10 for i in part}) >= residues
         assert len({i % 4 for i in part}) == 4
-    for chooses in 0, 1, 2:
+    for chooses in 0, 1, 3:
         calibrating, _, few = dealt(40, calibrates=True, chooses=chooses)
         for part in calibrating, few:
             assert {i // 10 for i in part} == {0, 1, 2, 3}
@@ -310,3 +310,16 @@ def test_verdicts(found: Quality, target: Target, samples: int, word: str) -> No
     assert result.word == word
     assert bool(result.reasons) == (word != "good")
     assert verdict(found, target, samples, is_random=True).word != "good"
+
+
+def test_a_target_is_met_for_others_by_a_standard_error() -> None:
+    """Half a decibel at least: samples that choose are few, and the best for what was chosen."""
+    target = Target(sqnr=30)
+
+    def sampled(sqnr: float, margin: float | None) -> Quality:
+        return Quality(8, (OutputQuality("y", sqnr, 0.1, margin),))
+
+    for margin, beyond in ((None, 0.5), (0.3, 0.5), (3.92, 2.0)):
+        assert target.missed(sampled(30 + beyond - 0.1, margin), for_others=True)
+        assert not target.missed(sampled(30 + beyond + 0.1, margin), for_others=True)
+        assert not target.missed(sampled(30, margin))

@@ -22,7 +22,9 @@ LEAST_AGREEMENT = 0.97  # of a network that is called good
 # Probabilities that are nowhere larger are tiny, and their errors do not matter: their unit is 1,
 # no threshold lies so low.
 _TINY_PROBABILITY = 1e-2
-MARGIN = 0.5  # dB beyond a target that samples which choose must show, for others to hold it
+# dB beyond a target that samples which choose must show, for others to hold it: a standard error,
+# and no less.
+_LEAST_BEYOND = 0.5
 _MOST_APART = 20.0  # dB, that a sample counts as better or worse than all together
 _SIGMAS = 1.96  # of a normal distribution, for intervals that hold in 95 of 100 cases
 _LEAST_ENERGY = 1e-3  # of the mean of all samples, for an output to count
@@ -121,10 +123,13 @@ class Target:
         if not (self.metric is None or _is_number(self.metric)):
             raise InputError(f"min_metric is {self.metric!r}, expected a number", "OPTION")
 
-    def missed(self, quality: Quality, margin: float = 0.0) -> list[str]:
-        """What ``quality`` does not reach, in words; it must have ``margin`` dB more."""
+    def missed(self, quality: Quality, for_others: bool = False) -> list[str]:
+        """What ``quality`` does not reach, in words, or what others than its samples may miss."""
         missed = []
-        if self.sqnr is not None and quality.sqnr < self.sqnr + margin:
+        beyond = 0.0
+        if for_others:
+            beyond = max((quality.sqnr_margin or 0.0) / _SIGMAS, _LEAST_BEYOND)
+        if self.sqnr is not None and quality.sqnr < self.sqnr + beyond:
             missed.append(f"the SQNR is {quality.sqnr:.1f} dB, {self.sqnr:g} were asked for")
         if self.agreement is not None and (quality.agreement or 0) < self.agreement:
             missed.append(

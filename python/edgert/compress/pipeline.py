@@ -9,7 +9,7 @@ import numpy as np
 
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.compress.data.split import Split
-from edgert.compress.judge import MARGIN, Judge, Metric, Quality, Verdict, judged_values, verdict
+from edgert.compress.judge import Judge, Metric, Quality, Verdict, judged_values, verdict
 from edgert.compress.ladder import (
     Costs,
     Form,
@@ -194,7 +194,7 @@ def _chooses(recipe: Recipe) -> int:
     """How many of eight samples must choose forms: also if all are stated, for the same to
     calibrate. More of them must tell whether a target is met than which layers are noisy.
     """
-    return 2 if recipe.target else int(recipe.slack > 0)
+    return 3 if recipe.target else int(recipe.slack > 0)
 
 
 def _rungs(
@@ -264,7 +264,7 @@ def _choose(
     def is_met(forms: Forms) -> bool:
         nonlocal accepted
         built = offer.build({**start, **forms}, progress)
-        met = not recipe.target.missed(judge.measure(built), MARGIN)
+        met = not recipe.target.missed(judge.measure(built), for_others=True)
         if met:
             accepted = dict(forms), built
         return met

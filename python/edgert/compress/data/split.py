@@ -16,7 +16,8 @@ _MOST_CHOOSING, _MOST_REPORTING = 16, 64
 _MOST_BYTES = 1 << 28  # of the samples of a role that are kept, if there are more than _LEAST
 _LEAST = 4
 _CALIBRATE, _CHOOSE, _REPORT = "calibrate", "choose", "report"
-_DECIDING = 8  # of which the second chooses, and the sixth, too, if two do
+_DECIDING = 8  # samples that do not report
+_CHOOSING = 1, 4, 6  # those of them that choose, or the first of these
 # Which of 16 samples report, as the Thue-Morse sequence has it but for the third: as many at even
 # places as at odd ones, as data are often sorted, or their classes take turns.
 _REPORTS = "-r-rr--rr--r-rr-"
@@ -28,9 +29,9 @@ class Split:
     ``calibrating`` passes them on as they are read; ``choosing`` and ``reporting`` are kept, and
     complete once the source was read. Half of the samples report: the mean of fewer says little of
     others. ``calibrates`` and ``chooses`` tell which roles there are besides: of eight of the other
-    half so many choose, and the rest calibrates; of one of four, where nothing is to be calibrated.
-    Which are which changes from block to block, as data often come in an order. If ``reporting`` is
-    given, all of the source is for the other roles.
+    half so many choose, 3 at most, and the rest calibrates. Where nothing is to be calibrated, one
+    of three chooses. Which are which changes from block to block, as data often come in an order.
+    If ``reporting`` is given, all of the source is for the other roles.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Split:
             roles = [_REPORT] * self._reports + [_CHOOSE] * bool(chooses)
             return roles + roles[:1] * 2
         deciding = [_CALIBRATE] * _DECIDING
-        deciding[1 : 4 * chooses : 4] = [_CHOOSE] * chooses
+        for place in _CHOOSING[:chooses]:
+            deciding[place] = _CHOOSE
         if not self._reports:
             return deciding
         left = iter(deciding)
