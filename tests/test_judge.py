@@ -252,6 +252,18 @@ def test_outputs_that_are_tiny_as_a_whole() -> None:
     assert done.verdict.word == "good"
 
 
+def test_classes_that_are_alike() -> None:
+    """Of what a softmax reads only differences matter: without any there is nothing to judge."""
+    net = Net()
+    logits = net.gemm(net.mean(net.conv(net.x(1, 6, 6, 4), 8), 1, 2, keep=0), 6)
+    weight = net.values[net.nodes[-1].inputs[1]]
+    weight.data = np.repeat(weight.data[:1], 6, 0)  # [outputs, depth]
+    net.outputs = [net.op("softmax", logits, axis=1, log=False)]
+    _, done = compress(net, samples_of(net, 32), INT8)
+    assert done.quality.outputs[0].max_error < 1e-2
+    assert done.verdict.word == "good", done.verdict
+
+
 @pytest.mark.parametrize(
     ("change", "doubt"),
     [

@@ -20,7 +20,7 @@ from edgert.schema import UnaryFn
 BAD_BELOW, GOOD_FROM = 10.0, 20.0
 LEAST_AGREEMENT = 0.97  # of a network that is called good
 # Probabilities that are nowhere larger are tiny, and their errors do not matter: their unit is 1,
-# no threshold lies so low.
+# no threshold lies so low. What a softmax reads makes all classes alike if it differs by no more.
 _TINY_PROBABILITY = 1e-2
 # dB beyond a target that samples which choose must show, for others to hold it: a standard error,
 # and no less.
@@ -261,6 +261,7 @@ class _Totals:
         """Counts the energy and the noise of a sample; what is not finite does not count."""
         if exact.dtype.kind == "f":
             signal, error = _finite(exact, other)
+            self.peak = max(self.peak, float(np.abs(signal).max(initial=0)))
             self.energies.append(float(np.square(signal).sum()))
             self.noises.append(float(np.square(error).sum()))
 
@@ -271,9 +272,8 @@ class _Totals:
             self.agreements += list(rows[0].argmax(-1) == rows[1].argmax(-1))
         if exact.dtype.kind != "f":
             return
-        signal, error = _finite(exact, other)
+        _, error = _finite(exact, other)
         self.max_error = max(self.max_error, float(np.abs(error).max(initial=0)))
-        self.peak = max(self.peak, float(np.abs(signal).max(initial=0)))
         above = exact > 0.5, other > 0.5
         self.both += int(np.count_nonzero(above[0] & above[1]))
         self.either += int(np.count_nonzero(above[0] | above[1]))
@@ -289,7 +289,7 @@ class _Totals:
             mean,
             self.max_error,
             margin,
-            self.peak <= tiny and 0 < self.max_error <= floor,
+            self.peak <= tiny and self.max_error <= floor and any(self.noises),
             agreement,
             self.both / self.either if is_map else None,
         )
