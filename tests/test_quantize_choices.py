@@ -90,7 +90,13 @@ def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPa
     samples = samples_of(net)
     graph, done = compress(net, samples, recipe)
     assert scales_of(graph)[y][0] == MIXED
-    (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
+    told = []
+    layers = compare_layers(original, graph, samples, told.append)
+    assert told == [
+        *(f"sample {i}" for i in range(1, len(samples) + 1)),
+        *(f"layer {i} of {len(layers)}" for i in range(1, len(layers) + 1)),
+    ]
+    (layer,) = (layer for layer in layers if layer.name == y)
     assert layer.sqnr > 35
     monkeypatch.setattr("edgert.compress.quantize.rotate", lambda *_: [])
     _, plain = compress(bottleneck_net()[0], samples, recipe)
