@@ -127,7 +127,7 @@ def compress(
             recipe.refuse(("steps",), "no step offers the forms of layers: add quantize")
         split.finish()
         _require_samples(split, bool(recipe.target))
-        nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
+        nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *judged_values(graph)))
         judged = len(split.choosing) + len(split.reporting)
         require_held(2 * judged * nbytes, f"the outputs of {judged} samples", FEWER_SAMPLES)
         begin(STAGES[2])
