@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import logging
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,14 @@ Friday January March
 """
 
 Run = Callable[[np.ndarray], np.ndarray]
+
+
+def package_models() -> Path:
+    """The folder of the networks of rapidocr_onnxruntime."""
+    package = importlib.util.find_spec("rapidocr_onnxruntime")
+    if package is None:
+        sys.exit("the package rapidocr_onnxruntime is not installed")
+    return Path(package.submodule_search_locations[0]) / "models"
 
 
 def fonts(folder: Path) -> list[Callable[[float], ImageFont.ImageFont]]:
@@ -161,13 +170,15 @@ def quantize_ort(source: Path, target: Path, images: list[np.ndarray]) -> None:
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self.left = iter([{"x": x} for x in images])
+            self.left = iter([{name: x} for x in images])
 
         def get_next(self) -> dict | None:
             return next(self.left, None)
 
     logging.disable(logging.WARNING)
     model = onnx.version_converter.convert_version(onnx.load(str(source)), 17)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    (name,) = (value.name for value in model.graph.input if value.name not in constants)
     with tempfile.TemporaryDirectory() as folder:
         newer, prepared = (str(Path(folder) / name) for name in ("newer.onnx", "prepared.onnx"))
         onnx.save(model, newer)
@@ -198,14 +209,17 @@ def few_bits(source: Path, images: list[np.ndarray], bits: float) -> Iterator[tu
         yield f"edgert {bits:g} bits{name}", open_edgert(target)
 
 
-def open_ort(path: Path) -> Run:
-    """A network in onnxruntime."""
+def open_ort(path: Path, optimise: bool = True) -> Run:
+    """A network of one input in onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda x: session.run(None, {"x": x})[0]
+    (only,) = session.get_inputs()
+    return lambda x: session.run(None, {only.name: x})[0]
 
 
 def open_openvino(path: Path) -> Run:
@@ -243,10 +257,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    package = importlib.util.find_spec("rapidocr_onnxruntime")
-    if package is None:
-        parser.error("the package rapidocr_onnxruntime is not installed")
-    models = Path(package.submodule_search_locations[0]) / "models"
+    models = package_models()
     for name in args.models.split(","):
         source = args.folder / f"{name}.onnx"
         source.write_bytes((models / SOURCES[name]).read_bytes())

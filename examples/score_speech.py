@@ -50,7 +50,8 @@ def main(*paths: str) -> None:
     """Prints the scores by both models, their time, and how far int8 is from float."""
     onnx = package_file("speechmos", "dnsmos_models/sig_bak_ovr.onnx",
                         "pip install --no-deps speechmos")  # fmt: skip
-    texts = "Good morning. The train leaves at nine.", "What a beautiful day it is!"
+    texts = ("Good morning. The train leaves at nine.", "What a beautiful day it is!",
+             "Two tickets to the museum.", "It rains since yesterday.")  # fmt: skip
     models = float_and_int8(
         onnx,
         lambda model: [

@@ -253,7 +253,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["convert", str(model), "-o", str(tmp_path / "d.edgert"), "--json"]
         assert main(words) == 0
         dense = json.loads(capsys.readouterr().out)["after"]["bytes"]
-        words += ["--calibrate", str(tmp_path / "x.npy"), "--prune", "0.8", "--force"]
+        words += ["--calibrate", str(tmp_path / "x.npy"), "--prune", "0.8"]
+        words += ["--min-sqnr", "0", "--force"]
         assert main(words) == 0
         report = json.loads(capsys.readouterr().out)
         assert report["after"]["bytes"] < 0.7 * dense

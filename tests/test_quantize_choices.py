@@ -90,7 +90,13 @@ def test_mixing_saves_what_correlated_channels_lose(monkeypatch: pytest.MonkeyPa
     samples = samples_of(net)
     graph, done = compress(net, samples, recipe)
     assert scales_of(graph)[y][0] == MIXED
-    (layer,) = (layer for layer in compare_layers(original, graph, samples) if layer.name == y)
+    told = []
+    layers = compare_layers(original, graph, samples, told.append)
+    assert told == [
+        *(f"sample {i}" for i in range(1, len(samples) + 1)),
+        *(f"layer {i} of {len(layers)}" for i in range(1, len(layers) + 1)),
+    ]
+    (layer,) = (layer for layer in layers if layer.name == y)
     assert layer.sqnr > 35
     monkeypatch.setattr("edgert.compress.quantize.rotate", lambda *_: [])
     _, plain = compress(bottleneck_net()[0], samples, recipe)
@@ -129,7 +135,7 @@ def test_gate_keeps_layers_until_the_target_holds() -> None:
     _, free = compress(deep_net(), samples, INT8)
     target = Target(sqnr=free.quality.sqnr + 3)
     graph, done = compress(deep_net(), samples, replace(INT8, target=target))
-    assert (done.calibrated, done.chose, done.quality.samples) == (8, 4, 4)
+    assert (done.calibrated, done.chose, done.quality.samples) == (5, 3, 8)
     assert done.quality.sqnr > free.quality.sqnr + 1  # other samples have chosen
     lifted = [layer for layer in done.layers.values() if layer.form is not INT8.forms[0]]
     assert 0 < len(lifted) < len(done.layers)

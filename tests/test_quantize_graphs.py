@@ -372,7 +372,7 @@ def test_strange_weights(case: str, recipe: Recipe) -> None:
     w = net.c(STRANGE[case](np.random.default_rng(0).normal(size=(8, 8))))
     y = net.op("gemm", x, w, net.random(8), **activation(UnaryFn.relu))
     net.outputs = [net.gemm(y, 3)]
-    graph, done = compress(net, samples_of(net), recipe)
+    graph, done = compress(net, samples_of(net, 16), recipe)
     ir.verify(graph)
     found = interp.run(graph, samples_of(net)[0])[net.outputs[0]]
     assert np.isfinite(found).all()
@@ -464,7 +464,7 @@ def test_a_node_with_two_outputs() -> None:
     y = net.op("conv", y, net.random(16, 3, 3, 16), net.random(16), **CONV)
     net.add("top_k", [y], {"k": 3, "smallest": 0}, output="values", others=["places"])
     net.outputs = ["places", "values"]
-    quantized, done = compress(net, samples_of(net), preset(ranges="minmax"))
+    quantized, done = compress(net, samples_of(net, 16), preset(ranges="minmax"))
     assert quantized.outputs == net.outputs
     assert quantized.nodes[-1].outputs == ["values", "places"]
     assert done.quality.sqnr > 20

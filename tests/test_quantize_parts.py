@@ -346,12 +346,12 @@ def test_compensation_beats_rounding(fit: str) -> None:
     scale = channel_scales(rows, np.zeros(10), 1.0, sums)
     plain = round_to_bytes(rows, scale, sums).reshape(weight.shape)
     scale = scale.reshape(2, 5)
-    found = compensate(weight, scale, moments, sums)
+    found = compensate(weight, scale, moments.copy(), sums)
     assert error_of(found, weight, scale, moments) < 0.6 * error_of(plain, weight, scale, moments)
     assert np.abs(found).max() <= 127
     assert fits(found.reshape(10, 48), sums)
     if fit == "any":
-        alone = compensate(weight, scale, np.broadcast_to(np.eye(48), (2, 48, 48)), sums)
+        alone = compensate(weight, scale, np.stack([np.eye(48)] * 2), sums)
         assert np.array_equal(alone, plain)
 
 
@@ -363,7 +363,7 @@ def test_compensation_leaves_few_better_neighbours() -> None:
     moments = (mixed @ mixed.T)[None]
     sums = i16_sums("quads", 1, 1, 48)
     scale = channel_scales(weight[0], np.zeros(20), 1.0, sums)
-    found = compensate(weight, scale[None], moments, sums)[0]
+    found = compensate(weight, scale[None], moments.copy(), sums)[0]
 
     def errors(data: np.ndarray) -> np.ndarray:
         e = data * scale[:, None] - weight[0]

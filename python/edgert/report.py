@@ -123,9 +123,13 @@ def milliseconds(value: float) -> str:
     return f"{value:.{digits}f} ms"
 
 
-def decibels(value: float) -> str:
-    """A ratio of powers: "134.2 dB"; "exact" for no error at all, "-" for errors on zeros."""
-    return f"{value:.1f} dB" if math.isfinite(value) else "exact" if value > 0 else "-"
+def decibels(value: float, margin: float | None = None) -> str:
+    """A ratio of powers: "134.2 dB", or "34.2 +- 1.1 dB" if it is only known within a margin;
+    "exact" for no error at all, "-" for errors on zeros.
+    """
+    if not math.isfinite(value):
+        return "exact" if value > 0 else "-"
+    return f"{value:.1f} dB" if margin is None else f"{value:.1f} +- {margin:.1f} dB"
 
 
 def number(value: float | None) -> str:

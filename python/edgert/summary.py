@@ -203,7 +203,8 @@ def _compression_text(done: Compression, recipe: str | None) -> str:
 def _quality_text(done: Compression) -> str:
     """The outputs, and what is measured of each; what no output has is left out."""
     rows = [
-        (o.name, decibels(o.sqnr), f"{o.max_error:.2e}", _share(o.agreement), _share(o.overlap),
+        (o.name, decibels(o.sqnr, o.sqnr_margin), f"{o.max_error:.2e}", _share(o.agreement),
+         _share(o.overlap),
          "tiny" if o.negligible else "")
         for o in done.quality.outputs
     ]  # fmt: skip

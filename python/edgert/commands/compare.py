@@ -57,8 +57,7 @@ def execute(args: argparse.Namespace) -> Outcome:
     preprocess, told = chosen_preprocess(args, load(args.model), source_files(args.data))
     samples = calibration_samples(original, args.data, preprocess)
     with progress("compare") as show:
-        show("layers")
-        layers = worst_first(compare_layers(original, model, samples))
+        layers = worst_first(compare_layers(original, model, samples, show))
     rows = [
         (x.name, x.op, x.dtype, _decibels(x.alone), _decibels(x.sqnr),
          "-" if x.cosine is None else f"{x.cosine:.5f}",

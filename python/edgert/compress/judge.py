@@ -10,7 +10,7 @@ import numpy as np
 from edgert.compress.data.split import ENOUGH
 from edgert.compress.probe import Probe, Sample
 from edgert.errors import InputError
-from edgert.ir import Graph
+from edgert.ir import Graph, Node
 from edgert.ops import Trait, having
 from edgert.parity import TINY, TINY_ERROR, decibels
 from edgert.passes.base import activation
@@ -20,9 +20,14 @@ from edgert.schema import UnaryFn
 BAD_BELOW, GOOD_FROM = 10.0, 20.0
 LEAST_AGREEMENT = 0.97  # of a network that is called good
 # Probabilities that are nowhere larger are tiny, and their errors do not matter: their unit is 1,
-# no threshold lies so low.
+# no threshold lies so low. What a softmax reads makes all classes alike if it differs by no more.
 _TINY_PROBABILITY = 1e-2
-MARGIN = 0.5  # dB beyond a target that samples which choose must show, for others to hold it
+# dB beyond a target that samples which choose must show, for others to hold it: a standard error,
+# and no less.
+_LEAST_BEYOND = 0.5
+_MOST_APART = 20.0  # dB, that a sample counts as better or worse than all together
+_SIGMAS = 1.96  # of a normal distribution, for intervals that hold in 95 of 100 cases
+_LEAST_ENERGY = 1e-3  # of the mean of all samples, for an output to count
 
 Outputs = Mapping[str, np.ndarray]
 # What a user measures: a number of an original's outputs and a network's, of one sample; the
@@ -37,16 +42,19 @@ _SQUASHES = UnaryFn.sigmoid, UnaryFn.hard_sigmoid
 class OutputQuality:
     """How far one output is from the original's, over all samples.
 
-    ``sqnr``: energy of the output over that of its error, in dB; infinite where there is no error.
-    ``max_error`` is the largest. ``negligible``: the output is tiny as a whole, and its error does
-    not matter. ``agreement``: how often the best class is the same, 0 to 1; None if the output is
-    no class of each sample. ``overlap``: the intersection of where both are above 0.5 over the
-    union; None if the output is no map of probabilities.
+    ``sqnr``: energy of the output over that of its error, in dB, the mean of samples; infinite
+    where there is no error. What a softmax makes is judged by what it reads. In 95 of 100 cases the
+    mean of all samples that there could be is at most ``sqnr_margin`` dB away; None if there are
+    too few to tell. ``max_error`` is the largest. ``negligible``: the output is tiny as a whole,
+    and its error does not matter. ``agreement``: how often the best class is the same, 0 to 1; None
+    if the output is no class of each sample. ``overlap``: the intersection of where both are above
+    0.5 over the union; None if the output is no map of probabilities.
     """
 
     name: str
     sqnr: float
     max_error: float
+    sqnr_margin: float | None = None
     negligible: bool = False
     agreement: float | None = None
     overlap: float | None = None
@@ -63,7 +71,17 @@ class Quality:
     @property
     def sqnr(self) -> float:
         """The least of all outputs whose errors matter."""
-        return min((o.sqnr for o in self.outputs if not o.negligible), default=np.inf)
+        return np.inf if self._worst is None else self._worst.sqnr
+
+    @property
+    def sqnr_margin(self) -> float | None:
+        """That of the same output."""
+        return None if self._worst is None else self._worst.sqnr_margin
+
+    @property
+    def _worst(self) -> OutputQuality | None:
+        counting = (output for output in self.outputs if not output.negligible)
+        return min(counting, key=lambda output: output.sqnr, default=None)
 
     @property
     def agreement(self) -> float | None:
@@ -73,7 +91,12 @@ class Quality:
 
     def figures(self) -> dict[str, float]:
         """What was measured and is a number, rounded to what it is good for."""
-        found = {"sqnr": self.sqnr, "agreement": self.agreement, "metric": self.metric}
+        found = {
+            "sqnr": self.sqnr,
+            "sqnr_margin": self.sqnr_margin,
+            "agreement": self.agreement,
+            "metric": self.metric,
+        }
         return {
             name: float(f"{value:.4g}")
             for name, value in found.items()
@@ -100,10 +123,13 @@ class Target:
         if not (self.metric is None or _is_number(self.metric)):
             raise InputError(f"min_metric is {self.metric!r}, expected a number", "OPTION")
 
-    def missed(self, quality: Quality, margin: float = 0.0) -> list[str]:
-        """What ``quality`` does not reach, in words; it must have ``margin`` dB more."""
+    def missed(self, quality: Quality, for_others: bool = False) -> list[str]:
+        """What ``quality`` does not reach, in words, or what others than its samples may miss."""
         missed = []
-        if self.sqnr is not None and quality.sqnr < self.sqnr + margin:
+        beyond = 0.0
+        if for_others:
+            beyond = max((quality.sqnr_margin or 0.0) / _SIGMAS, _LEAST_BEYOND)
+        if self.sqnr is not None and quality.sqnr < self.sqnr + beyond:
             missed.append(f"the SQNR is {quality.sqnr:.1f} dB, {self.sqnr:g} were asked for")
         if self.agreement is not None and (quality.agreement or 0) < self.agreement:
             missed.append(
@@ -135,8 +161,11 @@ class Judge:
         samples: Sequence[Sample],
         metric: Metric | None = None,
     ) -> None:
-        """``original`` runs the graph as it was, whatever was done to its weights."""
+        """``original`` runs the graph as it was, whatever was done to its weights, and shows what
+        :func:`judged_values` names.
+        """
         self._samples, self._metric = samples, metric
+        self._outputs, self._read = list(graph.outputs), _softmax_inputs(graph)
         self._probabilities = [name for name in graph.outputs if _is_probability(graph, name)]
         self._expected = [original.run(sample) for sample in samples]
 
@@ -151,22 +180,31 @@ class Judge:
                 "ARGUMENT",
             )
 
-    def measure(self, compressed: Graph, most: int | None = None) -> Quality:
-        """The quality on the samples, or on the first ``most`` of them."""
-        totals: dict[str, _Totals] = {}
+    def measure(self, compressed: Graph) -> Quality:
+        """The quality on the samples."""
+        totals = {name: _Totals() for name in self._outputs}
         metrics = []
-        samples = self._samples[:most]
-        with Probe(compressed, compressed.outputs) as probe:
-            for sample, expected in zip(samples, self._expected):
+        read = _softmax_inputs(compressed)
+        with Probe(compressed, judged_values(compressed)) as probe:
+            for sample, expected in zip(self._samples, self._expected):
                 found = probe.run(sample)
-                for name, exact in expected.items():
-                    totals.setdefault(name, _Totals()).add(exact, found[name])
+                for name, total in totals.items():
+                    total.add(expected[name], found[name])
+                    if name in self._read and name in read:
+                        own, other = self._read[name], read[name]
+                        total.judge(own.centred(expected), other.centred(found))
+                    else:
+                        total.judge(expected[name], found[name])
                 if self._metric is not None:
-                    metrics.append(_measured(self._metric, expected, found))
+                    metrics.append(_measured(self._metric, *map(self._only, (expected, found))))
         outputs = tuple(
             total.quality(name, name in self._probabilities) for name, total in totals.items()
         )
-        return Quality(len(samples), outputs, float(np.mean(metrics)) if metrics else None)
+        return Quality(len(self._samples), outputs, float(np.mean(metrics)) if metrics else None)
+
+    def _only(self, values: Outputs) -> Outputs:
+        """The outputs among values."""
+        return {name: values[name] for name in self._outputs}
 
 
 def _measured(metric: Metric, expected: Outputs, found: Outputs) -> float:
@@ -177,26 +215,65 @@ def _measured(metric: Metric, expected: Outputs, found: Outputs) -> float:
         raise InputError(f"the metric failed: {kind}: {error}", "ARGUMENT") from error
 
 
+@dataclass(frozen=True)
+class _SoftmaxInput:
+    """What a softmax reads: a number added to all of them along the ``axis`` does not matter."""
+
+    name: str
+    axis: int
+
+    def centred(self, values: Outputs) -> np.ndarray:
+        """Its value without that number."""
+        value = values[self.name]
+        return value - value.mean(self.axis, keepdims=True)
+
+
+def judged_values(graph: Graph) -> list[str]:
+    """The values by which a graph is judged: its outputs, and what the softmax of one reads."""
+    return list(dict.fromkeys([*graph.outputs, *(x.name for x in _softmax_inputs(graph).values())]))
+
+
+def _softmax_inputs(graph: Graph) -> dict[str, _SoftmaxInput]:
+    """What the softmax of each output that has one reads.
+
+    The probabilities themselves hardly differ where one class is likely, and their error is that
+    of the few samples where none is: some hundred samples would be needed to know it.
+    """
+    found = {}
+    for name in graph.outputs:
+        node = _maker(graph, name)
+        if node is not None and node.op == "softmax" and not node.attrs["log"]:
+            found[name] = _SoftmaxInput(node.inputs[0], node.attrs["axis"])
+    return found
+
+
 class _Totals:
     """What the quality of an output follows from, summed over samples."""
 
     def __init__(self) -> None:
-        self.energy = self.noise = self.max_error = self.peak = 0.0
+        self.max_error = self.peak = 0.0
+        self.energies: list[float] = []
+        self.noises: list[float] = []
         self.agreements: list[bool] = []
         self.both = self.either = 0
 
+    def judge(self, exact: np.ndarray, other: np.ndarray) -> None:
+        """Counts the energy and the noise of a sample; what is not finite does not count."""
+        if exact.dtype.kind == "f":
+            signal, error = _finite(exact, other)
+            self.peak = max(self.peak, float(np.abs(signal).max(initial=0)))
+            self.energies.append(float(np.square(signal).sum()))
+            self.noises.append(float(np.square(error).sum()))
+
     def add(self, exact: np.ndarray, other: np.ndarray) -> None:
-        """Counts a sample; what is not finite does not count."""
+        """Counts an output of a sample; what is not finite does not count."""
         if is_class(exact):
             rows = exact.reshape(len(exact), -1), other.reshape(len(exact), -1)
             self.agreements += list(rows[0].argmax(-1) == rows[1].argmax(-1))
         if exact.dtype.kind != "f":
             return
-        signal, error = _finite(exact, other)
-        self.energy += float(np.square(signal).sum())
-        self.noise += float(np.square(error).sum())
+        _, error = _finite(exact, other)
         self.max_error = max(self.max_error, float(np.abs(error).max(initial=0)))
-        self.peak = max(self.peak, float(np.abs(signal).max(initial=0)))
         above = exact > 0.5, other > 0.5
         self.both += int(np.count_nonzero(above[0] & above[1]))
         self.either += int(np.count_nonzero(above[0] | above[1]))
@@ -206,14 +283,37 @@ class _Totals:
         tiny, floor = (_TINY_PROBABILITY,) * 2 if is_probability else (TINY, TINY_ERROR)
         agreement = float(np.mean(self.agreements)) if self.agreements else None
         is_map = is_probability and agreement is None and self.either > 0
+        mean, margin = mean_sqnr(self.energies, self.noises)
         return OutputQuality(
             name,
-            decibels(self.energy, self.noise),
+            mean,
             self.max_error,
-            self.peak <= tiny and 0 < self.max_error <= floor,
+            margin,
+            self.peak <= tiny and self.max_error <= floor and any(self.noises),
             agreement,
             self.both / self.either if is_map else None,
         )
+
+
+def mean_sqnr(energies: Sequence[float], noises: Sequence[float]) -> tuple[float, float | None]:
+    """The mean over samples of their SQNR in dB, and by how much that of all samples may differ.
+
+    The ratio of all energy to all noise is what a few bad samples make it, which some draws have
+    and others have not; the mean of the decibels is known from far fewer. Samples of which next to
+    nothing comes out do not count.
+    """
+    energy, noise = np.array(energies), np.array(noises)
+    together = decibels(float(energy.sum()), float(noise.sum()))
+    if not np.isfinite(together):
+        return together, None
+    counts = np.maximum(energy, noise) >= _LEAST_ENERGY * energy.mean()
+    each = np.array([decibels(*pair) for pair in zip(energy[counts], noise[counts])])
+    each = np.clip(each, together - _MOST_APART, together + _MOST_APART)
+    margin = None
+    if (left := len(each) - 1) > 0:
+        quantile = _SIGMAS + (_SIGMAS**3 + _SIGMAS) / (4 * left)  # Student's, to first order
+        margin = quantile * float(each.std(ddof=1)) / len(each) ** 0.5
+    return float(each.mean()), margin
 
 
 def is_class(array: np.ndarray) -> bool:
@@ -223,9 +323,7 @@ def is_class(array: np.ndarray) -> bool:
 
 def _is_probability(graph: Graph, name: str) -> bool:
     """Whether an output is made by a softmax or a sigmoid: its unit is 1."""
-    producers = graph.producers()
-    while (node := producers.get(name)) is not None and node.op in _MOVERS:
-        name = node.inputs[0]
+    node = _maker(graph, name)
     if node is None:
         return False
     if node.op == "softmax":
@@ -233,6 +331,14 @@ def _is_probability(graph: Graph, name: str) -> bool:
     if node.op == "unary":
         return node.attrs["function"]["fn"] in _SQUASHES
     return activation(node) in _SQUASHES
+
+
+def _maker(graph: Graph, name: str) -> Node | None:
+    """What makes a value, but for moving its elements; None if that is no node."""
+    producers = graph.producers()
+    while (node := producers.get(name)) is not None and node.op in _MOVERS:
+        name = node.inputs[0]
+    return node
 
 
 def sqnr(exact: np.ndarray, other: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from edgert.compress.probe import Probe, Sample, cut
 from edgert.compress.quantize.forms import why_not
 from edgert.compress.quantize.rounding.affine import Affine
 from edgert.compress.quantize.scales import MIXED, scales_of
+from edgert.compress.technique import Progress
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 
@@ -45,10 +46,16 @@ class Layer:
     next_form: str | None = None
 
 
-def compare_layers(original: Graph, compressed: Graph, samples: Iterable[Sample]) -> list[Layer]:
+def compare_layers(
+    original: Graph,
+    compressed: Graph,
+    samples: Iterable[Sample],
+    progress: Progress = lambda how_far: None,
+) -> list[Layer]:
     """The tensors that both graphs have, by name, in the order of the compressed graph.
 
-    All samples are held: LimitError if they take too much memory.
+    All samples are held: LimitError if they take too much memory. ``progress`` is told which sample
+    is run, and then which layer is compared.
     """
     producers = original.producers()
     nodes = [node for node in compressed.nodes if node.output in producers]
@@ -58,6 +65,7 @@ def compare_layers(original: Graph, compressed: Graph, samples: Iterable[Sample]
     nbytes = sum(graph.values[name].nbytes for graph in (original, compressed) for name in names)
     with Probe(original, exact) as first, Probe(compressed, names) as second:
         for count, sample in enumerate(samples, 1):
+            progress(f"sample {count}")
             require_held(count * nbytes, f"the layers of {count} samples", FEWER_SAMPLES)
             for arrays, probe in ((exact, first), (found, second)):
                 for name, array in probe.run(sample).items():
@@ -67,7 +75,8 @@ def compare_layers(original: Graph, compressed: Graph, samples: Iterable[Sample]
         name: _Map(np.stack(exact[name]), np.stack(found[name]), scales.get(name)) for name in names
     }
     layers = []
-    for node in nodes:
+    for count, node in enumerate(nodes, 1):
+        progress(f"layer {count} of {len(nodes)}")
         name, form, more, alone = node.output, None, None, None
         if producers[name].op in PRODUCTS:
             form = form_of(compressed, node)

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgert.budget import FEWER_SAMPLES, require_held
 from edgert.compress.data.split import Split
-from edgert.compress.judge import MARGIN, Judge, Metric, Quality, Verdict, verdict
+from edgert.compress.judge import Judge, Metric, Quality, Verdict, judged_values, verdict
 from edgert.compress.ladder import (
     Costs,
     Form,
@@ -26,7 +26,7 @@ from edgert.compress.quantize import equalize, quantize
 from edgert.compress.recipe import Layer, Recipe
 from edgert.compress.share import halve, share
 from edgert.compress.statistics import Statistics
-from edgert.compress.technique import Forms, Network, Proposal, Technique
+from edgert.compress.technique import Forms, Network, Progress, Proposal, Technique
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.ops import PRODUCTS
@@ -112,10 +112,10 @@ def compress(
     if _needs_data(recipe) and not statistics.held:
         raise InputError("there are no calibration samples", "CALIBRATION")
     _require_memory(graph, ladders, len(statistics.held))
-    with Probe(graph, graph.outputs) as original:
+    with Probe(graph, judged_values(graph)) as original:
         network = Network(graph, calibrated(_forms(recipe)), recipe.tensors)
         begin(STAGES[1])
-        offer = Proposal(build=lambda forms: network.graph)
+        offer = Proposal(build=lambda forms, progress: network.graph)
         doubts: list[str] = []
         for step in recipe.steps:
             begin(f"{STAGES[1]}: {step.name}")
@@ -127,15 +127,20 @@ def compress(
             recipe.refuse(("steps",), "no step offers the forms of layers: add quantize")
         split.finish()
         _require_samples(split, bool(recipe.target))
-        nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *graph.outputs))
+        nbytes = sum(graph.values[name].nbytes for name in (*graph.inputs, *judged_values(graph)))
         judged = len(split.choosing) + len(split.reporting)
         require_held(2 * judged * nbytes, f"the outputs of {judged} samples", FEWER_SAMPLES)
         begin(STAGES[2])
         first = Judge(graph, original, split.choosing, metric)
         final = Judge(graph, original, split.reporting, metric)
     final.require_measures(recipe.target)
-    begin(f"{STAGES[2]}: layers")
-    rungs = _rungs(graph, ladders, recipe, offer, split.choosing or statistics.held)
+
+    def within(stage: str) -> Progress:
+        begin(stage)
+        return lambda how_far: begin(f"{stage}, {how_far}")
+
+    choosing = split.choosing or statistics.held
+    rungs = _rungs(graph, ladders, recipe, offer, choosing, within(f"{STAGES[2]}: layers"))
     start = {name: own[0] for name, own in ladders.items()}
     sizes = _weight_sizes(graph)
     if recipe.bits is not None:
@@ -145,11 +150,12 @@ def compress(
             name: own[[r.form for r in own].index(start[name]) :] for name, own in rungs.items()
         }
     target = first if recipe.target else None
-    begin(f"{STAGES[2]}: forms")
-    forms, within, compressed = _choose(start, rungs, recipe, offer, target)
+    forms, affordable, compressed = _choose(
+        start, rungs, recipe, offer, target, within(f"{STAGES[2]}: forms")
+    )
     for name, form in forms.items():
         if form != start[name]:
-            reasons[name] = PAYS if form == within[name] else NEEDED
+            reasons[name] = PAYS if form == affordable[name] else NEEDED
     layers = {
         name: _layer(form, reasons.get(name, FIRST), sizes.get(name, (0, 0)), rungs.get(name, ()))
         for name, form in forms.items()
@@ -184,9 +190,11 @@ def _weight_sizes(graph: Graph) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _chooses(recipe: Recipe) -> bool:
-    """Whether samples must choose forms: also if all are stated, for the same to calibrate."""
-    return bool(recipe.target) or recipe.slack > 0
+def _chooses(recipe: Recipe) -> int:
+    """How many of eight samples must choose forms: also if all are stated, for the same to
+    calibrate. More of them must tell whether a target is met than which layers are noisy.
+    """
+    return 3 if recipe.target else int(recipe.slack > 0)
 
 
 def _rungs(
@@ -195,11 +203,12 @@ def _rungs(
     recipe: Recipe,
     offer: Proposal,
     samples: Sequence[Sample],
+    progress: Progress,
 ) -> dict[str, list[Rung]]:
     """What the forms of each product cost, and lose on the samples."""
     products = {node.output for node in graph.nodes if node.op in PRODUCTS}
     own = {name: forms for name, forms in ladders.items() if name in products}
-    noise = measure_noise(graph, own, offer.sketch, samples)
+    noise = measure_noise(graph, own, offer.sketch, samples, progress)
     start = {name: forms[0] for name, forms in own.items()}
     costs, sizes = Costs(graph, start, recipe.levels), _weight_sizes(graph)
     total = _bits(start, sizes)
@@ -245,6 +254,7 @@ def _choose(
     recipe: Recipe,
     offer: Proposal,
     judge: Judge | None,
+    progress: Progress,
 ) -> tuple[Forms, Forms, Graph]:
     """The forms with which the target is met on the samples of the judge, if there is one; those
     within the slack; and the network with the first.
@@ -253,15 +263,15 @@ def _choose(
 
     def is_met(forms: Forms) -> bool:
         nonlocal accepted
-        built = offer.build({**start, **forms})
-        met = not recipe.target.missed(judge.measure(built), MARGIN)
+        built = offer.build({**start, **forms}, progress)
+        met = not recipe.target.missed(judge.measure(built), for_others=True)
         if met:
             accepted = dict(forms), built
         return met
 
     chosen, within = choose(rungs, recipe.slack, None if judge is None else is_met)
     forms = {**start, **chosen}
-    built = accepted[1] if accepted and accepted[0] == chosen else offer.build(forms)
+    built = accepted[1] if accepted and accepted[0] == chosen else offer.build(forms, progress)
     return forms, {**start, **within}, built
 
 

@@ -14,6 +14,7 @@ from edgert.ir import Graph
 
 Options = TypeVar("Options")  # a dataclass
 Forms = Mapping[str, Form]  # by the names of the outputs of nodes
+Progress = Callable[[str], None]  # is told how far something is: "layer 3 of 33"
 
 
 class Change(Enum):
@@ -45,13 +46,13 @@ class Proposal:
 
     ``doubts`` are reasons, in words, to check the network. ``refused`` says of nodes which forms
     they cannot have, and why. ``build`` makes the network of which each layer has the form that it
-    is given; ``sketch`` that of a part of the graph, with weights that nothing was done for. None:
-    the technique has no forms to offer.
+    is given, and tells how far it is; ``sketch`` that of a part of the graph, with weights that
+    nothing was done for. None: the technique has no forms to offer.
     """
 
     doubts: tuple[str, ...] = ()
     refused: dict[str, dict[Form, str]] = field(default_factory=dict)
-    build: Callable[[Forms], Graph] | None = None
+    build: Callable[[Forms, Progress], Graph] | None = None
     sketch: Sketch | None = None
 
 

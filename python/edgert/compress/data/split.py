@@ -16,31 +16,35 @@ _MOST_CHOOSING, _MOST_REPORTING = 16, 64
 _MOST_BYTES = 1 << 28  # of the samples of a role that are kept, if there are more than _LEAST
 _LEAST = 4
 _CALIBRATE, _CHOOSE, _REPORT = "calibrate", "choose", "report"
-_BLOCK = 4
+_DECIDING = 8  # samples that do not report
+_CHOOSING = 1, 4, 6  # those of them that choose, or the first of these
+# Which of 16 samples report, as the Thue-Morse sequence has it but for the third: as many at even
+# places as at odd ones, as data are often sorted, or their classes take turns.
+_REPORTS = "-r-rr--rr--r-rr-"
 
 
 class Split:
     """The samples of a source, read once, each in one role.
 
     ``calibrating`` passes them on as they are read; ``choosing`` and ``reporting`` are kept, and
-    complete once the source was read. ``calibrates`` and ``chooses`` tell which roles there are
-    besides reporting: of four samples one reports and, if anything is to be chosen, one chooses.
-    Which of the four changes from block to block, as data often come in an order. If ``reporting``
-    is given, all of the source is for the other roles.
+    complete once the source was read. Half of the samples report: the mean of fewer says little of
+    others. ``calibrates`` and ``chooses`` tell which roles there are besides: of eight of the other
+    half so many choose, 3 at most, and the rest calibrates. Where nothing is to be calibrated, one
+    of three chooses. Which are which changes from block to block, as data often come in an order.
+    If ``reporting`` is given, all of the source is for the other roles.
     """
 
     def __init__(
         self,
         source: Iterable[Sample],
         calibrates: bool,
-        chooses: bool,
+        chooses: int,
         reporting: Iterable[Sample] | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self.choosing: list[Sample] = []
         self.reporting: list[Sample] = []
         self.calibrated = 0  # how many have calibrated
-        self.chooses = chooses
         self.survey = Survey()  # of all samples
         self._kept = {
             _CHOOSE: (self.choosing, _MOST_CHOOSING),
@@ -65,18 +69,25 @@ class Split:
         for _ in self.calibrating:
             pass
 
-    def _roles(self, calibrates: bool, chooses: bool) -> list[str]:
-        roles = [_CALIBRATE] if calibrates else []
-        roles += [_REPORT] if self._reports else []
-        roles += [_CHOOSE] if chooses else []
-        return [*roles, *roles[:1] * _BLOCK][:_BLOCK]
+    def _roles(self, calibrates: bool, chooses: int) -> list[str]:
+        """Those of a block."""
+        if not calibrates:
+            roles = [_REPORT] * self._reports + [_CHOOSE] * bool(chooses)
+            return roles + roles[:1] * 2
+        deciding = [_CALIBRATE] * _DECIDING
+        for place in _CHOOSING[:chooses]:
+            deciding[place] = _CHOOSE
+        if not self._reports:
+            return deciding
+        left = iter(deciding)
+        return [_REPORT if mark == "r" else next(left) for mark in _REPORTS]
 
     def _deal(self) -> Iterator[Sample]:
         kept = {role: own for role, own in self._kept.items() if role in self._pattern}
         for i, sample in enumerate(self._source if self._pattern else ()):
             self.survey.add(sample)
-            block, place = divmod(i, _BLOCK)
-            role = self._pattern[(place + _turn(block)) % _BLOCK]
+            block, place = divmod(i, len(self._pattern))
+            role = self._pattern[(place + _turn(block)) % len(self._pattern)]
             if role in kept and not _is_full(*kept[role]):
                 kept[role][0].append(sample)
                 self._progress(self.count)
@@ -100,4 +111,4 @@ def _turn(block: int) -> int:
     z = (block * 0x9E3779B97F4A7C15) % 2**64  # SplitMix64 (Steele et al., 2014)
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
-    return (z ^ (z >> 31)) % _BLOCK
+    return z ^ (z >> 31)

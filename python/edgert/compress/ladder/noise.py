@@ -40,12 +40,16 @@ class Noise:
 
 
 def measure_noise(
-    graph: Graph, ladders: Mapping[str, Collection[Form]], sketch: Sketch, samples: Sequence[Sample]
+    graph: Graph,
+    ladders: Mapping[str, Collection[Form]],
+    sketch: Sketch,
+    samples: Sequence[Sample],
+    progress: Callable[[str], None] = lambda where: None,
 ) -> Noise:
     """Runs each layer by itself in each of its forms, on exact inputs.
 
     The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
-    its output's, which is its readers'.
+    its output's, which is its readers'. ``progress`` is told which layer is next.
     """
     layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
     floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
@@ -61,6 +65,7 @@ def measure_noise(
             _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
         )
         for layer in portion:
+            progress(f"layer {len(alone) + 1} of {len(layers)}")
             own = {
                 form: _alone(graph, nodes[layer], form, sketch, exact) for form in ladders[layer]
             }

@@ -23,7 +23,7 @@ from edgert.compress.quantize.rounding.weights import (
 )
 from edgert.compress.quantize.scales import SCALES, scale_text
 from edgert.compress.statistics import Histogram, Histograms, Statistics
-from edgert.compress.technique import Forms, Network, Proposal
+from edgert.compress.technique import Forms, Network, Progress, Proposal
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 from edgert.passes.align_channels import align_channels
@@ -52,12 +52,12 @@ class Quantizer:
         if self._calibrated is not None:
             self._calibrate(self._calibrated)
 
-    def build(self, forms: Forms) -> Graph:
+    def build(self, forms: Forms, progress: Progress) -> Graph:
         """The graph with these forms, whose weights make up for what they can."""
         graph, assignment = self._graph, assign(self._graph, forms)
         plain = self._weights(graph, assignment)
         weights = reconstruct_weights(
-            graph, assignment, self._affine, plain, self._statistics.held, self._options
+            graph, assignment, self._affine, plain, self._statistics.held, self._options, progress
         )
         quantized = lower(graph, assignment, self._affine, weights)
         if self._calibrated is not None:

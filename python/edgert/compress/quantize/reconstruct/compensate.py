@@ -29,11 +29,11 @@ def compensate(
     """The bytes for ``weight`` [groups, outputs, depth] of the steps ``scale`` [groups, outputs],
     all or ``levels`` alone.
 
-    ``moments`` is [groups, depth, depth]; the bytes keep the rule for the ``i16_sums``. A weight
-    that is zero stays so: it may have been pruned.
+    ``moments`` is [groups, depth, depth], and damped in place; the bytes keep the rule for the
+    ``i16_sums``. A weight that is zero stays so: it may have been pruned.
     """
     exact = np.ascontiguousarray(np.swapaxes(weight / scale[:, :, None], 1, 2))
-    moments = damped(moments, _DAMPING)
+    damp(moments, _DAMPING)
     others = partners(sums, weight.shape[-1])
     data = _round_in_turn(exact, moments, others, levels)
     _descend(data, exact, moments, others, levels)
@@ -117,15 +117,15 @@ def _share(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarra
     return share
 
 
-def damped(moments: np.ndarray, share: float) -> np.ndarray:
-    """The moments plus a share of their mean for each weight, so that they have an inverse."""
-    depth = moments.shape[-1]
-    mean = np.einsum("gii->g", moments) / depth
-    damping = np.where(mean > 0, share * mean, 1.0)
-    return moments + damping[:, None, None] * np.eye(depth)
+def damp(moments: np.ndarray, share: float) -> None:
+    """Adds a share of their mean for each weight to the moments, so that they have an inverse."""
+    mean = np.einsum("gii->g", moments) / moments.shape[-1]
+    diagonal = np.einsum("gii->gi", moments)
+    diagonal += np.where(mean > 0, share * mean, 1.0)[:, None]
 
 
 def _factor(moments: np.ndarray) -> np.ndarray:
     """The unit upper triangular U with U D U' the moments, D diagonal."""
     factor = np.linalg.cholesky(moments[:, ::-1, ::-1])[:, ::-1, ::-1]
-    return factor / np.einsum("gii->gi", factor)[:, None]
+    factor /= np.einsum("gii->gi", factor)[:, None].copy()
+    return factor

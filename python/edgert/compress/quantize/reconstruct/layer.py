@@ -15,7 +15,7 @@ from edgert.compress.quantize.assign import Assignment
 from edgert.compress.quantize.forms import weight_kind
 from edgert.compress.quantize.lowering.lower import Lowering
 from edgert.compress.quantize.options import Options
-from edgert.compress.quantize.reconstruct.compensate import compensate, damped
+from edgert.compress.quantize.reconstruct.compensate import compensate, damp
 from edgert.compress.quantize.reconstruct.twin import Twin
 from edgert.compress.quantize.rounding.affine import Affine
 from edgert.compress.quantize.rounding.weights import (
@@ -25,6 +25,7 @@ from edgert.compress.quantize.rounding.weights import (
     sums_of,
 )
 from edgert.compress.statistics.patches import patches, thin
+from edgert.compress.technique import Progress
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 
@@ -42,6 +43,7 @@ def reconstruct_weights(
     plain: Mapping[str, Weights],
     samples: Sequence[Sample],
     options: Options,
+    progress: Progress,
 ) -> Mapping[str, Weights]:
     """The weights that the options make of the ``plain`` ones; dynamic layers keep theirs."""
     if not (options.compensate or options.correct):
@@ -50,6 +52,8 @@ def reconstruct_weights(
     lowering = Lowering(graph, assignment, affine, weights)
     twin = Twin(graph, lowering, samples)
     for node in graph.nodes:
+        if node.output in plain:
+            progress(f"layer {len(weights) + 1} of {len(plain)}")
         if node.op in PRODUCTS and assignment.is_integer(node):
             kind = weight_kind(assignment.form(node), options)
             layer = _Layer(graph, node, twin, not assignment.writes_integers(node))
@@ -104,9 +108,11 @@ class _Layer:
             weight = self.weight
             if len(self.rows) > 1 and count >= _LEAST_POSITIONS * weight.shape[-1]:
                 weight = np.where(weight == 0, 0, weight + explained(parts))
-            data = compensate(
-                weight, scale, sum(own for own, _ in parts) / count, sums, plain.levels
-            )
+            moments, others = (own for own, _ in parts)
+            moments += others
+            moments /= count
+            del parts, others  # as large as the moments, each
+            data = compensate(weight, scale, moments, sums, plain.levels)
         bias = self.bias
         if options.correct:
             gain, bias = self.correction(data * scale[:, :, None])
@@ -121,18 +127,19 @@ class _Layer:
         groups, _, depth = self.weight.shape
         return groups * depth**2 * np.dtype(np.float64).itemsize <= _MOST_MOMENT_BYTES
 
-    def moments(self, part: slice) -> tuple[np.ndarray | float, np.ndarray | float]:
+    def moments(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
         """Second moments of some samples' inputs with themselves, [groups, depth, depth], and of
         what would be lost with exact weights with the inputs, [groups, outputs, depth].
 
-        All without the means: errors of these are the bias's business. 0 if there are no samples.
+        All without the means: errors of these are the bias's business.
         """
         inputs = self.rows[part]
         errors = [exact - _products(x, self.weight) for x, exact in zip(inputs, self.exact[part])]
-        own = lost = 0.0
+        groups, outputs, depth = self.weight.shape
+        own, lost = np.zeros((groups, depth, depth)), np.zeros((groups, outputs, depth))
         for x, error in zip(_centred(inputs), _centred(errors)):
-            own = own + (np.swapaxes(x, 1, 2) @ x).astype(np.float64)
-            lost = lost + (np.swapaxes(error, 1, 2) @ x).astype(np.float64)
+            own += np.swapaxes(x, 1, 2) @ x
+            lost += np.swapaxes(error, 1, 2) @ x
         return own, lost
 
     def correction(self, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,14 +149,15 @@ class _Layer:
         smaller it is. Where layers follow, it keeps the variance: activations of what varies less
         would have other means. Where there are few positions, that of all outputs counts.
         """
-        found = np.concatenate([_products(rows, rounded) for rows in self.rows], 1)
-        found, exact = found.astype(np.float64), np.concatenate(self.exact, 1).astype(np.float64)
-        off, wanted = (v - v.mean(1)[:, None] for v in (found, exact))
+        parts = [_products(rows, rounded) for rows in self.rows], self.exact
+        off, wanted = (np.concatenate(part, 1, dtype=np.float64) for part in parts)
+        for values in off, wanted:
+            values -= values.mean(1)[:, None]
         variance = np.square(off).mean(1)
         shared = (off * wanted if self.is_last else np.square(wanted)).mean(1)
         gain = np.ones_like(variance)
         if variance.any():
-            prior = _PRIOR / found.shape[1] * variance.mean()
+            prior = _PRIOR / off.shape[1] * variance.mean()
             common = shared.sum() / variance.sum()
             gain = (shared + prior * common) / (variance + prior)
             gain = np.clip(gain if self.is_last else np.sqrt(gain), *_GAINS)
@@ -174,7 +182,9 @@ def explained(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 def _regression(own: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    return np.swapaxes(np.linalg.solve(damped(own, _DAMPING), np.swapaxes(lost, 1, 2)), 1, 2)
+    damped = own.copy()
+    damp(damped, _DAMPING)
+    return np.swapaxes(np.linalg.solve(damped, np.swapaxes(lost, 1, 2)), 1, 2)
 
 
 def shrunk(means: np.ndarray) -> np.ndarray:
