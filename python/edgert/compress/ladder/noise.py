@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgert.compress.ladder.form import Form
+from edgert.compress.ladder.stored import stored_bytes
 from edgert.compress.probe import Probe, Sample, cut
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 from edgert.schema import BinaryFn
 
-# Makes the network of a part of the graph, in which layers have these forms.
-Sketch = Callable[[Graph, Mapping[str, Form]], Graph]
+# Makes the network of a part of the graph, in which layers have these forms. If there are samples
+# of what the part reads, weights make up for each other's errors on them.
+Sketch = Callable[[Graph, Mapping[str, Form], Sequence[Sample]], Graph]
 
 _MOST_SAMPLES = 8
 _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has more
@@ -29,10 +31,12 @@ class Noise:
 
     ``alone`` is that of a layer's output, by layer and form, if it reads exact values; ``reach``
     what part of a layer's noise arrives at the outputs of the graph, all of them together.
+    ``nbytes`` are those of a layer's weights in the file.
     """
 
     alone: Mapping[str, Mapping[Form, float]]
     reach: Mapping[str, float]
+    nbytes: Mapping[str, Mapping[Form, int]]
 
     def carried(self, layer: str, form: Form) -> float:
         """What a layer in a form adds to the noise of the outputs."""
@@ -45,7 +49,8 @@ def measure_noise(
     """Runs each layer by itself in each of its forms, on exact inputs.
 
     The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
-    its output's, which is its readers'.
+    its output's, which is its readers'. Weights of few bits have that which is left when they make
+    up for each other's errors: as much of it as in one such form, on samples that it has not seen.
     """
     layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
     floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
@@ -56,16 +61,17 @@ def measure_noise(
     count = min(max(_MOST_BYTES // max(largest, 1), 1), _MOST_SAMPLES)
     nodes = {n.output: n for n in layers}
     alone: dict[str, Mapping[Form, float]] = {}
+    nbytes: dict[str, Mapping[Form, int]] = {}
     for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
         exact = list(
             _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
         )
         for layer in portion:
-            own = {
-                form: _alone(graph, nodes[layer], form, sketch, exact) for form in ladders[layer]
-            }
-            alone[layer] = own
-    return Noise(alone, reach_of(graph, samples[:count]))
+            part = _Part(graph, nodes[layer], sketch, exact)
+            tried = {form: part.try_form(form) for form in ladders[layer]}
+            alone[layer] = part.made_up({form: noise for form, (noise, _) in tried.items()})
+            nbytes[layer] = {form: size for form, (_, size) in tried.items()}
+    return Noise(alone, reach_of(graph, samples[:count]), nbytes)
 
 
 def reach_of(graph: Graph, samples: Sequence[Sample]) -> dict[str, float]:
@@ -101,25 +107,50 @@ def _exact(
         yield from map(probe.run, samples)
 
 
-def _alone(
-    graph: Graph,
-    node: Node,
-    form: Form,
-    sketch: Sketch,
-    samples: Sequence[Mapping[str, np.ndarray]],
-) -> float:
-    if not form.is_quantized:
-        return 0.0
-    name, signal, noise = node.output, 0.0, 0.0
-    part = cut(graph, [name], graph.values.keys() - {name})
-    with Probe(sketch(part, {name: form}), [name]) as probe:
-        for sample in samples:
-            found = probe.run({n: sample[n] for n in part.inputs})[name]
-            signal += _energy(sample[name])
-            noise += _energy(found - sample[name])
-    if noise == 0:
-        return 0.0
-    return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE
+class _Part:
+    """A layer by itself, and what it reads and gives on the samples."""
+
+    def __init__(
+        self, graph: Graph, node: Node, sketch: Sketch, samples: Sequence[Mapping[str, np.ndarray]]
+    ) -> None:
+        self._name, self._sketch = node.output, sketch
+        self._part = cut(graph, [node.output], graph.values.keys() - {node.output})
+        self._inputs = [{n: sample[n] for n in self._part.inputs} for sample in samples]
+        self._outputs = [sample[node.output] for sample in samples]
+
+    def try_form(self, form: Form) -> tuple[float, int]:
+        """The noise in a form, each weight rounded by itself, and the bytes of the weights."""
+        if not form.is_quantized:
+            return 0.0, stored_bytes(self._part)
+        tried = self._sketch(self._part, {self._name: form}, ())
+        return self._noise(tried), stored_bytes(tried)
+
+    def made_up(self, noise: Mapping[Form, float]) -> Mapping[Form, float]:
+        """The noise by form, less what weights of few bits make up for."""
+        narrow = sorted((form for form in noise if form.is_narrow), key=lambda form: form.bits)
+        if not narrow:
+            return noise
+        middle = narrow[len(narrow) // 2]
+        seen = self._inputs[::2]
+        found = self._noise(self._sketch(self._part, {self._name: middle}, seen), slice(1, None, 2))
+        least = min(noise[form] for form in noise if form.runs_as is middle.runs_as)
+        left = (found - least) / (noise[middle] - least) if noise[middle] > least else 1.0
+        left = float(np.clip(left, 0, 1))
+        return {
+            form: least + left * (one - least) if form.is_narrow else one
+            for form, one in noise.items()
+        }
+
+    def _noise(self, tried: Graph, which: slice = slice(None)) -> float:
+        signal = noise = 0.0
+        with Probe(tried, [self._name]) as probe:
+            for inputs, exact in zip(self._inputs[which], self._outputs[which]):
+                found = probe.run(inputs)[self._name]
+                signal += _energy(exact)
+                noise += _energy(found - exact)
+        if noise == 0:
+            return 0.0
+        return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE
 
 
 def _energy(array: np.ndarray) -> float:
