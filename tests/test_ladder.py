@@ -104,7 +104,7 @@ def test_noise_is_that_of_a_layer_alone() -> None:
     first, second = (node.output for node in net.nodes if node.op == "conv")
     samples = samples_of(net)
 
-    def halved(part: Graph, forms: dict[str, Form]) -> Graph:
+    def halved(part: Graph, forms: dict[str, Form], seen: list[dict]) -> Graph:
         """What takes a hundredth off each weight."""
         copy = Graph()
         copy.values, copy.nodes = dict(part.values), part.nodes

@@ -152,7 +152,8 @@ def convert(
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
                "slack": slack, "bits": bits, "max_bytes": max_bytes, "levels": target,
-               "prune": prune, "pattern": pattern, "method": method, "share": share, "half": half or None}  # fmt: skip
+               "prune": prune, "pattern": pattern, "method": method, "share": share,
+               "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe}  # fmt: skip
     if any(x is not None for x in (quantize, prune, bits, max_bytes, share, half or None, recipe)):

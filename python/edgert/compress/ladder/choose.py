@@ -65,7 +65,9 @@ def within_room(
     left = room
     while True:
         forms = _most_exact(ladders, left)
-        lifted, _ = choose({layer: above(own, forms[layer]) for layer, own in ladders.items()}, slack)
+        lifted, _ = choose(
+            {layer: above(own, forms[layer]) for layer, own in ladders.items()}, slack
+        )
         over = room_of(ladders, lifted) - room
         if over <= 0 or forms == first:
             return lifted if over <= 0 else first

@@ -22,6 +22,7 @@ _MOST_SAMPLES = 8
 _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has more
 _MOST_NOISE = 1e6  # times the signal
 _SUMS = BinaryFn.add, BinaryFn.sub
+_LEAST_LEFT = 0.03  # of the noise of weights of few bits, when they make up for each other's errors
 _LEAST_SHARE = 0.1  # of a sum that is not its residual
 
 
@@ -126,20 +127,25 @@ class _Part:
         return self._noise(tried), stored_bytes(tried)
 
     def made_up(self, noise: Mapping[Form, float]) -> Mapping[Form, float]:
-        """The noise by form, less what weights of few bits make up for."""
+        """The noise by form, less what weights of few bits, and of bytes beside them, make up for:
+        of what the middle one has more than the last as much is left for all.
+        """
         narrow = sorted((form for form in noise if form.is_narrow), key=lambda form: form.bits)
         if not narrow:
             return noise
         middle = narrow[len(narrow) // 2]
-        seen = self._inputs[::2]
-        found = self._noise(self._sketch(self._part, {self._name: middle}, seen), slice(1, None, 2))
-        least = min(noise[form] for form in noise if form.runs_as is middle.runs_as)
-        left = (found - least) / (noise[middle] - least) if noise[middle] > least else 1.0
-        left = float(np.clip(left, 0, 1))
-        return {
-            form: least + left * (one - least) if form.is_narrow else one
-            for form, one in noise.items()
-        }
+        alike = [form for form in noise if form.runs_as is middle.runs_as]
+        last = max(alike, key=lambda form: form.bits)
+        found, least = (self._made_up(form) for form in (middle, last))
+        more = noise[middle] - noise[last]
+        left = float(np.clip((found - least) / more, _LEAST_LEFT, 1)) if more > 0 else 1.0
+        told = {form: least + left * max(noise[form] - noise[last], 0) for form in alike}
+        return {**noise, **told}
+
+    def _made_up(self, form: Form) -> float:
+        """The noise on every other sample, if the weights make up for errors on those between."""
+        tried = self._sketch(self._part, {self._name: form}, self._inputs[::2])
+        return self._noise(tried, slice(1, None, 2) if len(self._inputs) > 1 else slice(None))
 
     def _noise(self, tried: Graph, which: slice = slice(None)) -> float:
         signal = noise = 0.0

@@ -46,5 +46,7 @@ def weight_kind(form: Form, options: Options) -> WeightKind:
     if form.reads == np.int16:
         return WeightKind(is_int16=form.weights == np.int16, reads_int16=True)
     if form.is_narrow:
-        return WeightKind(options.weight_fit if form.values >= LEAST_TRIMMED else "any", form.values)
+        return WeightKind(
+            options.weight_fit if form.values >= LEAST_TRIMMED else "any", form.values
+        )
     return WeightKind(options.weight_fit)

@@ -41,9 +41,9 @@ def preset(
     become where more exact forms take away much of the error. ``prune`` is the part of the weights
     that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. ``bits`` are those
-    that a weight has on average, 1.6 to 8, ``max_bytes`` those of the whole file at most. ``share`` is how many values the weights of a layer on
-    floats may have, ``weighted`` by what they multiply; ``half`` rounds them to 16 bits. Raises
-    InputError for what no option is called.
+    that a weight has on average, 1.6 to 8, ``max_bytes`` those of the whole file at most.
+    ``share`` is how many values the weights of a layer on floats may have, ``weighted`` by what
+    they multiply; ``half`` rounds them to 16 bits. Raises InputError for what no option is called.
     """
     is_limited = bits is not None or max_bytes is not None
     if slack is None:

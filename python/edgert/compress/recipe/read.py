@@ -24,8 +24,8 @@ from edgert.compress.recipe.write import COMMENTS, FORMAT, TARGETS
 from edgert.errors import InputError, ModelIOError
 
 _MEMBERS = (
-    "format", "forms", "steps", "target", "slack", "levels", "bits", "max_bytes", "tensors", "layers",
-    "measured",
+    "format", "forms", "steps", "target", "slack", "levels", "bits", "max_bytes", "tensors",
+    "layers", "measured",
 )  # fmt: skip
 _LAYER_MEMBERS = "form", "why", *COMMENTS
 

@@ -17,6 +17,7 @@ from edgert.compress.statistics.clusters import binned, centres, has_many_zeros,
 # trimmed where they meet, down to zero.
 LARGEST_CODES = 31, 63, LARGEST
 LEAST_TRIMMED = 16  # values: fewer need all that they are for weights that are not zero
+_SOME = 48  # outputs that tell how large codes should be
 TERNARY = 3  # values: zero, one below and one above
 _UNITS = np.linspace(0.75, 1.0, 26)  # of the one for which the last level is the largest code
 # Of the size of an output, for its scale: outliers need larger ones. First roughly, then close to
@@ -34,15 +35,22 @@ def fit_codebook(weight: np.ndarray, values: int, sums: np.ndarray) -> tuple[np.
     """
     size = np.sqrt(np.square(weight).mean(1))
     size = np.where(size >= np.finfo(np.float32).tiny, size, 1.0)
-    best, least = (), np.inf
-    for levels, unit in _codebooks(weight / size[:, None], size, values):
-        scale = size * unit
-        scale = scale * _factors(weight / scale[:, None], levels)
-        data = round_to_levels(weight / scale[:, None], levels, sums)
-        error = np.square(data * scale[:, None] - weight).sum()
-        if not error >= least:
-            best, least = (levels, scale, data), error
-    return best
+    some = slice(None, None, max(len(weight) // _SOME, 1))
+
+    def error_of(levels: np.ndarray, unit: float) -> float:
+        _, scale, data = _rounded(weight[some], size[some] * unit, levels, sums)
+        return float(np.square(data * scale[:, None] - weight[some]).sum())
+
+    found = list(_codebooks(weight / size[:, None], size, values))
+    levels, unit = found[0] if len(found) == 1 else min(found, key=lambda one: error_of(*one))
+    return _rounded(weight, size * unit, levels, sums)
+
+
+def _rounded(
+    weight: np.ndarray, scale: np.ndarray, levels: np.ndarray, sums: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    scale = scale * _factors(weight / scale[:, None], levels)
+    return levels, scale, round_to_levels(weight / scale[:, None], levels, sums)
 
 
 def _codebooks(
