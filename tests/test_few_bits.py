@@ -153,6 +153,9 @@ def test_the_slack_stays_within_the_room() -> None:
     assert within_room(ladders, 0.8, 0.1) == {"a": Form.i16_w8, "b": Form.i8}
     assert set(within_room(ladders, 0.2, 0.1).values()) == {Form.i8_w2}
     assert set(within_room(ladders, 0.1, 0.1).values()) == {Form.i8_w2}, "as little as there is"
+    ladders["small"] = [Rung(form, 0, noise, 0.1, 0.05) for form, noise in
+                        ((Form.i8_w2, 1), (Form.i8, 0.1))]  # fmt: skip
+    assert within_room(ladders, 0.1)["small"] is Form.i8, "what takes no room is for free"
 
 
 def test_more_exact_forms() -> None:
@@ -169,7 +172,8 @@ def test_a_network(tmp_path: Path, bits: float) -> None:
     graph = unpack(path)
     sizes = {n.output: graph.constant(n.inputs[1]).size for n in graph.nodes if len(n.inputs) > 1
              and n.output in layers and graph.constant(n.inputs[1]) is not None}  # fmt: skip
-    assert sum(layers[n].form.bits * size for n, size in sizes.items()) <= bits * sum(
+    most = max(bits, 1.8)  # tables, and small layers whose codes save nothing
+    assert sum(layers[n].form.bits * size for n, size in sizes.items()) <= most * sum(
         sizes.values()
     )
     found = {n.output: form_of(graph, n) for n in graph.nodes if n.output in sizes}

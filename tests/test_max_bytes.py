@@ -13,7 +13,7 @@ import edgert
 from edgert import interp
 from edgert.cli import main
 from edgert.compress.ladder import Form
-from edgert.errors import InputError
+from edgert.errors import InputError, QualityError
 from edgert.preprocess import ImageInput
 from edgert.unpack import unpack
 
@@ -60,7 +60,7 @@ def test_what_the_file_has_besides_counts(tmp_path: Path, sizes: tuple[int, int]
 
 def test_much_room_is_not_used_up(tmp_path: Path, sizes: tuple[int, int]) -> None:
     done = converted(tmp_path / "m.edgert", max_bytes=10**9)
-    assert 0.9 * sizes[1] < (tmp_path / "m.edgert").stat().st_size <= sizes[1]
+    assert 0.8 * sizes[1] < (tmp_path / "m.edgert").stat().st_size <= sizes[1]
     assert {layer.form.runs_as for layer in done.compression.layers.values()} == {Form.i8}
 
 
@@ -70,6 +70,18 @@ def test_both_limits_hold(tmp_path: Path, sizes: tuple[int, int]) -> None:
         converted(tmp_path / "m.edgert", bits=3, max_bytes=most)
         found = (tmp_path / "m.edgert").stat().st_size
         assert found <= min(most, (tmp_path / "bits.edgert").stat().st_size)
+
+
+def test_no_target_makes_it_larger(tmp_path: Path, sizes: tuple[int, int]) -> None:
+    """It only judges."""
+    most = (sizes[0] + sizes[1]) // 2
+    path = tmp_path / "m.edgert"
+    done = converted(path, max_bytes=most, min_sqnr=90)
+    assert path.stat().st_size <= most
+    assert done.compression.verdict.word == "bad"
+    with pytest.raises(QualityError, match="90"):
+        edgert.convert(DIGITS, tmp_path / "n", calibrate=digits(48), max_bytes=most, min_sqnr=90)
+    assert not (tmp_path / "n").exists()
 
 
 def test_what_does_not_fit_is_refused(

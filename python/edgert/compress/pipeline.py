@@ -298,7 +298,7 @@ def _fit(
         if size <= recipe.max_bytes:
             reasons.update(told)
             return forms, built
-        if forms == start:
+        if _nbytes(rungs, forms) <= _nbytes(rungs):
             recipe.refuse(
                 ("max_bytes",),
                 f"max_bytes is {recipe.max_bytes}, but the smallest file that there can be has "

@@ -55,23 +55,22 @@ class _Step:
 def within_room(
     ladders: Mapping[str, Sequence[Rung]], room: float, slack: float = 0.0
 ) -> dict[str, Form]:
-    """The forms whose weights take ``room`` at most, or the first ones, if these take more.
+    """The forms whose weights take ``room`` at most, or as little as there is.
 
     Those run by the same kernels as the first ones are gone in the order of the noise that they
     take away for their room; the ``slack`` is spent on others as :func:`choose` does, within the
     room.
     """
-    first = {layer: own[0].form for layer, own in ladders.items()}
-    left = room
+    least, left = sum(own[0].room for own in ladders.values()), room
     while True:
         forms = _most_exact(ladders, left)
         lifted, _ = choose(
             {layer: above(own, forms[layer]) for layer, own in ladders.items()}, slack
         )
-        over = room_of(ladders, lifted) - room
-        if over <= 0 or forms == first:
-            return lifted if over <= 0 else first
-        left = room_of(ladders, forms) - over
+        taken, over = room_of(ladders, forms), room_of(ladders, lifted) - room
+        if over <= 0 or taken <= least:
+            return lifted if over <= 0 else forms
+        left = taken - over
 
 
 def above(ladder: Sequence[Rung], form: Form) -> Sequence[Rung]:
@@ -85,7 +84,9 @@ def room_of(ladders: Mapping[str, Sequence[Rung]], forms: Forms) -> float:
 
 
 def _most_exact(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str, Form]:
-    """The forms, run by the same kernels as the first ones, for which there is room."""
+    """The forms, run by the same kernels as the first ones, for which there is room; those that
+    take none beyond the first are always had.
+    """
     fast = {
         layer: [replace(r, cost=0.0) for r in own if r.form.runs_as is own[0].form.runs_as]
         for layer, own in ladders.items()
@@ -97,7 +98,7 @@ def _most_exact(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str,
         set()
     )  # layers of which there is no room for a step: none that follows counts
     for step in sorted(steps, key=lambda step: -step.worth):
-        if step.layer in passed or step.price > room:
+        if step.layer in passed or step.price > max(room, 0):
             passed.add(step.layer)
             continue
         forms[step.layer] = step.rung.form
