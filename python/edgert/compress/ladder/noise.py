@@ -23,6 +23,8 @@ _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has
 _MOST_NOISE = 1e6  # times the signal
 _SUMS = BinaryFn.add, BinaryFn.sub
 _LEAST_LEFT = 0.03  # of the noise of weights of few bits, when they make up for each other's errors
+_ADDED = 0.01  # noise, of the size of a channel, to see how much of it arrives
+_ARRIVING = 6  # samples that show it
 _LEAST_SHARE = 0.1  # of a sum that is not its residual
 
 
@@ -52,6 +54,7 @@ def measure_noise(
     The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
     its output's, which is its readers'. Weights of few bits have that which is left when they make
     up for each other's errors: as much of it as in one such form, on samples that it has not seen.
+    How much arrives of such a layer's is measured, too, by adding noise to its output.
     """
     layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
     floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
@@ -63,6 +66,8 @@ def measure_noise(
     nodes = {n.output: n for n in layers}
     alone: dict[str, Mapping[Form, float]] = {}
     nbytes: dict[str, Mapping[Form, int]] = {}
+    reach = reach_of(graph, samples[:count])
+    outputs = list(_exact(graph, graph.outputs, samples[:_ARRIVING]))
     for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
         exact = list(
             _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
@@ -72,7 +77,37 @@ def measure_noise(
             tried = {form: part.try_form(form) for form in ladders[layer]}
             alone[layer] = part.made_up({form: noise for form, (noise, _) in tried.items()})
             nbytes[layer] = {form: size for form, (_, size) in tried.items()}
-    return Noise(alone, reach_of(graph, samples[:count]), nbytes)
+            if any(form.is_narrow for form in tried):
+                values = [own[layer] for own in exact]
+                reach[layer] = _arriving(graph, layer, values, samples, outputs)
+    return Noise(alone, reach, nbytes)
+
+
+def _arriving(
+    graph: Graph,
+    layer: str,
+    values: Sequence[np.ndarray],
+    samples: Sequence[Sample],
+    outputs: Sequence[Mapping[str, np.ndarray]],
+) -> float:
+    """What part of the noise of a layer arrives at the ``outputs``, found by giving some to its
+    ``values`` on the first samples: as much to each channel for its size. The median of the
+    samples, as on some a decision turns by chance.
+    """
+    rng = np.random.default_rng(0)
+    others = [name for name in graph.outputs if name != layer]
+    rest = cut(graph, others, {layer, *graph.inputs})
+    arrived = []
+    with Probe(rest, others) as probe:
+        for x, sample, exact in zip(values, samples, outputs):
+            size = np.sqrt(np.square(x).mean(tuple(range(x.ndim - 1))))
+            noisy = x + _ADDED * size * rng.standard_normal(x.shape, np.float32)
+            known = {**sample, layer: noisy.astype(np.float32)}
+            found = probe.run({name: known[name] for name in rest.inputs})
+            signal = {name: _energy(exact[name]) for name in others}
+            noise = {name: _energy(found[name] - exact[name]) for name in others}
+            arrived.append(sum(noise[name] / signal[name] for name in others if signal[name] > 0))
+    return float(np.median(arrived)) / _ADDED**2 + (layer in graph.outputs)
 
 
 def reach_of(graph: Graph, samples: Sequence[Sample]) -> dict[str, float]:
