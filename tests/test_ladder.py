@@ -126,7 +126,7 @@ def test_noise_is_that_of_a_layer_alone() -> None:
     assert noise.reach[second] == pytest.approx(min(part, 1), rel=0.2)
     assert noise.reach[first] >= noise.reach[second]
     few = measure_noise(net, {second: (Form.i8_w4, Form.i8)}, halved, samples)
-    assert few.reach[second] == pytest.approx(part, rel=0.2), "found by adding noise"
+    assert few.reach[second] == pytest.approx(part, rel=0.2), "found by running the rest"
     assert few.nbytes[second][Form.i8] == net.constant(net.nodes[1].inputs[1]).nbytes
     assert few.alone[second][Form.i8_w4] == pytest.approx(1e-4, rel=0.02)
 

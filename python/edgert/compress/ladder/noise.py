@@ -23,8 +23,6 @@ _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has
 _MOST_NOISE = 1e6  # times the signal
 _SUMS = BinaryFn.add, BinaryFn.sub
 _LEAST_LEFT = 0.03  # of the noise of weights of few bits, when they make up for each other's errors
-_ADDED = 0.01  # noise, of the size of a channel, to see how much of it arrives
-_ARRIVING = 6  # samples that show it
 _LEAST_SHARE = 0.1  # of a sum that is not its residual
 
 
@@ -54,7 +52,7 @@ def measure_noise(
     The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
     its output's, which is its readers'. Weights of few bits have that which is left when they make
     up for each other's errors: as much of it as in one such form, on samples that it has not seen.
-    How much arrives of such a layer's is measured, too, by adding noise to its output.
+    How much of that arrives is measured, too, by running the rest of the network on it.
     """
     layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
     floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
@@ -67,7 +65,7 @@ def measure_noise(
     alone: dict[str, Mapping[Form, float]] = {}
     nbytes: dict[str, Mapping[Form, int]] = {}
     reach = reach_of(graph, samples[:count])
-    outputs = list(_exact(graph, graph.outputs, samples[:_ARRIVING]))
+    outputs = list(_exact(graph, graph.outputs, samples[:count]))
     for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
         exact = list(
             _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
@@ -77,37 +75,9 @@ def measure_noise(
             tried = {form: part.try_form(form) for form in ladders[layer]}
             alone[layer] = part.made_up({form: noise for form, (noise, _) in tried.items()})
             nbytes[layer] = {form: size for form, (_, size) in tried.items()}
-            if any(form.is_narrow for form in tried):
-                values = [own[layer] for own in exact]
-                reach[layer] = _arriving(graph, layer, values, samples, outputs)
+            if part.found:
+                reach[layer] = part.arriving(graph, samples, outputs)
     return Noise(alone, reach, nbytes)
-
-
-def _arriving(
-    graph: Graph,
-    layer: str,
-    values: Sequence[np.ndarray],
-    samples: Sequence[Sample],
-    outputs: Sequence[Mapping[str, np.ndarray]],
-) -> float:
-    """What part of the noise of a layer arrives at the ``outputs``, found by giving some to its
-    ``values`` on the first samples: as much to each channel for its size. The median of the
-    samples, as on some a decision turns by chance.
-    """
-    rng = np.random.default_rng(0)
-    others = [name for name in graph.outputs if name != layer]
-    rest = cut(graph, others, {layer, *graph.inputs})
-    arrived = []
-    with Probe(rest, others) as probe:
-        for x, sample, exact in zip(values, samples, outputs):
-            size = np.sqrt(np.square(x).mean(tuple(range(x.ndim - 1))))
-            noisy = x + _ADDED * size * rng.standard_normal(x.shape, np.float32)
-            known = {**sample, layer: noisy.astype(np.float32)}
-            found = probe.run({name: known[name] for name in rest.inputs})
-            signal = {name: _energy(exact[name]) for name in others}
-            noise = {name: _energy(found[name] - exact[name]) for name in others}
-            arrived.append(sum(noise[name] / signal[name] for name in others if signal[name] > 0))
-    return float(np.median(arrived)) / _ADDED**2 + (layer in graph.outputs)
 
 
 def reach_of(graph: Graph, samples: Sequence[Sample]) -> dict[str, float]:
@@ -153,13 +123,16 @@ class _Part:
         self._part = cut(graph, [node.output], graph.values.keys() - {node.output})
         self._inputs = [{n: sample[n] for n in self._part.inputs} for sample in samples]
         self._outputs = [sample[node.output] for sample in samples]
+        self._judging = slice(1, None, 2) if len(samples) > 1 else slice(None)
+        self.found: list[np.ndarray] = []  # with weights of few bits, on the samples that judge
 
     def try_form(self, form: Form) -> tuple[float, int]:
         """The noise in a form, each weight rounded by itself, and the bytes of the weights."""
         if not form.is_quantized:
             return 0.0, stored_bytes(self._part)
         tried = self._sketch(self._part, {self._name: form}, ())
-        return self._noise(tried), stored_bytes(tried)
+        found = self._run(tried, self._inputs)
+        return _ratio(found, self._outputs), stored_bytes(tried)
 
     def made_up(self, noise: Mapping[Form, float]) -> Mapping[Form, float]:
         """The noise by form, less what weights of few bits, and of bytes beside them, make up for:
@@ -171,27 +144,50 @@ class _Part:
         middle = narrow[len(narrow) // 2]
         alike = [form for form in noise if form.runs_as is middle.runs_as]
         last = max(alike, key=lambda form: form.bits)
-        found, least = (self._made_up(form) for form in (middle, last))
+        self.found = self._made_up(middle)
+        exact = self._outputs[self._judging]
+        most, least = _ratio(self.found, exact), _ratio(self._made_up(last), exact)
         more = noise[middle] - noise[last]
-        left = float(np.clip((found - least) / more, _LEAST_LEFT, 1)) if more > 0 else 1.0
+        left = float(np.clip((most - least) / more, _LEAST_LEFT, 1)) if more > 0 else 1.0
         told = {form: least + left * max(noise[form] - noise[last], 0) for form in alike}
         return {**noise, **told}
 
-    def _made_up(self, form: Form) -> float:
-        """The noise on every other sample, if the weights make up for errors on those between."""
-        tried = self._sketch(self._part, {self._name: form}, self._inputs[::2])
-        return self._noise(tried, slice(1, None, 2) if len(self._inputs) > 1 else slice(None))
+    def arriving(
+        self, graph: Graph, samples: Sequence[Sample], outputs: Sequence[Mapping[str, np.ndarray]]
+    ) -> float:
+        """What part of the noise in what was ``found`` arrives at the ``outputs``: the median of
+        the samples, as on some a decision turns by chance.
+        """
+        others = [name for name in graph.outputs if name != self._name]
+        rest = cut(graph, others, {self._name, *graph.inputs})
+        parts = []
+        judging = zip(*(all_[self._judging] for all_ in (self._outputs, samples, outputs)))
+        with Probe(rest, others) as probe:
+            for found, (own, sample, exact) in zip(self.found, judging):
+                known = {**sample, self._name: found}
+                arrived = probe.run({name: known[name] for name in rest.inputs})
+                before = _ratio([found], [own])
+                after = sum(_ratio([arrived[name]], [exact[name]]) for name in others)
+                parts.append(after / before if before > 0 else 0.0)
+        return float(np.median(parts)) + (self._name in graph.outputs)
 
-    def _noise(self, tried: Graph, which: slice = slice(None)) -> float:
-        signal = noise = 0.0
+    def _made_up(self, form: Form) -> list[np.ndarray]:
+        """The outputs on every other sample, if the weights make up for errors on those between."""
+        tried = self._sketch(self._part, {self._name: form}, self._inputs[::2])
+        return self._run(tried, self._inputs[self._judging])
+
+    def _run(self, tried: Graph, inputs: Iterable[Sample]) -> list[np.ndarray]:
         with Probe(tried, [self._name]) as probe:
-            for inputs, exact in zip(self._inputs[which], self._outputs[which]):
-                found = probe.run(inputs)[self._name]
-                signal += _energy(exact)
-                noise += _energy(found - exact)
-        if noise == 0:
-            return 0.0
-        return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE
+            return [probe.run(sample)[self._name] for sample in inputs]
+
+
+def _ratio(found: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> float:
+    """The energy of the noise over that of the signal."""
+    signal = sum(map(_energy, exact))
+    noise = sum(_energy(a - b) for a, b in zip(found, exact))
+    if noise == 0:
+        return 0.0
+    return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE
 
 
 def _energy(array: np.ndarray) -> float:
