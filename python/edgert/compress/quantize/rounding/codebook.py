@@ -17,7 +17,6 @@ from edgert.compress.statistics.clusters import binned, centres, has_many_zeros,
 # trimmed where they meet, down to zero.
 LARGEST_CODES = 31, 63, LARGEST
 LEAST_TRIMMED = 16  # values: fewer need all that they are for weights that are not zero
-_WORTH = 0.5  # of the error that larger codes may leave: where they meet, less can be made up for
 _SOME = 48  # outputs that tell how large codes should be
 TERNARY = 3  # values: zero, one below and one above
 _UNITS = np.linspace(0.75, 1.0, 26)  # of the one for which the last level is the largest code
@@ -42,12 +41,8 @@ def fit_codebook(weight: np.ndarray, values: int, sums: np.ndarray) -> tuple[np.
         _, scale, data = _rounded(weight[some], size[some] * unit, levels, sums)
         return float(np.square(data * scale[:, None] - weight[some]).sum())
 
-    (levels, unit), *larger = _codebooks(weight / size[:, None], size, values)
-    least = error_of(levels, unit) if larger else 0.0
-    for other in larger:
-        error = error_of(*other)
-        if error < _WORTH * least:
-            (levels, unit), least = other, error
+    found = list(_codebooks(weight / size[:, None], size, values))
+    levels, unit = found[0] if len(found) == 1 else min(found, key=lambda one: error_of(*one))
     return _rounded(weight, size * unit, levels, sums)
 
 
