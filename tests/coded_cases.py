@@ -13,6 +13,7 @@ from edgert.schema import DType, Form, Section
 CONSTANTS = {
     "y_i": (1, Form.codes, Form.k4n16, 3),
     "y_c": (1, Form.codes, Form.k1n16, 8),
+    "y_t": (1, Form.codes, Form.k1n16, 9),
     "y_h": (1, Form.half, Form.k1n16, 0),
     "y_rows": (0, Form.codes, Form.row, 4),
 }
@@ -56,17 +57,17 @@ def shared(name: str, other: str) -> Edit:
     return edit
 
 
-def dirty_tail(name: str) -> Edit:
-    """Sets the highest bit of the byte that has the last code of a node's constant."""
+def last_byte(name: str, least: int, back: int = 1) -> Edit:
+    """Raises a byte at the end of the codes of a node's constant: beyond what they need."""
     graph = coded_graph()
     node = next(node for node in graph.nodes if node.output == name)
     data = graph.values[node.inputs[CONSTANTS[name][0]]].data
     payload = _core.encode_weight(data, Form.row, 0)[2]
 
     def edit(f: ModelFile) -> None:
-        end = f[Section.data].tobytes().index(payload) + len(payload)
-        assert data.size * CONSTANTS[name][3] % 8 > 0
-        f[Section.data][end - 1] |= 0x80
+        place = f[Section.data].tobytes().index(payload) + len(payload) - back
+        assert payload[-back] < least
+        f[Section.data][place] = least
 
     return edit
 
@@ -77,7 +78,7 @@ def build() -> None:
     found = {n: file[Section.tensors][file.tensor(n, c[0])] for n, c in CONSTANTS.items()}
     for name, (_, form, wanted, bits) in CONSTANTS.items():
         assert (found[name]["form"], found[name]["facts"] & 0xFF) == (form, facts(wanted, bits))
-        wrong = {*range(16)} - {*range(1, 9)} if form == Form.codes else {*range(1, 16)}
+        wrong = {*range(16)} - {*range(1, 10)} if form == Form.codes else {*range(1, 16)}
         for other in wrong:
             change("F35", record(name, "facts", facts(wanted, other)))
         ordered = {Form.row, Form.kn, Form.k1n16, Form.k4n16, Form.k2n16}
@@ -96,7 +97,11 @@ def build() -> None:
         change("F35", record("y_h", "dtype", dtype))
     change("F34", shared("y_h", "y_c"))
     change("F34", shared("y_c", "y_i"))
-    change("F38", dirty_tail("y_i"))
+    assert 33 * 45 * 3 % 8 == 7
+    change("F38", last_byte("y_i", 0x80))
+    assert 33 * 43 % 5 == 4
+    change("F38", last_byte("y_t", 81))
+    change("F38", last_byte("y_t", 243, back=2))
     change("F44", reshaped("y_rows", 2, 45, 1))
 
 

@@ -107,8 +107,11 @@ def coded_graph() -> ir.Graph:
     floats = {
         "c": rng.choice(rng.standard_normal(200), (33, 45)).astype(np.float32),
         "h": rng.standard_normal((33, 45)).astype(np.float16).astype(np.float32),
+        "t": rng.choice(np.array([-0.3, 0, 0.7], np.float32), (33, 43)),
     }
     for name, w in floats.items():
+        if w.shape[1] != 45:
+            x = g.add_input(f"x_{name}", np.float32, (2, w.shape[1]))
         operands = [x, g.add_constant(f"{name}_w", w)]
         attrs = {"activation": {"fn": 0}}
         g.outputs.append(g.add("gemm", operands, attrs, output=f"y_{name}"))

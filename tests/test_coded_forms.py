@@ -14,6 +14,8 @@ from edgert.pack import pack
 from edgert.schema import Form
 from edgert.unpack import unpack
 
+TRITS = 9  # in the place of the bits of a code: five of three values share a byte
+
 
 def inputs() -> dict[str, np.ndarray]:
     """For :func:`coded_graph`."""
@@ -21,6 +23,7 @@ def inputs() -> dict[str, np.ndarray]:
     return {
         "x_i": rng.integers(0, 256, (2, 45)).astype(np.uint8),
         "x": rng.standard_normal((2, 45)).astype(np.float32),
+        "x_t": rng.standard_normal((2, 43)).astype(np.float32),
         "index": np.array([7, -3], np.int64),
     }
 
@@ -54,8 +57,8 @@ def test_it_is_shorter_and_unpacked_again() -> None:
 
 
 def test_memory_tells_what_was_decoded() -> None:
-    """Panels of bytes, of floats twice, and rows; what nothing decodes counts nothing."""
-    panels = 3 * 16 * 48 + 2 * 3 * 16 * 45 * 4
+    """Panels of bytes, of floats thrice, and rows; what nothing decodes counts nothing."""
+    panels = 3 * 16 * 48 + 2 * 3 * 16 * 45 * 4 + 3 * 16 * 43 * 4
     assert edgert.load(CODED).memory()["weights_repacked"] == panels + 2 * 45 * 3 * 8 + 33 * 4
 
 
@@ -73,9 +76,10 @@ def test_elements_stay_bit_by_bit(dtype: type, values: int) -> None:
         return
     form, facts, payload = coded
     assert form == Form.codes
-    bits = max(1, (distinct - 1).bit_length())
+    bits = TRITS if distinct == 3 else max(1, (distinct - 1).bit_length())
     assert facts >> 4 & 15 == bits
-    assert len(payload) == (size << bits) + -(-3001 * bits // 8)
+    codes = -(-3001 // 5) if bits == TRITS else -(-3001 * bits // 8)
+    assert len(payload) == size * (3 if bits == TRITS else 1 << bits) + codes
     found = np.empty_like(data)
     _core.unpack_weight(payload, form, found, facts)
     assert found.tobytes() == data.tobytes()

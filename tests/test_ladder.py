@@ -104,7 +104,7 @@ def test_noise_is_that_of_a_layer_alone() -> None:
     first, second = (node.output for node in net.nodes if node.op == "conv")
     samples = samples_of(net)
 
-    def halved(part: Graph, forms: dict[str, Form]) -> Graph:
+    def halved(part: Graph, forms: dict[str, Form], seen: list[dict]) -> Graph:
         """What takes a hundredth off each weight."""
         copy = Graph()
         copy.values, copy.nodes = dict(part.values), part.nodes
@@ -125,6 +125,10 @@ def test_noise_is_that_of_a_layer_alone() -> None:
     part = np.square(found[second]).sum() / np.square(found[b]).sum()
     assert noise.reach[second] == pytest.approx(min(part, 1), rel=0.2)
     assert noise.reach[first] >= noise.reach[second]
+    few = measure_noise(net, {second: (Form.i8_w4, Form.i8)}, halved, samples)
+    assert few.reach[second] == pytest.approx(part, rel=0.2), "found by running the rest"
+    assert few.nbytes[second][Form.i8] == net.constant(net.nodes[1].inputs[1]).nbytes
+    assert few.alone[second][Form.i8_w4] == pytest.approx(1e-4, rel=0.02)
 
 
 def test_slack_makes_it_more_exact_and_the_recipe_repeats_it() -> None:

@@ -69,6 +69,7 @@ def convert(
     weights: str | None = None,
     slack: float | None = None,
     bits: float | None = None,
+    max_bytes: int | None = None,
     target: Sequence[str] | None = None,
     prune: float | None = None,
     pattern: str | None = None,
@@ -101,10 +102,11 @@ def convert(
     that the values have then. ``ranges``, ``steps`` and ``weight_fit`` change it, see
     :func:`edgert.compress.preset`. With "int8", layers that lose much get a more exact form as long
     as the network becomes slower and larger by no more than ``slack``, 0.1 unless told otherwise;
-    a table says what they cost on the instruction set levels that ``target`` names. ``bits``, 2 to
-    8, is how many a weight has in the file on average, with activations on bytes; the network is as
-    fast as with 8, and layers that lose much have more. A ``recipe``,
-    or the path of one, says all of that itself.
+    a table says what they cost on the instruction set levels that ``target`` names. ``bits``, 1.6
+    to 8, is how many a weight has in the file on average, with activations on bytes; the network is
+    as fast as with 8, and layers that lose much have more. ``max_bytes`` are those of the whole
+    file: the weights get as many bits as it has room for. A ``recipe``, or the path of one, says
+    all of that itself.
 
     ``prune`` is the part of the weights that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`: without data by magnitude alone. Weights with many
@@ -149,11 +151,12 @@ def convert(
             f"quantize is {quantize!r}, expected one of {list(KINDS)}", "QUANTIZE"
         )
     choices = {"ranges": ranges, "steps": steps, "weight_fit": weight_fit, "weights": weights,
-               "slack": slack, "bits": bits, "levels": target, "prune": prune, "pattern": pattern,
-               "method": method, "share": share, "half": half or None}  # fmt: skip
+               "slack": slack, "bits": bits, "max_bytes": max_bytes, "levels": target,
+               "prune": prune, "pattern": pattern, "method": method, "share": share,
+               "half": half or None}  # fmt: skip
     rest = {"calibrate": calibrate, "min_sqnr": min_sqnr, "min_agreement": min_agreement,
             "min_metric": min_metric, "metric": metric, "recipe": recipe}  # fmt: skip
-    if any(x is not None for x in (quantize, prune, bits, share, half or None, recipe)):
+    if any(x is not None for x in (quantize, prune, bits, max_bytes, share, half or None, recipe)):
         rest["data"] = data
     elif data is not None and not check:
         raise InputError("data: without effect unless something is checked", "ARGUMENT")
@@ -202,6 +205,11 @@ def convert(
     del proto
     begin("optimize")
     passes = optimize(graph)
+    if described:
+        stored = {plain_name(name): one for name, one in described.items()}
+        graph.metadata[PREPROCESS] = inputs_text(stored)
+    if named:
+        graph.metadata[LABELS] = labels_text(named)
     report = partial(
         Report,
         model=path or "a model from memory",
@@ -250,11 +258,6 @@ def convert(
         compression = replace(compression, skipped=tuple(samples.skipped))
     begin("pack")
     choose_stored(graph)
-    if described:
-        stored = {plain_name(name): one for name, one in described.items()}
-        graph.metadata[PREPROCESS] = inputs_text(stored)
-    if named:
-        graph.metadata[LABELS] = labels_text(named)
     packed = pack(graph)
     if check and compression is None:
         begin("check")

@@ -172,7 +172,12 @@ class _Packer:
         return plain if self.graph.values[name].data is None else ""
 
 
-def _payload(data: np.ndarray, wanted: Form) -> _Payload:
+def constant_bytes(data: np.ndarray, wanted: Form, may_code: bool = True) -> int:
+    """What a constant that is wanted in a form takes in a file, as codes if it ``may_code``."""
+    return _payload(data, wanted, may_code).stored.nbytes
+
+
+def _payload(data: np.ndarray, wanted: Form, may_code: bool = True) -> _Payload:
     """A constant as the file has it, in the shortest form that gives what is wanted, bit by bit."""
     data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
     plain = _Payload(wanted, data)
@@ -180,7 +185,7 @@ def _payload(data: np.ndarray, wanted: Form) -> _Payload:
         stored = _core.pack_weight(data, wanted)
         plain = _Payload(wanted, stored, _core.weight_facts(data, stored, wanted))
     coded = None
-    if not _core.is_sparse(wanted):
+    if may_code and not _core.is_sparse(wanted):
         coded = _core.encode_weight(data, wanted, plain.facts)
     if coded is None or len(coded[2]) > MOST_CODED * plain.stored.nbytes:
         return plain

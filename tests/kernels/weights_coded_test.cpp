@@ -15,9 +15,14 @@ namespace {
 using test::GuardedArray;
 using test::Random;
 
-// The bits of code i, one after the other.
+// The bits of code i, one after the other, or its digit of a byte.
 size_t code_at(const std::byte* codes, uint32_t bits, size_t i) {
   size_t code = 0;
+  if (bits == kTrits) {
+    unsigned byte = std::to_integer<unsigned>(codes[i / 5]);
+    for (size_t j = 0; j < i % 5; ++j) byte /= 3;
+    return byte % 3;
+  }
   for (uint32_t b = 0; b < bits; ++b) {
     const size_t place = i * bits + b;
     code |= size_t{std::to_integer<unsigned>(codes[place / 8]) >> place % 8 & 1u} << b;
@@ -41,6 +46,8 @@ void check_codes(Random& random, size_t values, size_t n) {
   if (!codes) return;
   uint32_t least = 1;
   while (distinct.size() > size_t{1} << least) ++least;
+  if (distinct.size() == 3) least = kTrits;
+  const size_t entries = least == kTrits ? 3 : size_t{1} << least;
   CHECK(codes->bits == least, "%u bits for %zu values", codes->bits, distinct.size());
   GuardedArray<std::byte> payload(codes->payload.size());
   std::copy(codes->payload.begin(), codes->payload.end(), payload.data());
@@ -48,13 +55,13 @@ void check_codes(Random& random, size_t values, size_t n) {
   CHECK(is_tail_zero(sizeof(T), least, payload.data(), n), "a dirty tail");
   unpack_codes(sizeof(T), least, payload.data(), n, reinterpret_cast<std::byte*>(found.data()));
   for (size_t i = 0; i < n; ++i) {
-    const size_t code = code_at(payload.data() + (sizeof(T) << least), least, i);
+    const size_t code = code_at(payload.data() + sizeof(T) * entries, least, i);
     T entry;
     std::memcpy(&entry, payload.data() + code * sizeof(T), sizeof(T));
     CHECK(entry == elements[i] && found[i] == elements[i], "element %zu of %zu", i, n);
   }
-  if (n * least % 8 != 0) {
-    payload[payload.size() - 1] |= std::byte{0x80};
+  if (least == kTrits || n * least % 8 != 0) {
+    payload[payload.size() - 1] |= least == kTrits ? std::byte{0xF3} : std::byte{0x80};
     CHECK(!is_tail_zero(sizeof(T), least, payload.data(), n), "a clean tail");
   }
 }
@@ -87,7 +94,7 @@ TEST(weights_coded_facts) {
       const bool ordered = kind_of(form) == FormKind::ordered;
       const CodedFacts facts{form, bits, 0};
       CHECK(
-          coded_bytes(Form::codes, type, facts).has_value() == (ordered && bits >= 1 && bits <= 8),
+          coded_bytes(Form::codes, type, facts).has_value() == (ordered && bits >= 1 && bits <= 9),
           "codes of %u bits for form %d", bits, wanted);
       CHECK(coded_bytes(Form::half, type, facts).has_value() == (ordered && bits == 0),
             "halves of %u bits for form %d", bits, wanted);

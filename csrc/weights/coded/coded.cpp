@@ -91,7 +91,7 @@ std::optional<uint64_t> coded_bytes(Form form, const TensorType& type, const Cod
       if (type.dtype != DType::f32) return std::nullopt;
       return n * sizeof(Half);
     case Form::codes:
-      if (facts.bits > kMaxCodeBits) return std::nullopt;
+      if (facts.bits > kTrits) return std::nullopt;
       return codes_bytes(dtype_bytes(type.dtype), facts.bits, n);
     default:
       return std::nullopt;

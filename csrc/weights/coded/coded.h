@@ -12,8 +12,8 @@
 namespace edgert {
 
 // What TensorRecord::facts says of a decoded form: in its lowest 4 bits the form that the elements
-// are wanted in, in the next 4 the bits of a code, and above what is claimed of the elements in
-// that form.
+// are wanted in, in the next 4 the bits of a code, or kTrits, and above what is claimed of the
+// elements in that form.
 struct CodedFacts {
   Form wanted = Form::row;
   uint32_t bits = 0;
@@ -26,7 +26,7 @@ uint32_t encode_coded_facts(
 // Bytes of the payload; nothing if it cannot hold a constant of this type.
 std::optional<uint64_t> coded_bytes(Form form, const TensorType& type, const CodedFacts& facts);
 
-// Whether the bits behind the last code of a payload are zero.
+// Whether a payload has nothing but zeros beyond its codes, is_tail_zero() of codes.h.
 bool is_tail_zero(Form form, const TensorType& type, uint32_t facts, const std::byte* payload);
 
 // The elements of a payload in rows. The exponent of `shorts` must be in its range.

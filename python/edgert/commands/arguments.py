@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -149,6 +150,15 @@ def positive(text: str) -> int:
     if not (text.isdecimal() and text.isascii() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
     return int(text)
+
+
+def nbytes(text: str) -> int:
+    """A number of bytes: 900000, 900k or 900kB, 1.2M or 1.2MB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(k|M|G)?B?", text, re.ASCII)
+    value = int(Fraction(found[1]) * 1000 ** " kMG".index(found[2] or " ")) if found else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes, as in 900k or 1.2MB")
+    return value
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from edgert.commands.arguments import DATA, number, positive, share
+from edgert.commands.arguments import DATA, nbytes, number, positive, share
 from edgert.errors import InputError
 
 RANGES = "mse", "minmax", "percentile", "entropy"
@@ -106,10 +106,17 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--bits",
-        type=number(2, 8),
+        type=number(1.6, 8),
         metavar="N",
-        help="how many a weight has in the file on average, 2 to 8: as fast as int8, and smaller; "
-        "layers that lose much have more, others fewer",
+        help="how many a weight has in the file on average, 1.6 to 8: as fast as int8, and "
+        "smaller; layers that lose much have more, others fewer",
+    )
+    group.add_argument(
+        "--max-bytes",
+        type=nbytes,
+        metavar="N",
+        help="what the file may have at most, as in 900k or 1.2MB: with as many bits for the "
+        "weights of each layer as that allows, as with --bits",
     )
     group.add_argument(
         "--target",
@@ -160,6 +167,7 @@ def compression_options(args: argparse.Namespace) -> dict[str, Any]:
         "weights": args.weights,
         "slack": args.slack,
         "bits": args.bits,
+        "max_bytes": args.max_bytes,
         "prune": args.prune,
         "pattern": args.pattern,
         "method": args.method,

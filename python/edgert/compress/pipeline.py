@@ -14,8 +14,10 @@ from edgert.compress.ladder import (
     Costs,
     Form,
     Rung,
+    above,
     calibrated,
     choose,
+    choose_stored,
     measure_noise,
     why_not_worth,
     within_room,
@@ -23,13 +25,14 @@ from edgert.compress.ladder import (
 from edgert.compress.probe import Probe, Sample, most_live_bytes
 from edgert.compress.prune import prune
 from edgert.compress.quantize import equalize, quantize
-from edgert.compress.recipe import Layer, Recipe
+from edgert.compress.recipe import MOST_BITS, Layer, Recipe
 from edgert.compress.share import halve, share
 from edgert.compress.statistics import Statistics
 from edgert.compress.technique import Forms, Network, Progress, Proposal, Technique
 from edgert.errors import InputError
 from edgert.ir import Graph
 from edgert.ops import PRODUCTS
+from edgert.pack import pack
 from edgert.parity import decibels
 
 # By the names that the steps of recipes have.
@@ -140,22 +143,17 @@ def compress(
         return lambda how_far: begin(f"{stage}, {how_far}")
 
     choosing = split.choosing or statistics.held
+    sizes = _weight_sizes(graph)
     rungs = _rungs(graph, ladders, recipe, offer, choosing, within(f"{STAGES[2]}: layers"))
     start = {name: own[0] for name, own in ladders.items()}
-    sizes = _weight_sizes(graph)
-    if recipe.bits is not None:
-        start |= within_room(rungs, _room(recipe, start, sizes))
-        reasons |= {name: ROOM for name in rungs if start[name].is_narrow}
-        rungs = {
-            name: own[[r.form for r in own].index(start[name]) :] for name, own in rungs.items()
-        }
-    target = first if recipe.target else None
-    forms, affordable, compressed = _choose(
-        start, rungs, recipe, offer, target, within(f"{STAGES[2]}: forms")
-    )
-    for name, form in forms.items():
-        if form != start[name]:
-            reasons[name] = PAYS if form == affordable[name] else NEEDED
+    progress = within(f"{STAGES[2]}: forms")
+    if recipe.max_bytes is None:
+        room = None if recipe.bits is None else _average(recipe, sizes)
+        judge = first if recipe.target else None
+        forms, compressed = _choose(start, rungs, recipe, offer, room, judge, reasons, progress)
+    else:
+        room = _average(recipe, sizes)
+        forms, compressed = _fit(start, rungs, recipe, offer, room, reasons, progress)
     layers = {
         name: _layer(form, reasons.get(name, FIRST), sizes.get(name, (0, 0)), rungs.get(name, ()))
         for name, form in forms.items()
@@ -210,27 +208,21 @@ def _rungs(
     own = {name: forms for name, forms in ladders.items() if name in products}
     noise = measure_noise(graph, own, offer.sketch, samples, progress)
     start = {name: forms[0] for name, forms in own.items()}
-    costs, sizes = Costs(graph, start, recipe.levels), _weight_sizes(graph)
-    total = _bits(start, sizes)
+    costs = Costs(graph, start, recipe.levels)
+    total = max(sum(noise.nbytes[name][form] for name, form in start.items()), 1)
 
     def rung(name: str, form: Form) -> Rung:
-        size, _ = sizes.get(name, (0, 0))
-        room = size * form.bits / max(total, 1)
+        nbytes, cost = noise.nbytes[name][form], costs.of(name, form)
         alone, carried = noise.alone[name][form], noise.carried(name, form)
-        return Rung(form, alone, carried, costs.of(name, form), room)
+        return Rung(form, alone, carried, cost, nbytes / total, nbytes)
 
     return {name: [rung(name, form) for form in forms] for name, forms in own.items()}
 
 
-def _bits(forms: Forms, sizes: Mapping[str, tuple[int, int]]) -> int:
-    """Those of all weights."""
-    return sum(sizes[name][0] * form.bits for name, form in forms.items() if name in sizes)
-
-
-def _room(recipe: Recipe, start: Forms, sizes: Mapping[str, tuple[int, int]]) -> float:
-    """What the weights may take, as a part of what they take in the forms that they start with."""
-    weights = sum(size for size, _ in sizes.values())
-    return recipe.bits * weights / max(_bits(start, sizes), 1)
+def _average(recipe: Recipe, sizes: Mapping[str, tuple[int, int]]) -> float:
+    """The bytes that the weights may take, by the bits of one."""
+    bits = MOST_BITS if recipe.bits is None else recipe.bits
+    return bits / 8 * sum(size for size, _ in sizes.values())
 
 
 def _layer(form: Form, why: str, sizes: tuple[int, int], rungs: Sequence[Rung]) -> Layer:
@@ -242,7 +234,7 @@ def _layer(form: Form, why: str, sizes: tuple[int, int], rungs: Sequence[Rung]) 
         return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
     return Layer(
-        form, why, -(-size * form.bits // 8),
+        form, why, rung.nbytes,
         round(zeros / size, 4) if zeros > LEAST_ZEROS * size else None,
         told(rung.cost, 3), told(decibels(1, rung.alone), 4), told(decibels(1, rung.carried), 4),
     )  # fmt: skip
@@ -253,13 +245,25 @@ def _choose(
     rungs: Mapping[str, Sequence[Rung]],
     recipe: Recipe,
     offer: Proposal,
+    room: float | None,
     judge: Judge | None,
+    reasons: dict[str, str],
     progress: Progress,
-) -> tuple[Forms, Forms, Graph]:
-    """The forms with which the target is met on the samples of the judge, if there is one; those
-    within the slack; and the network with the first.
+) -> tuple[Forms, Graph]:
+    """The forms with which the target is met on the samples of the judge, if there is one, and the
+    network with them; tells the ``reasons``.
+
+    ``room`` is how many bytes the weights may take, but for what a target needs. As many are
+    taken, where that is told; else the first forms and what the slack pays for.
     """
-    accepted: tuple[Forms, Graph] | None = None
+    slack, accepted = recipe.slack, None
+    if room is not None:
+        start = {**start, **within_room(rungs, room / max(_nbytes(rungs), 1), slack)}
+        slack = 0.0
+        for name, own in rungs.items():
+            is_first = start[name].runs_as is own[0].form.runs_as
+            reasons[name] = reasons.get(name, ROOM) if is_first else PAYS
+    left = {name: above(own, start[name]) for name, own in rungs.items()}
 
     def is_met(forms: Forms) -> bool:
         nonlocal accepted
@@ -269,10 +273,55 @@ def _choose(
             accepted = dict(forms), built
         return met
 
-    chosen, within = choose(rungs, recipe.slack, None if judge is None else is_met)
+    chosen, within = choose(left, slack, None if judge is None else is_met)
+    for name, form in chosen.items():
+        if form != start[name]:
+            reasons[name] = PAYS if form == within[name] else NEEDED
     forms = {**start, **chosen}
-    built = accepted[1] if accepted and accepted[0] == chosen else offer.build(forms, progress)
-    return forms, {**start, **within}, built
+    is_built = accepted is not None and accepted[0] == chosen
+    return forms, accepted[1] if is_built else offer.build(forms, progress)
+
+
+def _nbytes(rungs: Mapping[str, Sequence[Rung]], forms: Forms | None = None) -> int:
+    """Those of all weights, in the forms that they start with unless told otherwise."""
+    return sum(
+        (own[0] if forms is None else above(own, forms[name])[0]).nbytes
+        for name, own in rungs.items()
+    )
+
+
+def _fit(
+    start: Forms,
+    rungs: Mapping[str, Sequence[Rung]],
+    recipe: Recipe,
+    offer: Proposal,
+    room: float,
+    reasons: dict[str, str],
+    progress: Progress,
+) -> tuple[Forms, Graph]:
+    """The forms with which the file has as many bytes as the recipe allows at most, and its weights
+    take no more than the ``room``, and the network with them. Raises InputError if there are none.
+    """
+    room = min(room, recipe.max_bytes)
+    while True:
+        told = dict(reasons)
+        forms, built = _choose(start, rungs, recipe, offer, room, None, told, progress)
+        size = _file_bytes(built)
+        if size <= recipe.max_bytes:
+            reasons.update(told)
+            return forms, built
+        if _nbytes(rungs, forms) <= _nbytes(rungs):
+            recipe.refuse(
+                ("max_bytes",),
+                f"max_bytes is {recipe.max_bytes}, but the smallest file that there can be has "
+                f"{size} bytes",
+            )
+        room = _nbytes(rungs, forms) - (size - recipe.max_bytes)
+
+
+def _file_bytes(graph: Graph) -> int:
+    choose_stored(graph)
+    return len(pack(graph))
 
 
 def _require_samples(split: Split, has_target: bool) -> None:

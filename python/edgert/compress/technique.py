@@ -47,7 +47,7 @@ class Proposal:
     ``doubts`` are reasons, in words, to check the network. ``refused`` says of nodes which forms
     they cannot have, and why. ``build`` makes the network of which each layer has the form that it
     is given, and tells how far it is; ``sketch`` that of a part of the graph, with weights that
-    nothing was done for. None: the technique has no forms to offer.
+    nothing was done for unless there are samples. None: the technique has no forms to offer.
     """
 
     doubts: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """The forms that layers can take, what each costs, and the only choice among them."""
 
-from edgert.compress.ladder.choose import Rung, choose, within_room
+from edgert.compress.ladder.choose import Rung, above, choose, within_room
 from edgert.compress.ladder.costs import LEVELS, Costs, known_levels, why_not_worth
 from edgert.compress.ladder.form import Form, form_named, form_of, more_exact, reading
 from edgert.compress.ladder.kinds import (
@@ -24,6 +24,7 @@ __all__ = [
     "Noise",
     "Rung",
     "Sketch",
+    "above",
     "calibrated",
     "choose",
     "choose_stored",

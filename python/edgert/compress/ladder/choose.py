@@ -21,7 +21,8 @@ class Rung:
 
     ``alone`` is the noise of the layer's output, ``carried`` what the outputs of the network get of
     it, both as energies over those of the values; ``cost`` is a part of the network's time,
-    ``room`` one of the bytes of its weights.
+    ``room`` one of the bytes that its weights take in the forms that layers start with, and
+    ``nbytes`` are the layer's.
     """
 
     form: Form
@@ -29,6 +30,7 @@ class Rung:
     carried: float
     cost: float
     room: float = 0.0
+    nbytes: int = 0
 
     @property
     def price(self) -> float:
@@ -50,10 +52,40 @@ class _Step:
         return self.less_noise / self.price if self.price > 0 else float("inf")
 
 
-def within_room(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str, Form]:
-    """The forms, run by the same kernels as the first ones, whose weights take ``room`` at most, or
-    as little as there is: steps are gone in the order of the noise that they take away for their
+def within_room(
+    ladders: Mapping[str, Sequence[Rung]], room: float, slack: float = 0.0
+) -> dict[str, Form]:
+    """The forms whose weights take ``room`` at most, or as little as there is.
+
+    Those run by the same kernels as the first ones are gone in the order of the noise that they
+    take away for their room; the ``slack`` is spent on others as :func:`choose` does, within the
     room.
+    """
+    least, left = sum(own[0].room for own in ladders.values()), room
+    while True:
+        forms = _most_exact(ladders, left)
+        lifted, _ = choose(
+            {layer: above(own, forms[layer]) for layer, own in ladders.items()}, slack
+        )
+        taken, over = room_of(ladders, forms), room_of(ladders, lifted) - room
+        if over <= 0 or taken <= least:
+            return lifted if over <= 0 else forms
+        left = taken - over
+
+
+def above(ladder: Sequence[Rung], form: Form) -> Sequence[Rung]:
+    """The part of a ladder from a form on."""
+    return ladder[[rung.form for rung in ladder].index(form) :]
+
+
+def room_of(ladders: Mapping[str, Sequence[Rung]], forms: Forms) -> float:
+    """What the weights take in these forms."""
+    return sum(above(own, forms[layer])[0].room for layer, own in ladders.items())
+
+
+def _most_exact(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str, Form]:
+    """The forms, run by the same kernels as the first ones, for which there is room; those that
+    take none beyond the first are always had.
     """
     fast = {
         layer: [replace(r, cost=0.0) for r in own if r.form.runs_as is own[0].form.runs_as]
@@ -66,7 +98,7 @@ def within_room(ladders: Mapping[str, Sequence[Rung]], room: float) -> dict[str,
         set()
     )  # layers of which there is no room for a step: none that follows counts
     for step in sorted(steps, key=lambda step: -step.worth):
-        if step.layer in passed or step.price > room:
+        if step.layer in passed or step.price > max(room, 0):
             passed.add(step.layer)
             continue
         forms[step.layer] = step.rung.form

@@ -15,23 +15,26 @@ class Form(Enum):
     """What a layer computes on: one value for each layer, named as recipes name it.
 
     ``reads`` is what its input is kept as, ``weights`` what its weights are, of which each has so
-    many ``bits`` in the file: fewer than their type has are codes of a few integers. A dynamic
-    layer reads floats, which it turns into bytes while it runs.
+    many ``bits`` in the file: fewer than their type has are codes of a few integers. Five codes of
+    three integers share a byte. A dynamic layer reads floats, which it turns into bytes while it
+    runs.
     """
 
     f32 = "f32", _F32, _F32, 32, False
     i16 = "i16", _I16, _I16, 16, False
     i16_w8 = "i16_w8", _I16, _I8, 8, False
     i8 = "i8", _U8, _I8, 8, False
+    i8_w7 = "i8_w7", _U8, _I8, 7, False
     i8_w6 = "i8_w6", _U8, _I8, 6, False
     i8_w5 = "i8_w5", _U8, _I8, 5, False
     i8_w4 = "i8_w4", _U8, _I8, 4, False
     i8_w3 = "i8_w3", _U8, _I8, 3, False
     i8_w2 = "i8_w2", _U8, _I8, 2, False
+    i8_ternary = "i8_ternary", _U8, _I8, 1.6, False
     i8_dynamic = "i8_dynamic", _F32, _I8, 8, True
 
     def __init__(
-        self, text: str, reads: np.dtype, weights: np.dtype, bits: int, is_dynamic: bool
+        self, text: str, reads: np.dtype, weights: np.dtype, bits: float, is_dynamic: bool
     ) -> None:
         self.text, self.reads, self.weights = text, reads, weights
         self.bits, self.is_dynamic = bits, is_dynamic
@@ -50,6 +53,11 @@ class Form(Enum):
     def runs_as(self) -> Form:
         """The form whose kernels run it."""
         return Form.i8 if self.is_narrow else self
+
+    @property
+    def values(self) -> int:
+        """How many different weights a layer may have."""
+        return int(2**self.bits)
 
     @property
     def is_narrow(self) -> bool:
@@ -77,8 +85,10 @@ def form_of(graph: Graph, node: Node) -> Form:
     data = graph.constant(node.inputs[1])
     if len(possible) == 1 or data is None or not data.size:
         return possible[0]
-    bits = (len(np.unique(data)) - 1).bit_length()
-    return min((f for f in possible if f.bits >= bits), key=lambda f: f.bits, default=possible[0])
+    values = len(np.unique(data))
+    return min(
+        (f for f in possible if f.values >= values), key=lambda f: f.bits, default=possible[0]
+    )
 
 
 def more_exact(form: Form) -> tuple[Form, ...]:

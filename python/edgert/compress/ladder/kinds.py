@@ -12,10 +12,10 @@ SLACK = 0.1  # how much slower and larger a network on bytes may become where th
 
 
 def forms_of(
-    kind: str | None, weights: str | None = None, bits: float | None = None
+    kind: str | None, weights: str | None = None, is_limited: bool = False
 ) -> tuple[Form, ...]:
     """The forms of one of ``KINDS``, whose layers on int16 have weights of one of ``WEIGHTS``; of
-    none float alone. With ``bits`` for a weight they start with those of the fewest.
+    none float alone. If their room ``is_limited``, they start with those of the fewest bits.
     """
     if kind is None:
         return (Form.f32,)
@@ -24,7 +24,7 @@ def forms_of(
     if kind == "int16":
         return on_int16(weights or "int8"), Form.f32
     between = [Form.i16_w8, Form.i16] if weights is None else [on_int16(weights)]
-    narrow = () if bits is None else sorted(NARROW, key=lambda form: form.bits)
+    narrow = sorted(NARROW, key=lambda form: form.bits) if is_limited else ()
     return *narrow, Form.i8, Form.i8_dynamic, *between, Form.f32
 
 

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgert.compress.ladder.form import Form
+from edgert.compress.ladder.stored import stored_bytes
 from edgert.compress.probe import Probe, Sample, cut
 from edgert.ir import Graph, Node
 from edgert.ops import PRODUCTS
 from edgert.schema import BinaryFn
 
-# Makes the network of a part of the graph, in which layers have these forms.
-Sketch = Callable[[Graph, Mapping[str, Form]], Graph]
+# Makes the network of a part of the graph, in which layers have these forms. If there are samples
+# of what the part reads, weights make up for each other's errors on them.
+Sketch = Callable[[Graph, Mapping[str, Form], Sequence[Sample]], Graph]
 
 _MOST_SAMPLES = 8
 _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has more
 _MOST_NOISE = 1e6  # times the signal
 _SUMS = BinaryFn.add, BinaryFn.sub
+_LEAST_LEFT = 0.03  # of the noise of weights of few bits, when they make up for each other's errors
 _LEAST_SHARE = 0.1  # of a sum that is not its residual
 
 
@@ -29,10 +32,12 @@ class Noise:
 
     ``alone`` is that of a layer's output, by layer and form, if it reads exact values; ``reach``
     what part of a layer's noise arrives at the outputs of the graph, all of them together.
+    ``nbytes`` are those of a layer's weights in the file.
     """
 
     alone: Mapping[str, Mapping[Form, float]]
     reach: Mapping[str, float]
+    nbytes: Mapping[str, Mapping[Form, int]]
 
     def carried(self, layer: str, form: Form) -> float:
         """What a layer in a form adds to the noise of the outputs."""
@@ -49,7 +54,10 @@ def measure_noise(
     """Runs each layer by itself in each of its forms, on exact inputs.
 
     The noise of a layer that reads integers includes that of its inputs' rounding, and not that of
-    its output's, which is its readers'. ``progress`` is told which layer is next.
+    its output's, which is its readers'. Weights of few bits have that which is left when they make
+    up for each other's errors: as much of it as in one such form, on samples that it has not seen.
+    How much of that arrives is measured, too, by running the rest of the network on it.
+    ``progress`` is told which layer is next.
     """
     layers = [n for n in graph.nodes if n.op in PRODUCTS and n.output in ladders]
     floats = [n for n, v in graph.values.items() if v.dtype == np.float32 and v.data is None]
@@ -60,17 +68,22 @@ def measure_noise(
     count = min(max(_MOST_BYTES // max(largest, 1), 1), _MOST_SAMPLES)
     nodes = {n.output: n for n in layers}
     alone: dict[str, Mapping[Form, float]] = {}
+    nbytes: dict[str, Mapping[Form, int]] = {}
+    reach = reach_of(graph, samples[:count])
+    outputs = list(_exact(graph, graph.outputs, samples[:count]))
     for portion in _portions({layer: count * size for layer, size in sizes_of.items()}):
         exact = list(
             _exact(graph, {n for layer in portion for n in values[layer]}, samples[:count])
         )
         for layer in portion:
             progress(f"layer {len(alone) + 1} of {len(layers)}")
-            own = {
-                form: _alone(graph, nodes[layer], form, sketch, exact) for form in ladders[layer]
-            }
-            alone[layer] = own
-    return Noise(alone, reach_of(graph, samples[:count]))
+            part = _Part(graph, nodes[layer], sketch, exact)
+            tried = {form: part.try_form(form) for form in ladders[layer]}
+            alone[layer] = part.made_up({form: noise for form, (noise, _) in tried.items()})
+            nbytes[layer] = {form: size for form, (_, size) in tried.items()}
+            if part.found:
+                reach[layer] = part.arriving(graph, samples, outputs)
+    return Noise(alone, reach, nbytes)
 
 
 def reach_of(graph: Graph, samples: Sequence[Sample]) -> dict[str, float]:
@@ -106,22 +119,78 @@ def _exact(
         yield from map(probe.run, samples)
 
 
-def _alone(
-    graph: Graph,
-    node: Node,
-    form: Form,
-    sketch: Sketch,
-    samples: Sequence[Mapping[str, np.ndarray]],
-) -> float:
-    if not form.is_quantized:
-        return 0.0
-    name, signal, noise = node.output, 0.0, 0.0
-    part = cut(graph, [name], graph.values.keys() - {name})
-    with Probe(sketch(part, {name: form}), [name]) as probe:
-        for sample in samples:
-            found = probe.run({n: sample[n] for n in part.inputs})[name]
-            signal += _energy(sample[name])
-            noise += _energy(found - sample[name])
+class _Part:
+    """A layer by itself, and what it reads and gives on the samples."""
+
+    def __init__(
+        self, graph: Graph, node: Node, sketch: Sketch, samples: Sequence[Mapping[str, np.ndarray]]
+    ) -> None:
+        self._name, self._sketch = node.output, sketch
+        self._part = cut(graph, [node.output], graph.values.keys() - {node.output})
+        self._inputs = [{n: sample[n] for n in self._part.inputs} for sample in samples]
+        self._outputs = [sample[node.output] for sample in samples]
+        self._judging = slice(1, None, 2) if len(samples) > 1 else slice(None)
+        self.found: list[np.ndarray] = []  # with weights of few bits, on the samples that judge
+
+    def try_form(self, form: Form) -> tuple[float, int]:
+        """The noise in a form, each weight rounded by itself, and the bytes of the weights."""
+        if not form.is_quantized:
+            return 0.0, stored_bytes(self._part)
+        tried = self._sketch(self._part, {self._name: form}, ())
+        found = self._run(tried, self._inputs)
+        return _ratio(found, self._outputs), stored_bytes(tried)
+
+    def made_up(self, noise: Mapping[Form, float]) -> Mapping[Form, float]:
+        """The noise by form, less what weights of few bits, and of bytes beside them, make up for:
+        of what the middle one has more than the last as much is left for all.
+        """
+        narrow = sorted((form for form in noise if form.is_narrow), key=lambda form: form.bits)
+        if not narrow:
+            return noise
+        middle = narrow[len(narrow) // 2]
+        alike = [form for form in noise if form.runs_as is middle.runs_as]
+        last = max(alike, key=lambda form: form.bits)
+        self.found = self._made_up(middle)
+        exact = self._outputs[self._judging]
+        most, least = _ratio(self.found, exact), _ratio(self._made_up(last), exact)
+        more = noise[middle] - noise[last]
+        left = float(np.clip((most - least) / more, _LEAST_LEFT, 1)) if more > 0 else 1.0
+        told = {form: least + left * max(noise[form] - noise[last], 0) for form in alike}
+        return {**noise, **told}
+
+    def arriving(
+        self, graph: Graph, samples: Sequence[Sample], outputs: Sequence[Mapping[str, np.ndarray]]
+    ) -> float:
+        """What part of the noise in what was ``found`` arrives at the ``outputs``: the median of
+        the samples, as on some a decision turns by chance.
+        """
+        others = [name for name in graph.outputs if name != self._name]
+        rest = cut(graph, others, {self._name, *graph.inputs})
+        parts = []
+        judging = zip(*(all_[self._judging] for all_ in (self._outputs, samples, outputs)))
+        with Probe(rest, others) as probe:
+            for found, (own, sample, exact) in zip(self.found, judging):
+                known = {**sample, self._name: found}
+                arrived = probe.run({name: known[name] for name in rest.inputs})
+                before = _ratio([found], [own])
+                after = sum(_ratio([arrived[name]], [exact[name]]) for name in others)
+                parts.append(after / before if before > 0 else 0.0)
+        return float(np.median(parts)) + (self._name in graph.outputs)
+
+    def _made_up(self, form: Form) -> list[np.ndarray]:
+        """The outputs on every other sample, if the weights make up for errors on those between."""
+        tried = self._sketch(self._part, {self._name: form}, self._inputs[::2])
+        return self._run(tried, self._inputs[self._judging])
+
+    def _run(self, tried: Graph, inputs: Iterable[Sample]) -> list[np.ndarray]:
+        with Probe(tried, [self._name]) as probe:
+            return [probe.run(sample)[self._name] for sample in inputs]
+
+
+def _ratio(found: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> float:
+    """The energy of the noise over that of the signal."""
+    signal = sum(map(_energy, exact))
+    noise = sum(_energy(a - b) for a, b in zip(found, exact))
     if noise == 0:
         return 0.0
     return min(noise / signal, _MOST_NOISE) if signal > 0 else _MOST_NOISE

@@ -8,6 +8,7 @@ from edgert.compress.ladder import Form
 from edgert.compress.quantize.assign import kind, why_float
 from edgert.compress.quantize.options import Options
 from edgert.compress.quantize.rounding.affine import MAX_SCALE
+from edgert.compress.quantize.rounding.codebook import LEAST_TRIMMED
 from edgert.compress.quantize.rounding.weights import WeightKind
 from edgert.ir import Graph, Node
 
@@ -45,5 +46,7 @@ def weight_kind(form: Form, options: Options) -> WeightKind:
     if form.reads == np.int16:
         return WeightKind(is_int16=form.weights == np.int16, reads_int16=True)
     if form.is_narrow:
-        return WeightKind(bits=form.bits)
+        return WeightKind(
+            options.weight_fit if form.values >= LEAST_TRIMMED else "any", form.values
+        )
     return WeightKind(options.weight_fit)

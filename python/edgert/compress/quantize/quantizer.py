@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from edgert.compress.ladder import Form
+from edgert.compress.probe import Sample
 from edgert.compress.quantize.assign import Assignment, assign, byte_operands, uniform_affine
 from edgert.compress.quantize.forms import weight_kind, why_not
 from edgert.compress.quantize.lowering.lower import Lowering, lower, short_multiplier
@@ -69,10 +70,17 @@ class Quantizer:
             quantized.metadata[SCALES] = scale_text(quantized, kept, self._network.changes)
         return quantized
 
-    def sketch(self, part: Graph, forms: Forms) -> Graph:
-        """A part of the graph with these forms, each weight rounded by itself."""
+    def sketch(self, part: Graph, forms: Forms, samples: Sequence[Sample] = ()) -> Graph:
+        """A part of the graph with these forms, each weight rounded by itself unless there are
+        samples.
+        """
         assignment = assign(part, forms)
-        return lower(part, assignment, self._affine, self._weights(part, assignment))
+        weights: Mapping[str, Weights] = self._weights(part, assignment)
+        if samples:
+            weights = reconstruct_weights(
+                part, assignment, self._affine, weights, samples, self._options
+            )
+        return lower(part, assignment, self._affine, weights)
 
     def _calibrate(self, form: Form) -> None:
         """Finds the scales, and what cannot be on integers because of them: as if all layers had a

@@ -2,10 +2,11 @@
 
 from edgert.compress.recipe.presets import STEPS, chosen_preset, preset, require_kind
 from edgert.compress.recipe.read import read_recipe
-from edgert.compress.recipe.recipe import Layer, Recipe, Step
+from edgert.compress.recipe.recipe import MOST_BITS, Layer, Recipe, Step
 from edgert.compress.recipe.write import recipe_text
 
 __all__ = [
+    "MOST_BITS",
     "STEPS",
     "Layer",
     "Recipe",

@@ -28,6 +28,7 @@ def preset(
     pattern: str | None = None,
     method: str | None = None,
     bits: float | None = None,
+    max_bytes: int | None = None,
     share: int | None = None,
     half: bool | None = None,
     weighted: bool = True,
@@ -40,15 +41,19 @@ def preset(
     become where more exact forms take away much of the error. ``prune`` is the part of the weights
     that become zero, in a ``pattern`` and by a ``method`` of
     :class:`edgert.compress.prune.Options`; by magnitude nothing is repaired. ``bits`` are those
-    that a weight has on average, 2 to 8. ``share`` is how many values the weights of a layer on
-    floats may have, ``weighted`` by what they multiply; ``half`` rounds them to 16 bits. Raises
-    InputError for what no option is called.
+    that a weight has on average, 1.6 to 8, ``max_bytes`` those of the whole file at most.
+    ``share`` is how many values the weights of a layer on floats may have, ``weighted`` by what
+    they multiply; ``half`` rounds them to 16 bits. Raises InputError for what no option is called.
     """
+    is_limited = bits is not None or max_bytes is not None
     if slack is None:
-        slack = SLACK if kind == KINDS[0] and bits is None else 0.0
+        slack = SLACK if kind == KINDS[0] and not is_limited else 0.0
     _require_number("slack", slack, 0, MOST_SLACK)
     if bits is not None:
         _require_number("bits", bits, LEAST_BITS, MOST_BITS)
+    is_count = isinstance(max_bytes, int) and not isinstance(max_bytes, bool) and max_bytes > 0
+    if max_bytes is not None and not is_count:
+        raise InputError(f"max_bytes is {max_bytes!r}, expected a number of bytes", "OPTION")
     levels = LEVELS if levels is None else levels
     known = known_levels()
     if not isinstance(levels, (tuple, list)) or not levels or not all(n in known for n in levels):
@@ -59,7 +64,7 @@ def preset(
     fine = isinstance(chosen, (tuple, list)) and all(step in STEPS for step in chosen)
     if not fine or len(set(chosen)) < len(chosen):
         raise InputError(f"steps is {steps!r}, expected some of {list(STEPS)}, each once", "OPTION")
-    forms = forms_of(kind, weights, bits)
+    forms = forms_of(kind, weights, is_limited)
     if kind in (None, "dynamic"):
         options = {"weight_fit": "pairs" if weight_fit is None else weight_fit}
     else:
@@ -82,7 +87,7 @@ def preset(
     after = [] if kind is None else [Step("quantize", options)]
     return Recipe(
         forms, (*before, *after), slack=float(slack), levels=tuple(levels),
-        bits=None if bits is None else float(bits),
+        bits=None if bits is None else float(bits), max_bytes=max_bytes,
     )  # fmt: skip
 
 
@@ -113,10 +118,11 @@ def chosen_preset(
     those that would have no effect. None: nothing is to be compressed, or a recipe says how.
     """
     chosen = {name: value for name, value in choices.items() if value is not None}
-    if "bits" in chosen and kind is None and "recipe" not in rest:
+    limits = [name for name in ("bits", "max_bytes") if name in chosen]
+    if limits and kind is None and "recipe" not in rest:
         kind = KINDS[0]
-    if "bits" in chosen and kind in KINDS[1:]:
-        _refuse(["bits"], "unless quantize is 'int8'")
+    if limits and kind in KINDS[1:]:
+        _refuse(limits, "unless quantize is 'int8'")
     given = ["target" if name == "levels" else name for name in (*chosen, *rest)]
     for name in "share", "half":
         if name in chosen and kind is not None:

@@ -24,8 +24,8 @@ from edgert.compress.recipe.write import COMMENTS, FORMAT, TARGETS
 from edgert.errors import InputError, ModelIOError
 
 _MEMBERS = (
-    "format", "forms", "steps", "target", "slack", "levels", "bits", "tensors", "layers",
-    "measured",
+    "format", "forms", "steps", "target", "slack", "levels", "bits", "max_bytes", "tensors",
+    "layers", "measured",
 )  # fmt: skip
 _LAYER_MEMBERS = "form", "why", *COMMENTS
 
@@ -67,6 +67,7 @@ def _read(document: Document) -> Recipe:
         _levels(document, data.get("levels", list(Recipe.levels))),
         ranges(document, data),
         _number(document, data, "bits", LEAST_BITS, MOST_BITS, Recipe.bits),
+        _max_bytes(document, data.get("max_bytes")),
         document=document,
     )
 
@@ -103,6 +104,12 @@ def _number(
     if type(value) not in (int, float) or not least <= value <= most:
         document.refuse((name,), f"expected a number from {least} to {most}, found {value!r}")
     return float(value)
+
+
+def _max_bytes(document: Document, value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        document.refuse(("max_bytes",), f"expected a number of bytes, found {value!r}")
+    return value
 
 
 def _levels(document: Document, value: Any) -> tuple[str, ...]:

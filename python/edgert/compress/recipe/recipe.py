@@ -12,7 +12,7 @@ from edgert.compress.recipe.lines import Document, Path
 from edgert.errors import InputError
 
 MOST_SLACK = 10.0  # a network of which more is asked has a target
-LEAST_BITS, MOST_BITS = 2.0, 8.0  # of a weight, on average
+LEAST_BITS, MOST_BITS = 1.6, 8.0  # of a weight, on average
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Step:
 class Layer:
     """The form of a layer, and why it has it; what follows from that is a comment.
 
-    ``bytes`` are those of its weights if all are stored, ``zeros`` the part of them that is zero,
-    if it is a large one. ``cost`` is its part of the time of the network with the
+    ``bytes`` are those of its weights in the file, ``zeros`` the part of them that is zero, if it
+    is a large one. ``cost`` is its part of the time of the network with the
     forms that it starts with. ``alone`` is the SQNR in dB of its output if it reads exact values,
     ``carried`` that of the network's outputs if all other layers are exact, as estimated.
     """
@@ -51,8 +51,9 @@ class Recipe:
     that takes away much of the error for little time and room, of which there is ``slack``: parts
     of those of the network, its time on the ``levels`` of CPUs; or if the ``target`` is not met
     otherwise. With ``bits``, so many has a weight on average, more where that takes away most of
-    the error. Layers go by the names of their outputs. ``tensors`` has ranges that take the place
-    of the calibrated ones. ``document`` is the file that it was read from, if there is one;
+    the error; with ``max_bytes`` as many as the whole file has room for, which no target makes
+    larger. Layers go by the names of their outputs. ``tensors`` has ranges that take the place of
+    the calibrated ones. ``document`` is the file that it was read from, if there is one;
     ``measured`` says what was found on which data, and decides nothing.
     """
 
@@ -64,6 +65,7 @@ class Recipe:
     levels: tuple[str, ...] = LEVELS
     tensors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bits: float | None = None
+    max_bytes: int | None = None
     measured: Mapping[str, Any] = field(default_factory=dict, compare=False)
     document: Document | None = field(default=None, compare=False, repr=False)
 

@@ -28,6 +28,7 @@ def recipe_text(recipe: Recipe) -> str:
         _member("slack", recipe.slack),
         _member("levels", list(recipe.levels)),
         _member("bits", recipe.bits),
+        _member("max_bytes", recipe.max_bytes),
         f'"tensors": {_lines("{}", tensors)}',
         f'"layers": {_lines("{}", layers)}',
         f'"measured": {_lines("{}", itertools.starmap(_member, recipe.measured.items()))}',

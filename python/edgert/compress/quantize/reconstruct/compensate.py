@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgert.compress.quantize.rounding.codebook import inward
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, MAX_SUM, excess, partners
 from edgert.compress.statistics.clusters import nearest
 
@@ -100,7 +101,10 @@ def _rounded(
     if levels is None:
         negative, positive = (np.minimum(part, LARGEST) for part in room)
         return np.clip(np.rint(wanted), -negative, positive) * (exact != 0)
-    return nearest(np.where(exact == 0, 0, wanted), levels)
+    found = nearest(np.where(exact == 0, 0, wanted), levels)
+    negative, positive = room
+    allowed = np.clip(found, -negative, positive)
+    return found if np.array_equal(allowed, found) else inward(allowed, levels)
 
 
 def _share(wanted: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

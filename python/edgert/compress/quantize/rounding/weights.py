@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgert.compress.quantize.rounding.affine import MAX_SCALE
-from edgert.compress.quantize.rounding.codebook import fit_codebook
+from edgert.compress.quantize.rounding.codebook import fit_codebook, round_to_levels
 from edgert.compress.quantize.rounding.i16_sums import LARGEST, i16_sums, members, sums_at, trim
-from edgert.compress.statistics.clusters import nearest
 from edgert.ir import Graph, Node
 
 # Of 16 bits: the smaller weights are, the more products the runtime adds in 32 bits.
 LARGEST_INT16 = 4095
+EVERY = 256  # values: what bytes may be
 MAX_BIAS = 2.0**29  # in steps of the sum
 MAX_INT16_BIAS = 2.0**30  # if the input is int16: then sums need not fit in 32 bits
 # Candidates for a scale, over the one of the largest weight; of equally good ones the first. At the
@@ -25,12 +25,12 @@ _FACTORS = 4 ** (np.array([0, -3, -2, -1, *range(1, 21)]) / 20)
 
 @dataclass(frozen=True)
 class WeightKind:
-    """What weights must be: int16, bytes whose sums of 16 bits ``fit``: one of ``FITS``, or no more
-    different bytes than so many ``bits`` tell apart.
+    """What weights must be: int16, or bytes of so many different ``values`` whose sums of 16 bits
+    ``fit``: one of ``FITS``.
     """
 
     fit: str = "any"
-    bits: int = 8
+    values: int = EVERY
     is_int16: bool = False
     reads_int16: bool = False  # the weights multiply int16
 
@@ -44,7 +44,7 @@ class WeightKind:
 class Weights:
     """Of a matrix product: integers in the shape of the weight, a scale and a bias per output.
 
-    ``levels`` are the only ones that the integers may be, if they have few bits.
+    ``levels`` are the only ones that the integers may be, if they are few.
     """
 
     data: np.ndarray
@@ -109,10 +109,14 @@ def quantize_weights(graph: Graph, node: Node, x_scale: float, kind: WeightKind)
     """The weights of a matrix product, each rounded to its nearest integer."""
     weight, bias = float_weights(graph, node)
     rows, levels = weight.reshape(len(weight), -1), None
-    if kind.bits < 8:
-        levels, scale = fit_codebook(rows, kind.bits)
-        scale = np.maximum(scale, np.abs(bias) / (x_scale * kind.max_bias))
-        data = nearest(rows / scale[:, None], levels).astype(np.int8)
+    if kind.values < EVERY:
+        sums = sums_of(graph, node, kind.fit)
+        levels, scale, data = fit_codebook(rows, kind.values, sums)
+        least = np.abs(bias) / (x_scale * kind.max_bias)
+        if (scale < least).any():
+            scale = np.maximum(scale, least)
+            data = round_to_levels(rows / scale[:, None], levels, sums)
+        data = data.astype(np.int8)
     elif kind.is_int16:
         scale = int16_scales(rows, bias, x_scale)
         data = np.rint(rows / scale[:, None]).astype(np.int16)
