@@ -18,6 +18,7 @@
 #include "kernels/dwconv_i16/dwconv_i16.h"
 #include "kernels/dwconv_i8/dwconv_i8.h"
 #include "kernels/gemm_bits/gemm_bits.h"
+#include "kernels/gemm_blocks/gemm_blocks.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_i16/gemm_i16.h"
 #include "kernels/gemm_i8/gemm_i8.h"
@@ -362,6 +363,7 @@ Work prepare_gemm(Gemm& g, Arrays& arrays, const Element*, const Weight*) {
 Work prepare(GemmF32& g, Arrays& arrays) { return prepare_gemm(g, arrays, g.a, g.b); }
 Work prepare(GemmI8& g, Arrays& arrays) {
   g.run = kM;
+  g.table = arrays.ones<int8_t>(16);
   g.out = accumulator(arrays, kN);
   g.column_sums = arrays.ones<int32_t>(kN);
   return prepare_gemm(g, arrays, g.a, g.b);
@@ -371,6 +373,23 @@ Work prepare(GemmI16& g, Arrays& arrays) {
   g.narrow = true;
   g.out = accumulator(arrays, kN);
   return prepare_gemm(g, arrays, g.a, g.b);
+}
+
+Work prepare(GemmBlocks& g, Arrays& arrays) {
+  constexpr size_t kBlock = 32, kBlocks = kK / kBlock;
+  g.m = kM;
+  g.n = g.stride = g.c_stride = kN;
+  g.k = kK;
+  g.block = kBlock;
+  g.a = arrays.ones<int8_t>(kM * kK);
+  g.a_scales = arrays.ones<float>(kM * kBlocks);
+  g.a_sums = arrays.ones<int32_t>(kM * kBlocks);
+  g.b = arrays.varied<uint8_t>(kN * kK);
+  g.b_panel_stride = kPanel;
+  g.scales = arrays.ones<float>(kN * kBlocks);
+  g.zero = 2;
+  g.c = arrays.ones<float>(kM * kN);
+  return {static_cast<double>(kM * kN * kK), "GMAC/s"};
 }
 
 Work prepare(GemmBits& g, Arrays& arrays) {
@@ -493,6 +512,8 @@ void run_rows(const std::string& only, const std::string& level, bool json) {
 #include "kernels/families.def"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_bits", #symbol, Isa::isa, symbol);
 #include "kernels/gemm_bits/kernels.inc"
+#define KERNEL(symbol, isa, ...) rows.measure("gemm_blocks", #symbol, Isa::isa, symbol);
+#include "kernels/gemm_blocks/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_f32", #symbol, Isa::isa, symbol);
 #include "kernels/gemm_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) rows.measure("gemm_i8", #symbol, Isa::isa, symbol);

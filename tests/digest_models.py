@@ -320,6 +320,37 @@ def dynamic(batch: int, limit: int) -> Net:
     return net
 
 
+def few_bits(batch: int, limit: int) -> Net:
+    """Matrices whose weights stay codes, of 4 and 2 bits, as far as they fit; such in blocks."""
+    net = Net(batch, limit)
+
+    def constant(array: np.ndarray, dtype: type) -> str:
+        return net.add_constant("c", array.astype(dtype))
+
+    def blocks(x: str, bits: int, zeros: bool, outputs: int) -> str:
+        depth = net.values[x].shape[-1]
+        count = -(-depth // 32)
+        w = constant(net.draw((outputs, depth), 0, 2**bits - 1), np.uint8)
+        scales = constant(net.draw((count, outputs), -31, 32) * 2.0 ** -(bits + 6), np.float32)
+        zero = constant(net.draw((count, outputs), 0, 2**bits - 1), np.uint8) if zeros else ""
+        bias = constant(net.draw((outputs,), -64, 64) / 64, np.float32)
+        return net.op("block_gemm", x, w, scales, zero, bias, block=32, zero=2 ** (bits - 1))
+
+    x = net.x(208, dtype=np.float32)
+    y = blocks(blocks(blocks(x, 8, True, 208), 4, False, 192), 2, True, 272)
+    w = constant(net.draw((160, 272), 0, 15) * (2 * limit // 16) - limit, np.int8)
+    unit = 2.0 ** -limit.bit_length()
+    multiplier = constant(net.draw((160,), 40, 72) * unit / 2**10, np.float32)
+    y = net.op("dynamic_gemm", y, w, multiplier)
+    q = net.op("quantize", y, dtype=DType.uint8, scale=_STEP, zero=_ZERO)
+    w = constant((2 * net.draw((160, 160), 0, 3) - 3) * (limit // 3), np.int8)
+    bias = constant(net.draw((160,), -999, 999), np.int32)
+    multiplier = constant(net.draw((160,), 40, 72) * unit / 2**14, np.float32)
+    net.outputs = [y, net.op("qgemm", q, w, bias, multiplier, residual_zero=0, residual_scale=0.0,
+                             output=output(HARD_SWISH))]  # fmt: skip
+    return net
+
+
 def words(batch: int, limit: int) -> Net:
     """Activations of int16, weights of 8 bits or of more: sums within 32 bits and beyond them."""
     net = Net(batch, limit)
@@ -439,6 +470,7 @@ MODELS: dict[str, Builder] = {
         upsamplings,
         one_hot,
         dynamic,
+        few_bits,
         words,
         rows,
         signs,

@@ -39,6 +39,41 @@ def dynamic_gemm_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
     yield {}, inputs, CONSTANTS
 
 
+def block_gemm_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
+    """Weights of 8, 4 and 2 bits, blocks that end with the depth or not, with and without zeros."""
+    shapes = [(16,), (1, 64), (3, 80), (2, 3, 208), (0, 32), (70, 48), (2, 4096), (1, 1040)]
+    for i, shape in enumerate(shapes):
+        for bits in (8, 4, 2):
+            depth, outputs = shape[-1], (1, 16, 37, 200)[(i + bits) % 4]
+            block = (16, 32, 64, 256)[i % 4]
+            x = _spread(rng, shape)
+            yield _blocks(rng, x, outputs, depth, block, bits, i + bits)
+    special = np.stack(_special(96))
+    for bits in (8, 4, 2):
+        yield _blocks(rng, special, 19, 96, 32, bits, bits)
+
+
+def _blocks(
+    rng: np.random.Generator,
+    x: np.ndarray,
+    outputs: int,
+    depth: int,
+    block: int,
+    bits: int,
+    seed: int,
+) -> QuantizedCase:
+    blocks = -(-depth // block)
+    w = rng.integers(0, 2**bits, (outputs, depth)).astype(np.uint8)
+    scales = rng.uniform(-1e-2, 1e-2, (blocks, outputs)).astype(np.float32)
+    zeros = rng.integers(0, 256, (blocks, outputs)).astype(np.uint8) if seed % 2 else None
+    inputs = [x, w, scales, zeros]
+    if seed % 3:
+        inputs.append(rng.normal(size=outputs).astype(np.float32))
+    attrs = {"block": block, "zero": 2 ** (bits - 1), "activation": ACTIVATIONS[seed % 4]}
+    constants = [1, 2, 3] if seed % 4 == 1 else [1, 2]
+    return attrs, inputs, constants
+
+
 def dynamic_conv_cases(rng: np.random.Generator) -> Iterator[QuantizedCase]:
     """Kernels, strides, dilations, pads, groups, batches and images that are no numbers."""
     for seed in range(48):

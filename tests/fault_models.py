@@ -11,7 +11,7 @@ from pathlib import Path
 
 import digest_models
 import numpy as np
-from mutate import coded_graph, shorts_graph
+from mutate import coded_graph, packed_graph, shorts_graph
 from random_graphs import random_graph
 
 from edgert.ir import Graph
@@ -49,6 +49,7 @@ MODELS: dict[str, Callable[[], Graph]] = {
     "many": lambda: random_graph(np.random.default_rng(12), 60),
     "shorts": shorts_graph,
     "coded": coded_graph,
+    "packed": packed_graph,
 }
 
 

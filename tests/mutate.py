@@ -124,6 +124,38 @@ def coded_graph() -> ir.Graph:
 CODED = pack(coded_graph())
 
 
+def packed_graph(rows: int = 2) -> ir.Graph:
+    """Products by weights of few bits that stay codes, of bytes, of floats, and in blocks."""
+    rng = np.random.default_rng(12)
+    g = ir.Graph()
+    output = {"dtype": schema.DType.float32, "scale": 1.0, "low": 0, "high": 0, "zero": 0}
+    ends = {"residual_zero": 0, "residual_scale": 0.0, "output": output}
+    bias, multiplier = np.arange(160, dtype=np.int32), np.full(160, 1e-2, np.float32)
+    tables = {"4": np.arange(-30, 33, 4), "2": [-32, -1, 1, 31], "any": np.arange(-127, 128, 17)}
+    for name, table in tables.items():
+        w = rng.choice(np.array(table, np.int8), (160, 127))
+        x = g.add_input(f"x_{name}", np.uint8, (rows, 127))
+        operands = [x, *(g.add_constant(f"{name}_w", c) for c in (w, bias, multiplier))]
+        g.outputs.append(g.add("qgemm", operands, ends, output=f"y_{name}"))
+    x = g.add_input("x", np.float32, (rows, 127))
+    w = rng.choice(np.array(tables["4"], np.int8), (160, 127))
+    operands = [x, g.add_constant("d_w", w), g.add_constant("d_m", multiplier)]
+    g.outputs.append(g.add("dynamic_gemm", operands, {"activation": {"fn": 0}}, output="y_d"))
+    for bits, outputs in ((8, 37), (4, 157), (2, 157)):
+        x = g.add_input(f"x_b{bits}", np.float32, (rows, 144))
+        constants = [
+            rng.integers(0, 2**bits, (outputs, 144)).astype(np.uint8),
+            rng.normal(size=(3, outputs)).astype(np.float32),
+        ]
+        operands = [x, *(g.add_constant(f"b{bits}", c) for c in constants)]
+        attrs = {"block": 64, "zero": 2, "activation": {"fn": 1}}
+        g.outputs.append(g.add("block_gemm", operands, attrs, output=f"y_b{bits}"))
+    return g
+
+
+PACKED = pack(packed_graph())
+
+
 def rows_graph() -> ir.Graph:
     """A softmax and a layer normalisation on bytes."""
     g = ir.Graph()

@@ -7,7 +7,7 @@ from itertools import chain, starmap
 from typing import Any, NamedTuple
 
 import numpy as np
-from dynamic_cases import dynamic_conv_cases, dynamic_gemm_cases
+from dynamic_cases import block_gemm_cases, dynamic_conv_cases, dynamic_gemm_cases
 from int16_cases import int16_cases, int16_output_cases
 from qconv_cases import (
     QuantizedCase,
@@ -454,4 +454,5 @@ CASES = {
     "signs": lambda rng: starmap(Case, signs_cases(rng)),
     "bconv": lambda rng: starmap(Case, bconv_cases(rng)),
     "bgemm": lambda rng: starmap(Case, bgemm_cases(rng)),
+    "block_gemm": lambda rng: starmap(Case, block_gemm_cases(rng)),
 }

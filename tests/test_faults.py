@@ -51,7 +51,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("allocator", "names"),
-    [("malloc", ["float", "many", "shorts", "coded"]), ("pymalloc", ["int8", "dynamic"])],
+    [("malloc", ["float", "many", "shorts", "coded", "packed"]), ("pymalloc", ["int8", "dynamic"])],
 )
 def test_every_request_refused(
     preload: Path, models: Path, allocator: str, names: list[str]

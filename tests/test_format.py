@@ -8,6 +8,7 @@ from pathlib import Path
 
 import coded_cases
 import numpy as np
+import packed_cases
 import pytest
 import sparse_cases
 from mutate import (
@@ -324,7 +325,7 @@ def build_cases() -> None:
 
 
 build_cases()
-CASES += sparse_cases.CASES + coded_cases.CASES
+CASES += sparse_cases.CASES + coded_cases.CASES + packed_cases.CASES
 
 
 def rules() -> dict[str, tuple[str, str]]:

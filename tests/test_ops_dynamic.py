@@ -17,6 +17,8 @@ F, I8 = np.float32, np.int8
 CONV = {"strides": [1, 1], "dilations": [1, 1], "pads": [1] * 4, "groups": 1}
 IMAGE, FILTER = (2, 6, 5, 4), (7, 3, 3, 4)
 GEMM = [(F, (3, 4)), (I8, (7, 4)), (F, (7,))]
+BLOCKS = [(F, (3, 48)), (np.uint8, (7, 48)), (F, (2, 7))]
+BLOCK = {"block": 32, "zero": 8}
 CONV_INPUTS = [(F, IMAGE), (I8, FILTER), (F, (7,))]
 
 
@@ -36,6 +38,16 @@ REFUSED = [
     ]),
     *(("dynamic_gemm", GEMM, {"activation": activation}) for activation in [
         {"fn": 99}, {"fn": UnaryFn.clip, "alpha": np.nan},
+    ]),
+    *(("block_gemm", changed(BLOCKS, *change), BLOCK) for change in [
+        (0, np.uint8, (3, 48)), (0, F, (3, 32)), (0, F, ()), (1, I8, (7, 48)),
+        (1, np.uint8, (7, 40)), (1, np.uint8, (7, 0)), (1, np.uint8, (7, 48, 1)), (2, F, (7, 2)),
+        (2, F, (3, 7)), (2, np.float64, (2, 7)), (3, I8, (2, 7)), (3, np.uint8, (7, 2)),
+    ]),
+    ("block_gemm", [*BLOCKS, (np.uint8, (2, 7)), (F, (8,))], BLOCK),
+    *(("block_gemm", BLOCKS, {**BLOCK, **change}) for change in [
+        {"block": 0}, {"block": -16}, {"block": 24}, {"block": 272}, {"zero": -1}, {"zero": 256},
+        {"activation": {"fn": 99}},
     ]),
     *(("dynamic_conv", changed(CONV_INPUTS, *change), CONV) for change in [
         (0, np.uint8, IMAGE), (0, F, IMAGE[1:]), (0, F, (2, 6, 5, 3)), (1, F, FILTER),

@@ -65,7 +65,7 @@ def test_a_residual_is_the_last_input_and_may_be_absent() -> None:
     for op in having(Trait.RESIDUAL):
         assert OPS[op].optional_inputs >> (OPS[op].max_inputs - 1) == 1
     others = having(Trait.PRODUCT, but=Trait.RESIDUAL)
-    assert others == {"conv_transpose", "qconv_transpose"}
+    assert others == {"conv_transpose", "qconv_transpose", "block_gemm"}
     assert {op for op in OPS if "residual_scale" in attributes(op)} < having(Trait.RESIDUAL)
 
 

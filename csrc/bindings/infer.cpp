@@ -66,7 +66,7 @@ py::tuple infer(const std::string& name, int op, const py::list& inputs, const p
     py::list possible;
     possible.append(static_cast<int>(constant_form(static_cast<Op>(op), node, i)));
 #define X(name, id, ...) \
-  if (may_be_sparse(static_cast<Op>(op), node, i, Form::name)) possible.append(id);
+  if (may_have_form(static_cast<Op>(op), node, i, Form::name)) possible.append(id);
 #include "schema/weights.def"
 #undef X
     forms.append(possible);

@@ -11,6 +11,7 @@
 #include "weights/coded/shorts.h"
 #include "weights/facts.h"
 #include "weights/forms.h"
+#include "weights/packed/code_panels.h"
 #include "weights/sparse/blocks.h"
 
 namespace py = pybind11;
@@ -49,16 +50,18 @@ uint64_t checked_bytes(const TensorType& type, Form form, uint32_t facts) {
 }
 
 // The elements in the order, and with the zeros, of a form that is used where it lies; the bytes of
-// a sparse one.
+// a sparse or packed one.
 py::array pack_weight(const py::array& data, int id) {
   const TensorType type = type_of(data);
   const Form form = static_cast<Form>(id);
   const WeightShape shape = weight_shape(type.shape);
   checked_bytes(type, form, 0);
+  if (is_packed(form) && !CodePanels(form, shape, type.dtype).can_hold(bytes_of(data)))
+    throw Error(ErrorCode::kInput, "FORM", "more different elements than the form has codes for");
   const uint64_t bytes = packed_bytes(form, shape, type.dtype, bytes_of(data));
-  const bool sparse = is_sparse(form);
-  py::array stored(sparse ? py::dtype::of<uint8_t>() : data.dtype(),
-                   static_cast<py::ssize_t>(bytes / (sparse ? 1 : dtype_bytes(type.dtype))));
+  const bool ordered = is_ordered(form);
+  py::array stored(ordered ? data.dtype() : py::dtype::of<uint8_t>(),
+                   static_cast<py::ssize_t>(bytes / (ordered ? dtype_bytes(type.dtype) : 1)));
   pack(form, shape, type.dtype, bytes_of(data), type.dtype, bytes_of(stored));
   return stored;
 }
@@ -140,6 +143,15 @@ void register_weights(py::module_& m) {
   m.def(
       "is_decoded", [](int form) { return is_decoded(static_cast<Form>(form)); }, py::arg("form"));
   m.def("is_sparse", [](int form) { return is_sparse(static_cast<Form>(form)); }, py::arg("form"));
+  m.def(
+      "holds_weight",
+      [](const py::array& data, int form) {
+        const TensorType type = type_of(data);
+        return is_packed(static_cast<Form>(form)) &&
+               CodePanels(static_cast<Form>(form), weight_shape(type.shape), type.dtype)
+                   .can_hold(bytes_of(data));
+      },
+      py::arg("data"), py::arg("form"));
   m.def(
       "payload_bytes",
       [](const py::array& data, int form, uint32_t facts) {

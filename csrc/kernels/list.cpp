@@ -36,6 +36,8 @@ const Row kTables[] = {
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_bits/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
+#include "kernels/gemm_blocks/kernels.inc"
+#define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_f32/kernels.inc"
 #define KERNEL(symbol, isa, ...) {#symbol, Isa::isa},
 #include "kernels/gemm_i16/kernels.inc"

@@ -77,9 +77,9 @@ Form constant_form(Op op, const NodeTypes& node, int i) {
   return op_arity(op).is_weight(i) ? op_def(op).weight_form(node) : Form::row;
 }
 
-bool may_be_sparse(Op op, const NodeTypes& node, int i, Form form) {
+bool may_have_form(Op op, const NodeTypes& node, int i, Form form) {
   const OpDef& def = op_def(op);
-  return op_arity(op).is_weight(i) && def.reads_sparse != nullptr && def.reads_sparse(node, form);
+  return op_arity(op).is_weight(i) && def.reads_form != nullptr && def.reads_form(node, form);
 }
 
 void NodeTypes::fail(const char* rule, const char* text, ...) const {

@@ -135,8 +135,8 @@ struct OpDef {
   // About how many elements a run multiplies, compares or moves; null: as many as the inputs and
   // the outputs have together, of an alias none.
   double (*operations)(const NodeTypes&, const OutputTypes&) = nullptr;
-  // Whether the weights may be in this sparse form instead; null if in none.
-  bool (*reads_sparse)(const NodeTypes&, Form) = nullptr;
+  // Whether the weights may be in this form, sparse or packed, instead; null if in none.
+  bool (*reads_form)(const NodeTypes&, Form) = nullptr;
 };
 
 const OpDef& op_def(Op op);
@@ -160,8 +160,8 @@ double count_operations(Op op, const NodeTypes& node, const OutputTypes& outputs
 
 // The form in which a file holds input i of a node if that is a constant, decoded.
 Form constant_form(Op op, const NodeTypes& node, int i);
-// Whether it may be in this sparse form instead.
-bool may_be_sparse(Op op, const NodeTypes& node, int i, Form form);
+// Whether it may be in this form, sparse or packed, instead.
+bool may_have_form(Op op, const NodeTypes& node, int i, Form form);
 
 // Whether `activation` does nothing.
 inline bool is_identity(const Activation& activation) {

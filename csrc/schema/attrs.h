@@ -258,4 +258,10 @@ struct BGemmAttrs {
   Activation activation;
 };
 
+struct BlockGemmAttrs {
+  int32_t block;  // elements of a block: a multiple of 16, at most 256
+  int32_t zero;   // of all blocks, if input 3 is absent; 0 to 255
+  Activation activation;
+};
+
 }  // namespace edgert

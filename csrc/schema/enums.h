@@ -17,9 +17,10 @@ enum class Form : uint8_t {
 #undef X
 };
 
-// How a form holds elements: where kernels read them, only those that are not zero, or coded. Of a
-// number that is no form: unknown.
-enum class FormKind { unknown, ordered, sparse, decoded };
+// How a form holds elements: where kernels read them, only those that are not zero, as codes that
+// kernels look up, or as such that are looked up when the file is loaded. Of a number that is no
+// form: unknown.
+enum class FormKind { unknown, ordered, sparse, packed, decoded };
 
 constexpr FormKind kind_of(Form form) {
   switch (form) {

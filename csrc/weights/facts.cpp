@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "weights/packed/code_panels.h"
 #include "weights/sparse/blocks.h"
 
 namespace edgert {
@@ -171,6 +172,8 @@ WeightFacts facts_of(Form form, DType dtype, const WeightShape& shape, const std
     const Blocks blocks(form, shape, dtype);
     facts.blocks = static_cast<uint32_t>(blocks.stored_blocks(stored));
     facts.within_taps = facts.within_rows = blocks.best_fit(stored);
+  } else if (is_packed(form) && CodePanels(form, shape, dtype).fits(stored)) {
+    facts.within_taps = facts.within_rows = WeightFit::kQuads;
   }
   return facts;
 }
@@ -179,6 +182,7 @@ uint32_t encode_facts(Form form, const WeightFacts& facts) {
   if (form == Form::k4n16)
     return static_cast<uint32_t>(facts.within_taps) | static_cast<uint32_t>(facts.within_rows) << 2;
   if (is_sparse(form)) return static_cast<uint32_t>(facts.within_taps) | facts.blocks << 2;
+  if (is_packed(form)) return static_cast<uint32_t>(facts.within_taps);
   return form == Form::k2n16 && facts.chunk > 1 ? facts.chunk : 0;
 }
 
@@ -194,6 +198,8 @@ std::optional<WeightFacts> decode_facts(Form form, DType dtype, uint32_t claimed
     facts.within_taps = facts.within_rows = static_cast<WeightFit>(claimed & 3);
     facts.blocks = claimed >> 2;
     if (form == Form::csr && (claimed & 3) != 0) return std::nullopt;
+  } else if (is_packed(form) && claimed == static_cast<uint32_t>(WeightFit::kQuads)) {
+    facts.within_taps = facts.within_rows = WeightFit::kQuads;
   } else if (claimed != 0) {
     return std::nullopt;
   }
@@ -211,6 +217,8 @@ bool facts_hold(const WeightFacts& facts, Form form, DType dtype, const WeightSh
            (same || fits(facts.within_rows, panels, weights, row));
   }
   if (is_sparse(form)) return Blocks(form, shape, dtype).fits(facts.within_taps, stored);
+  if (is_packed(form))
+    return facts.within_taps == WeightFit::kAny || CodePanels(form, shape, dtype).fits(stored);
   if (are_words_in_panels(form, dtype)) {
     const Panels<K2N16> panels(shape);
     return facts.chunk == 1 ||

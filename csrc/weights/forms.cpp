@@ -8,6 +8,7 @@
 #include "weights/element.h"
 #include "weights/facts.h"
 #include "weights/kn.h"
+#include "weights/packed/code_panels.h"
 #include "weights/panels.h"
 #include "weights/rows.h"
 #include "weights/sparse/blocks.h"
@@ -25,6 +26,8 @@ auto with_form(Form form, const WeightShape& shape, const Visit& visit) {
     case Form::csr:  // whose elements have no places: see Blocks
     case Form::bsr1x4:
     case Form::bsr4x4:
+    case Form::k4n16b4:  // whose elements are codes: see CodePanels
+    case Form::k4n16b2:
       break;
     case Form::kn:
       return visit(Kn(shape));
@@ -56,6 +59,7 @@ uint64_t form_elements(Form form, const WeightShape& shape) {
 }
 
 uint64_t packed_bytes(Form form, const WeightShape& shape, DType dtype, const std::byte* rows) {
+  if (is_packed(form)) return CodePanels(form, shape, dtype).bytes().value_or(0);
   if (!is_sparse(form)) return form_elements(form, shape) * dtype_bytes(dtype);
   const Blocks blocks(form, shape, dtype);
   return blocks.bytes(blocks.count(rows)).value_or(0);
@@ -64,6 +68,7 @@ uint64_t packed_bytes(Form form, const WeightShape& shape, DType dtype, const st
 void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows, DType to,
           std::byte* stored) {
   if (is_sparse(form)) return Blocks(form, shape, to).pack(rows, stored);
+  if (is_packed(form)) return CodePanels(form, shape, to).pack(rows, stored);
   with_form(form, shape, [&](const auto& places) {
     if (from != to)
       return places.pack(reinterpret_cast<const int8_t*>(rows), reinterpret_cast<int16_t*>(stored));
@@ -77,6 +82,7 @@ void pack(Form form, const WeightShape& shape, DType from, const std::byte* rows
 void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* stored,
             std::byte* rows) {
   if (is_sparse(form)) return Blocks(form, shape, dtype).unpack(stored, rows);
+  if (is_packed(form)) return CodePanels(form, shape, dtype).unpack(stored, rows);
   with_form(form, shape, [&](const auto& places) {
     with_element(dtype_bytes(dtype), [&](auto element) {
       using T = decltype(element);
@@ -88,6 +94,7 @@ void unpack(Form form, const WeightShape& shape, DType dtype, const std::byte* s
 bool is_filled_with_zeros(Form form, const WeightShape& shape, DType dtype,
                           const std::byte* stored) {
   if (is_sparse(form)) return Blocks(form, shape, dtype).is_filled_with_zeros(stored);
+  if (is_packed(form)) return CodePanels(form, shape, dtype).is_filled_with_zeros(stored);
   bool zero = true;
   with_form(form, shape, [&](const auto& places) {
     with_element(dtype_bytes(dtype), [&](auto element) {
@@ -112,6 +119,7 @@ std::optional<uint64_t> payload_bytes(const TensorType& type, Form form, uint32_
     const auto claimed = decode_facts(form, type.dtype, facts & ~uint32_t{3});
     return Blocks(form, shape, type.dtype).bytes(claimed->blocks);
   }
+  if (is_packed(form)) return CodePanels(form, shape, type.dtype).bytes();
   return form_elements(form, shape) * dtype_bytes(type.dtype);
 }
 

@@ -21,4 +21,13 @@ using K1N16 = Panel<1>;
 using K2N16 = Panel<2>;
 using K4N16 = Panel<4>;
 
+// Codes of weights in panels: a step is as long as one of K4N16, each of its bytes has the codes of
+// several elements, K4N16::kDepth apart, the first in the lowest bits.
+struct CodePanel {
+  static constexpr int kOutputs = K4N16::kOutputs;
+  static constexpr int kStep = K4N16::kStep;  // bytes
+  static constexpr int kTableBytes = 64;      // before the first panel, of weights with a table
+  static constexpr size_t depth(unsigned bits) { return 8 / bits * K4N16::kDepth; }  // of a step
+};
+
 }  // namespace edgert

@@ -261,7 +261,18 @@ def possible_forms(graph: Graph, node: Node) -> list[list[Form]]:
     """For each input of a node the forms that it can be stored in if it is a constant: the one that
     the runtime wants, and sparse ones that it can read.
     """
-    return [[Form(form) for form in forms] for forms in _ask(graph, node)[1]]
+    return [
+        [Form(first), *(Form(form) for form in others if _core.is_sparse(form))]
+        for first, *others in _ask(graph, node)[1]
+    ]
+
+
+def packed_forms(graph: Graph, node: Node) -> list[list[Form]]:
+    """For each input of a node the packed forms that it can be stored in if it is a constant."""
+    return [
+        [Form(form) for form in others if not _core.is_sparse(form)]
+        for _, *others in _ask(graph, node)[1]
+    ]
 
 
 def constant_forms(graph: Graph, node: Node) -> list[Form]:

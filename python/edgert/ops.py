@@ -103,6 +103,7 @@ TRAITS: dict[str, Trait] = {
     "signs": _T.LAST_AXIS | _T.QUANTIZED,
     "bconv": _T.WINDOW | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
     "bgemm": _T.LAST_AXIS | _T.PRODUCT | _T.RESIDUAL | _T.ACTIVATION | _T.QUANTIZED,
+    "block_gemm": _T.LAST_AXIS | _T.PRODUCT | _T.ACTIVATION | _T.QUANTIZED,
 }
 
 

@@ -18,6 +18,8 @@ from edgert.schema import DType, Form, Section
 
 # Of the bytes of a constant that is used where it lies: decoding takes time and private memory.
 MOST_CODED = 0.8
+# Of what it takes in the shortest form: what kernels look up saves time and memory instead.
+MOST_PACKED = 1.03
 
 _Bytes = Union[bytes, bytearray, memoryview]
 
@@ -117,16 +119,18 @@ class _Packer:
     def operands(self, node: ir.Node) -> list[_Tensor | None]:
         """A node's inputs, whose forms the node chooses if they are constants."""
         forms = ir.constant_forms(self.graph, node)
+        packed = ir.packed_forms(self.graph, node)
         return [
-            (self.tensor(name, form) if name else None) for name, form in zip(node.inputs, forms)
+            (self.tensor(name, form, others) if name else None)
+            for name, form, others in zip(node.inputs, forms, packed)
         ]
 
-    def tensor(self, name: str, wanted: Form = Form.row) -> _Tensor:
+    def tensor(self, name: str, wanted: Form = Form.row, packed: Iterable[Form] = ()) -> _Tensor:
         """A value's tensor, which the first call adds."""
         data = self.graph.values[name].data
         tensor = _Tensor(name, Form.row if data is None else wanted)
         if tensor not in self.tensors:
-            self.tensors[tensor] = None if data is None else _payload(data, wanted)
+            self.tensors[tensor] = None if data is None else _payload(data, wanted, packed)
         return tensor
 
     def is_decoded(self, tensor: _Tensor) -> bool:
@@ -174,23 +178,35 @@ class _Packer:
 
 def constant_bytes(data: np.ndarray, wanted: Form, may_code: bool = True) -> int:
     """What a constant that is wanted in a form takes in a file, as codes if it ``may_code``."""
-    return _payload(data, wanted, may_code).stored.nbytes
+    return _payload(data, wanted, may_code=may_code).stored.nbytes
 
 
-def _payload(data: np.ndarray, wanted: Form, may_code: bool = True) -> _Payload:
-    """A constant as the file has it, in the shortest form that gives what is wanted, bit by bit."""
+def _payload(
+    data: np.ndarray, wanted: Form, packed: Iterable[Form] = (), may_code: bool = True
+) -> _Payload:
+    """A constant as the file has it, in the shortest form that gives what is wanted, bit by bit.
+
+    What kernels look up themselves is preferred to what is decoded when the file is loaded.
+    """
     data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
-    plain = _Payload(wanted, data)
-    if wanted != Form.row:
-        stored = _core.pack_weight(data, wanted)
-        plain = _Payload(wanted, stored, _core.weight_facts(data, stored, wanted))
-    coded = None
-    if may_code and not _core.is_sparse(wanted):
-        coded = _core.encode_weight(data, wanted, plain.facts)
+    plain = _Payload(wanted, data) if wanted == Form.row else _packed(data, wanted)
+    if not may_code or _core.is_sparse(wanted):
+        return plain
+    coded = _core.encode_weight(data, wanted, plain.facts)
     if coded is None or len(coded[2]) > MOST_CODED * plain.stored.nbytes:
         return plain
     form, facts, payload = coded
+    for other in packed:
+        if _core.holds_weight(data, other):
+            looked_up = _packed(data, other)
+            if looked_up.stored.nbytes <= MOST_PACKED * len(payload):
+                return looked_up
     return _Payload(Form(form), np.frombuffer(payload, np.uint8), facts)
+
+
+def _packed(data: np.ndarray, form: Form) -> _Payload:
+    stored = _core.pack_weight(data, form)
+    return _Payload(form, stored, _core.weight_facts(data, stored, form))
 
 
 def _seal(sections: Mapping[Section, Sequence[_Bytes]]) -> bytes:

@@ -50,7 +50,7 @@ def operator_files() -> Iterator[bytes]:
 def graph_files() -> Iterator[bytes]:
     """Files of several nodes."""
     yield from (mutate.SAMPLE, mutate.SHORTS, mutate.CODED, mutate.ROWS, mutate.SPARSE)
-    yield mutate.SIGNS
+    yield from (mutate.SIGNS, mutate.PACKED)
     for seed in range(RANDOM_GRAPHS):
         rng = np.random.default_rng(seed)
         graph = random_graphs.random_graph(rng, int(rng.integers(2, 12)))

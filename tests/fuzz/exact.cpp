@@ -61,6 +61,8 @@ bool is_exact(const Model& model, const Node& node) {
       return is_exact(static_cast<const ConvAttrs*>(node.attrs)->activation);
     case Op::dynamic_gemm:
       return is_exact(static_cast<const GemmAttrs*>(node.attrs)->activation);
+    case Op::block_gemm:
+      return is_exact(static_cast<const BlockGemmAttrs*>(node.attrs)->activation);
     case Op::bconv:
       return is_exact(static_cast<const BConvAttrs*>(node.attrs)->activation);
     case Op::bgemm:

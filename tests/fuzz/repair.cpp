@@ -144,8 +144,8 @@ class Repair {
         read_[node.inputs[i]] = true;
         if (!arity.is_weight(i)) continue;
         const Form has = static_cast<Form>(file_.tensors[node.inputs[i]].record.form);
-        const bool sparse = is_sparse(has) && may_be_sparse(op, node_types, i, has);
-        wanted_[node.inputs[i]] = sparse ? has : constant_form(op, node_types, i);
+        const bool other = may_have_form(op, node_types, i, has);
+        wanted_[node.inputs[i]] = other ? has : constant_form(op, node_types, i);
         if (op == Op::bgemm) channels_[node.inputs[i]] = node_types.attrs<BGemmAttrs>().channels;
         if (op == Op::bconv) channels_[node.inputs[i]] = node_types.attrs<BConvAttrs>().channels;
       }

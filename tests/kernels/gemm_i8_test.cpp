@@ -7,6 +7,7 @@
 #include "harness.h"
 #include "matrix_case.h"
 #include "schema/enums.h"
+#include "weights/packed/code_panels.h"
 
 namespace edgert {
 namespace {
@@ -100,6 +101,18 @@ struct Problem {
     return static_cast<int32_t>(sum);
   }
 
+  // Replaces the weights by some of few values, at most 32 from zero.
+  void take_few_values(Form form) {
+    const int values = form == Form::k4n16b4 ? 16 : 4;
+    for (size_t j = 0; j < n; ++j) {
+      for (size_t p = 0; p < k; ++p) {
+        const int value = (weight(0, p, j) & 0xff) % values * 64 / (values - 1) - 32;
+        weight(0, p, j) = static_cast<int8_t>(has(kExtreme) ? (j % 2 ? 32 : -32) : value);
+      }
+      column_sums[j] = weighted_sum(j, [](size_t, size_t) { return 1; });
+    }
+  }
+
   // Rows of a run, some of m.
   static size_t run_of(size_t m) {
     for (size_t parts : {2, 3, 5, 7})
@@ -165,6 +178,19 @@ struct Problem {
       g.out.bias = nullptr;
     }
     if (has(kDynamic) || kernel.column_sums) g.column_sums = column_sums.data();
+    Buffer codes;
+    if (is_packed(kernel.form)) {  // the weights, of few values, once more
+      const WeightShape shape{n, 1, k};
+      std::vector<int8_t> rows(n * k);
+      for (size_t j = 0; j < n; ++j)
+        for (size_t p = 0; p < k; ++p) rows[j * k + p] = weight(0, p, j);
+      const CodePanels panels(kernel.form, shape, DType::i8);
+      codes = Buffer(static_cast<size_t>(*panels.bytes()));
+      panels.pack(reinterpret_cast<const std::byte*>(rows.data()), codes.data());
+      g.table = reinterpret_cast<const int8_t*>(codes.data());
+      g.b = reinterpret_cast<const int8_t*>(panels.panel(codes.data()));
+      g.b_panel_stride = panels.panel_stride();
+    }
     kernel.run(g);
     test::check_matrix(c, n, c_stride,
                        format("%s m=%zu n=%zu k=%zu flags=%d", kernel.name, m, n, k, flags),
@@ -187,7 +213,10 @@ struct Problem {
 
 void check(size_t m, size_t n, size_t k, int flags, Guard guard) {
   for (const GemmI8Kernel& kernel : rows()) {
+    const bool packed = is_packed(kernel.form);  // one segment, rows a stride apart
+    if (packed) flags &= ~(Problem::kSegments | Problem::kRuns);
     Problem problem(m, n, k, flags, kernel.needs, guard, m * 1000003 + n * 1009 + k);
+    if (packed) problem.take_few_values(kernel.form);
     const bool floats = problem.has(Problem::kFloat) || problem.has(Problem::kDynamic);
     floats ? problem.run<float>(kernel) : problem.run<uint8_t>(kernel);
   }

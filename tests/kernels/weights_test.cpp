@@ -29,7 +29,7 @@ const WeightShape kShapes[] = {{1, 1, 1, 1},   {16, 1, 8, 1},   {17, 3, 5, 1}, {
                                {6, 1, 3, 6},   {33, 25, 1, 33}, {0, 3, 4, 1},  {4, 0, 3, 1},
                                {4, 3, 0, 1},   {48, 1, 128, 3}, {31, 1, 33, 1}};
 
-enum Kind { ordered, decoded, sparse };
+enum Kind { ordered, decoded, sparse, packed };
 // Those all of whose elements are used where they lie.
 const Form kForms[] = {
 #define X(name, id, least_rank, kind) kind == ordered ? Form::name : Form::row,

@@ -1,6 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/avx2.h"
 
+#include "kernels/gemm_i8/gemm_i8_codes.h"
 #include "kernels/gemm_i8/gemm_i8_steps.h"
 
 namespace edgert {
@@ -54,6 +55,41 @@ struct AnyDot {
   static I32 total(Sum sum) { return sum; }
 };
 
+// Codes looked up by shuffles, which see four bits of a byte: one code, or two, of which a table
+// repeats what the lower or the higher one stands for.
+template <int kBits>
+class Codes {
+ public:
+  explicit Codes(const int8_t* table) {
+    int8_t lower[16], higher[16];
+    for (int i = 0; i < 16; ++i) {
+      lower[i] = table[kBits == 4 ? i : i & 3];
+      higher[i] = table[i >> 2];
+    }
+    lower_ = both_lanes(lower);
+    higher_ = both_lanes(higher);
+  }
+
+  void steps(const uint8_t* p, I32 (&w)[8 / kBits]) const {
+    const __m256i bytes = _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i mask = _mm256_set1_epi8(15);
+    const __m256i low = _mm256_and_si256(bytes, mask);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
+    w[0].v = _mm256_shuffle_epi8(lower_, low);
+    w[8 / kBits / 2].v = _mm256_shuffle_epi8(lower_, high);
+    if constexpr (kBits == 2) {
+      w[1].v = _mm256_shuffle_epi8(higher_, low);
+      w[3].v = _mm256_shuffle_epi8(higher_, high);
+    }
+  }
+
+ private:
+  static __m256i both_lanes(const int8_t* p) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  __m256i lower_, higher_;
+};
+
 }  // namespace
 
 void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<Steps<QuadDot>, 6, 2>(g); }
@@ -61,5 +97,9 @@ void gemm_i8_avx2_quads_6x16(const GemmI8& g) { gemm<Steps<QuadDot>, 6, 2>(g); }
 void gemm_i8_avx2_pairs_6x16(const GemmI8& g) { gemm<Steps<PlainDot<dot_pairs>>, 6, 2>(g); }
 
 void gemm_i8_avx2_any_4x16(const GemmI8& g) { gemm<Steps<AnyDot>, 4, 2>(g); }
+
+void gemm_i8_avx2_codes4(const GemmI8& g) { multiply_codes<Codes, 4, QuadDot, false, 4>(g); }
+
+void gemm_i8_avx2_codes2(const GemmI8& g) { multiply_codes<Codes, 2, QuadDot, false, 4>(g); }
 
 }  // namespace edgert

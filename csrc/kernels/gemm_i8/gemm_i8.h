@@ -12,6 +12,9 @@
 //   c[i][j] = f(float(sum over p of (a[i][p] - zero[i]) * b[p][j]) * multiplier[j] * scale[i] +
 //               bias[j] + residual[i][j])
 //
+// Kernels of weights in a packed form read codes in panels, of one segment, and look them up in a
+// table whose entries are at most 32 from zero: so they fit in quads.
+//
 // Preconditions: b is in form k4n16, each segment by itself (the depth of a segment is filled up
 // to a multiple of 4 with zeros); panels are aligned to 64 bytes. Reads and writes nothing outside
 // of the elements stated and of the panels that hold the n columns.
@@ -54,8 +57,9 @@ struct GemmI8 {
   const int8_t* b;  // (s, p, j): b[j / 16 * b_panel_stride +
                     //            (s * ceil(k / 4) + p / 4) * 64 + j % 16 * 4 + p % 4]
   size_t b_panel_stride;
-  void* c;          // uint8_t, int16_t or float, as output.dtype says
-  size_t c_stride;  // elements, of c and of the residual
+  const int8_t* table;  // of weights that are codes: b, and what they stand for
+  void* c;              // uint8_t, int16_t or float, as output.dtype says
+  size_t c_stride;      // elements, of c and of the residual
   AccumulatorOutput out;
   // Or null. There is no out.bias then, and out.output has type f32.
   const DynamicOutput* dynamic;
@@ -69,7 +73,7 @@ struct GemmI8Kernel : ProductKernel<GemmI8> {
 #define KERNEL(symbol, ...) void symbol(const GemmI8&);
 #include "kernels/gemm_i8/kernels.inc"
 
-// The best kernel that `isa` can run for weights that fit so far.
-const GemmI8Kernel& select_gemm_i8(IsaSet isa, WeightFit fit);
+// The best kernel that `isa` can run for weights in this form that fit so far.
+const GemmI8Kernel& select_gemm_i8(IsaSet isa, WeightFit fit, Form form = Form::k4n16);
 
 }  // namespace edgert

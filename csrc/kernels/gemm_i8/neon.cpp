@@ -1,7 +1,7 @@
 #define EDGERT_ROUND_TWICE
 #include "kernels/simd/neon.h"
 
-#include "kernels/gemm_i8/gemm_i8_tile.h"
+#include "kernels/gemm_i8/gemm_i8_codes.h"
 
 namespace edgert {
 namespace {
@@ -111,7 +111,57 @@ void multiply(const GemmI8& g) {
   gemm<PairSums<kSymmetric>, 2, kVectors>(g);
 }
 
+#ifdef __aarch64__
+// Sums of two products in 16 bits, as PairSums has them: no weight is -128.
+struct PairDot {
+  using Weights = int8x16_t;
+  using Input = int8x16_t;
+  struct Sum {
+    int32x4_t low, high;
+  };
+  static Sum start(I32 bias) {
+    const int32x4_t zero = vdupq_n_s32(0);
+    return {vzip1q_s32(bias.v, zero), vzip2q_s32(bias.v, zero)};
+  }
+  static Input broadcast(int32_t word) {
+    return veorq_s8(vreinterpretq_s8_s32(vdupq_n_s32(word)), vdupq_n_s8(-128));
+  }
+  static Sum add(const Sum& sum, Input x, Weights w, Input y, Weights v) {
+    const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(x));
+    const int16x8_t high = vmull_high_s8(w, x);
+    return {vpadalq_s16(sum.low, vmlal_s8(low, vget_low_s8(v), vget_low_s8(y))),
+            vpadalq_s16(sum.high, vmlal_high_s8(high, v, y))};
+  }
+  static I32 total(const Sum& sum) { return {vpaddq_s32(sum.low, sum.high)}; }
+};
+
+// Codes looked up in the 16 entries of a register.
+template <int kBits>
+class Codes {
+ public:
+  explicit Codes(const int8_t* table) : table_(vld1q_s8(table)) {}
+  void steps(const uint8_t* p, int8x16_t (&w)[8 / kBits]) const {
+    const uint8x16_t bytes = vld1q_u8(p), mask = vdupq_n_u8((1 << kBits) - 1);
+    w[0] = vqtbl1q_s8(table_, vandq_u8(bytes, mask));
+    w[1] = vqtbl1q_s8(table_, vandq_u8(vshrq_n_u8(bytes, kBits), mask));
+    if constexpr (kBits == 2) {
+      w[2] = vqtbl1q_s8(table_, vandq_u8(vshrq_n_u8(bytes, 4), mask));
+      w[3] = vqtbl1q_s8(table_, vshrq_n_u8(bytes, 6));
+    }
+  }
+
+ private:
+  int8x16_t table_;
+};
+#endif
+
 }  // namespace
+
+#ifdef __aarch64__
+void gemm_i8_neon_codes4(const GemmI8& g) { multiply_codes<Codes, 4, PairDot, true, 2>(g); }
+
+void gemm_i8_neon_codes2(const GemmI8& g) { multiply_codes<Codes, 2, PairDot, true, 2>(g); }
+#endif
 
 void gemm_i8_neon_symmetric(const GemmI8& g) { multiply<true>(g); }
 

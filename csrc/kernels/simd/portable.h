@@ -249,5 +249,14 @@ inline void transpose(F32 (&a)[4]) {
     a[i].v = F32::Vector{rows[0].v[i], rows[1].v[i], rows[2].v[i], rows[3].v[i]};
 }
 
+// To each lane of `sum` the products of its four unsigned bytes x with its four signed bytes w.
+inline I32 dot(I32 sum, I32 x, I32 w) {
+  const I32 byte = I32::broadcast(255);
+  sum = sum + (x & byte) * shift_right<24>(shift_left<24>(w));
+  sum = sum + (shift_right<8>(x) & byte) * shift_right<24>(shift_left<16>(w));
+  sum = sum + (shift_right<16>(x) & byte) * shift_right<24>(shift_left<8>(w));
+  return sum + (shift_right<24>(x) & byte) * shift_right<24>(w);
+}
+
 }  // namespace
 }  // namespace edgert

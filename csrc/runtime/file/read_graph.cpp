@@ -137,7 +137,7 @@ class GraphReader {
       const Tensor& tensor = model_->tensors[inputs[k]];
       if (tensor.data == nullptr) continue;
       const Form form = constant_form(node.op, node_types, k);
-      if (tensor.form != form && !may_be_sparse(node.op, node_types, k, tensor.form))
+      if (tensor.form != form && !may_have_form(node.op, node_types, k, tensor.form))
         fail(F56, "%s: input %d, a constant, has form %s, expected %s", label().c_str(), k,
              form_name(tensor.form), form_name(form));
     }

@@ -17,7 +17,7 @@ Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<ConvAttrs>()));
 }
 
-bool reads_sparse(const NodeTypes& node, Form form) {
+bool reads_form(const NodeTypes& node, Form form) {
   return reads_sparse_weights(node, form, node.attrs<ConvAttrs>().groups);
 }
 
@@ -29,7 +29,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef conv_op = {infer,       bind, 1 << 3, false, weight_form, product_operations,
-                              reads_sparse};
+extern const OpDef conv_op = {infer,     bind, 1 << 3, false, weight_form, product_operations,
+                              reads_form};
 
 }  // namespace edgert

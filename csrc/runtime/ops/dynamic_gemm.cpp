@@ -17,7 +17,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over x, which is read as bytes by then, or over the residual.
-extern const OpDef dynamic_gemm_op = {infer, bind,        1 << 0 | 1 << 4,
-                                      false, weight_form, product_operations};
+extern const OpDef dynamic_gemm_op = {
+    infer, bind, 1 << 0 | 1 << 4, false, weight_form, product_operations, reads_packed_weights};
 
 }  // namespace edgert

@@ -22,7 +22,7 @@ OutputTypes infer(const NodeTypes& node) {
 
 Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
-bool reads_sparse(const NodeTypes& node, Form form) { return reads_sparse_weights(node, form, 1); }
+bool reads_form(const NodeTypes& node, Form form) { return reads_sparse_weights(node, form, 1); }
 
 Step bind(const BindContext& context) {
   context.constant(1, context.input(1)->form);
@@ -32,7 +32,7 @@ Step bind(const BindContext& context) {
 }  // namespace
 
 // The output may lie over the residual: each element is read before it is written.
-extern const OpDef gemm_op = {infer,       bind, 1 << 3, false, weight_form, product_operations,
-                              reads_sparse};
+extern const OpDef gemm_op = {infer,     bind, 1 << 3, false, weight_form, product_operations,
+                              reads_form};
 
 }  // namespace edgert

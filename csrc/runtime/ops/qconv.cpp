@@ -15,7 +15,7 @@ Form weight_form(const NodeTypes& node) {
   return conv_form(node, ConvWindow(node.attrs<QConvAttrs>()));
 }
 
-bool reads_sparse(const NodeTypes& node, Form form) {
+bool reads_form(const NodeTypes& node, Form form) {
   return reads_sparse_weights(node, form, node.attrs<QConvAttrs>().groups);
 }
 
@@ -28,7 +28,7 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef qconv_op = {infer,       bind, 1 << 4, false, weight_form, product_operations,
-                               reads_sparse};
+extern const OpDef qconv_op = {infer,     bind, 1 << 4, false, weight_form, product_operations,
+                               reads_form};
 
 }  // namespace edgert

@@ -12,7 +12,9 @@ OutputTypes infer(const NodeTypes& node) {
 
 Form weight_form(const NodeTypes& node) { return matrix_form(node); }
 
-bool reads_sparse(const NodeTypes& node, Form form) { return reads_sparse_weights(node, form, 1); }
+bool reads_form(const NodeTypes& node, Form form) {
+  return reads_sparse_weights(node, form, 1) || reads_packed_weights(node, form);
+}
 
 Step bind(const BindContext& context) {
   context.constant(1, context.input(1)->form);
@@ -22,7 +24,7 @@ Step bind(const BindContext& context) {
 
 }  // namespace
 
-extern const OpDef qgemm_op = {infer,       bind, 1 << 4, false, weight_form, product_operations,
-                               reads_sparse};
+extern const OpDef qgemm_op = {infer,     bind, 1 << 4, false, weight_form, product_operations,
+                               reads_form};
 
 }  // namespace edgert

@@ -2,6 +2,7 @@
 
 #include "weights/facts.h"
 #include "weights/forms.h"
+#include "weights/packed/code_panels.h"
 #include "weights/sparse/blocks.h"
 
 namespace edgert {
@@ -38,6 +39,10 @@ bool reads_sparse_weights(const NodeTypes& node, Form form, int32_t groups) {
   return groups == 1 && (floats || bytes);
 }
 
+bool reads_packed_weights(const NodeTypes& node, Form form) {
+  return node.input(1).dtype == DType::i8 && node.input(0).dtype != DType::i16 && is_packed(form);
+}
+
 double product_operations(const NodeTypes& node, const OutputTypes& outputs) {
   const Shape& w = node.shape(1);
   return static_cast<double>(outputs[0].shape.elements()) *
@@ -67,7 +72,7 @@ PreparedWeights in_form(Form form, const Product& product, DType element, const 
   if (product.form == form && product.w == element) return prepared;
   const WeightShape shape = product.shape.weights();
   Buffer unpacked;
-  if (is_sparse(product.form)) {
+  if (!is_ordered(product.form)) {
     const uint64_t bytes = uint64_t{shape.elements()} * dtype_bytes(product.w);
     memory.require(bytes);
     unpacked = Buffer(static_cast<size_t>(bytes));
@@ -88,6 +93,8 @@ PreparedWeights in_form(Form form, const Product& product, DType element, const 
 }
 
 std::vector<int32_t> column_sums(const Product& product, const PreparedWeights& weights) {
+  if (is_packed(product.form) && weights.own.bytes() == 0)
+    return CodePanels(product.form, product.shape.weights(), DType::i8).sums(weights.data);
   return column_sums(Panels<K4N16>(product.shape.weights()),
                      reinterpret_cast<const int8_t*>(weights.data));
 }

@@ -36,6 +36,8 @@ Form conv_form(const NodeTypes& node, const ConvWindow& window);
 Form matrix_form(const NodeTypes& node);
 // Whether such a node can have its weights in this form, a sparse one.
 bool reads_sparse_weights(const NodeTypes& node, Form form, int32_t groups);
+// Whether a matrix product can have them in this form, a packed one.
+bool reads_packed_weights(const NodeTypes& node, Form form);
 
 // What a plan reads of weights.
 struct WeightView {
@@ -119,7 +121,8 @@ struct ProductMethod {
 const ProductMethod& choose_method(const Product& product, IsaSet isa);
 
 // Weights in the form that a kernel reads: where they are, or copied. From rows; i8 for kernels
-// that read i16 become that; of floats also from the transposed matrix. From sparse forms, too.
+// that read i16 become that; of floats also from the transposed matrix. From sparse and packed
+// forms, too.
 PreparedWeights in_form(Form form, const Product& product, DType element, const std::byte* weights,
                         MemoryBudget& memory);
 

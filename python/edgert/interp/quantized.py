@@ -192,6 +192,24 @@ def _dynamic_gemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
     )
 
 
+def _block_gemm(attrs: np.void, inputs: Inputs) -> np.ndarray:
+    x, w, scales = inputs[:3]
+    zeros, bias = (*inputs[3:], None, None)[:2]
+    rows, block = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1]), int(attrs["block"])
+    t = np.zeros((len(rows), len(w)), np.float32)
+    for b, scale in enumerate(scales):
+        part = slice(b * block, (b + 1) * block)
+        greatest = np.abs(rows[:, part]).max(1, initial=_f32(0))
+        x_scale = np.fmax(greatest / _f32(127), _f32(2**-126))[:, None]
+        x_scale = np.where(np.isfinite(greatest)[:, None], x_scale, _f32(np.nan))
+        q = np.nan_to_num(np.rint(rows[:, part] / x_scale))
+        zero = int(attrs["zero"]) if zeros is None else zeros[b, :, None].astype(np.int64)
+        total = q.astype(np.int64) @ (w[:, part].astype(np.int64) - zero).T
+        t = t + total.astype(np.float32) * (x_scale * scale)
+    t = t if bias is None else t + bias
+    return activate(t.reshape(*x.shape[:-1], len(w)), attrs["activation"])
+
+
 OPERATORS: dict[str, Operator] = {
     "quantize": _quantize,
     "dequantize": _dequantize,
@@ -205,4 +223,5 @@ OPERATORS: dict[str, Operator] = {
     "qlayer_norm": _qlayer_norm,
     "dynamic_conv": _dynamic_conv,
     "dynamic_gemm": _dynamic_gemm,
+    "block_gemm": _block_gemm,
 }

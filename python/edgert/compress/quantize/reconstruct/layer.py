@@ -43,7 +43,7 @@ def reconstruct_weights(
     plain: Mapping[str, Weights],
     samples: Sequence[Sample],
     options: Options,
-    progress: Progress,
+    progress: Progress = lambda how_far: None,
 ) -> Mapping[str, Weights]:
     """The weights that the options make of the ``plain`` ones; dynamic layers keep theirs."""
     if not (options.compensate or options.correct):

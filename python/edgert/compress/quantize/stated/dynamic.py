@@ -29,6 +29,8 @@ def lower_dynamic(graph: Graph, report: Stated) -> Graph:
     """
     form, assignment, weights = Form.i8_dynamic, Assignment(), {}
     for node in graph.nodes:
+        if node.op == "block_gemm":
+            report.add(Stated({node.op: 1}))
         if node.op not in PRODUCTS or node.name not in graph.dynamic:
             continue
         if why := why_not(graph, node, form) or why_not_worth(graph, node, form):
