@@ -37,12 +37,13 @@ def choose_stored(graph: Graph) -> None:
 
 
 def stored_bytes(graph: Graph) -> int:
-    """What the weights of a part of a graph will take in the file."""
+    """What the weights of a part of a graph will take in the file, but for what fills up panels."""
     total = 0
     for node in graph.nodes:
         weight = _weight(graph, node)
         if weight is not None:
             dense = constant_bytes(weight, possible_forms(graph, node)[1][0])
+            dense = min(dense, weight.nbytes)
             total += min(_sparse_bytes(graph, node, weight).values(), default=dense)
     return total
 
