@@ -32,10 +32,9 @@ class Rung:
     room: float = 0.0
     nbytes: int = 0
 
-    @property
-    def price(self) -> float:
-        """What is spent on it: time and room alike."""
-        return self.cost + self.room
+    def price(self, other: Rung) -> float:
+        """What it takes beyond another form, time and room alike; saved room does not pay for time."""
+        return self.cost - other.cost + max(self.room - other.room, 0.0)
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,9 @@ def _hull(layer: str, ladder: Sequence[Rung]) -> list[_Step]:
     steps, at = [], ladder[0]
     while True:
         ways = [
-            _Step(layer, rung, at.carried - rung.carried, rung.price - at.price)
+            _Step(layer, rung, at.carried - rung.carried, rung.price(at))
             for rung in ladder[1:]
-            if rung.carried < at.carried and rung.price < float("inf")
+            if rung.carried < at.carried and rung.cost < float("inf")
         ]
         if not ways:
             return steps

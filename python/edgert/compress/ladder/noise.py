@@ -22,6 +22,7 @@ _MOST_SAMPLES = 8
 _MOST_BYTES = 1 << 27  # of values that are held at a time, unless one layer has more
 _MOST_NOISE = 1e6  # times the signal
 _SUMS = BinaryFn.add, BinaryFn.sub
+_TELLING = 4  # samples that tell how much noise arrives: on fewer a decision turns by chance
 _LEAST_LEFT = 0.03  # of the noise of weights of few bits, when they make up for each other's errors
 _LEAST_SHARE = 0.1  # of a sum that is not its residual
 
@@ -81,7 +82,7 @@ def measure_noise(
             tried = {form: part.try_form(form) for form in ladders[layer]}
             alone[layer] = part.made_up({form: noise for form, (noise, _) in tried.items()})
             nbytes[layer] = {form: size for form, (_, size) in tried.items()}
-            if part.found:
+            if len(part.found) >= _TELLING:
                 reach[layer] = part.arriving(graph, samples, outputs)
     return Noise(alone, reach, nbytes)
 
