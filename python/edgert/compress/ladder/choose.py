@@ -33,7 +33,7 @@ class Rung:
     nbytes: int = 0
 
     def price(self, other: Rung) -> float:
-        """What it takes beyond another form, time and room alike; saved room does not pay for time."""
+        """What is spent beyond another form, time and room alike: saved room pays for no time."""
         return self.cost - other.cost + max(self.room - other.room, 0.0)
 
 
