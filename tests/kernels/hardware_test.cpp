@@ -162,7 +162,7 @@ const Board kBoards[] = {
      "Cortex-A53",
      32 * kKilo,
      512 * kKilo,
-     "neon"},
+     "portable neon"},
     {"imx6_32bit", "SolidRun Cubox-i Dual/Quad", 4, {0, 1, 2, 3}, "Cortex-A9", 0, 0, "portable"},
 };
 
